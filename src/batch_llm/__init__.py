@@ -1,0 +1,151 @@
+"""Send many requests to language models: paced, retried, counted, and never lost.
+
+The names below are loaded when they are first used, so that importing the package costs little and
+imports no SDK.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .base import (
+        ERROR_MESSAGE_MAX_LENGTH,
+        BatchProcessor,
+        BatchResult,
+        FilePart,
+        ImagePart,
+        LLMCallStrategy,
+        LLMRequest,
+        LLMWorkItem,
+        Message,
+        OutputSchema,
+        PostProcessorFunc,
+        ProcessingStats,
+        ProgressCallbackFunc,
+        RequestStrategy,
+        RetryState,
+        TextPart,
+        TokenUsage,
+        WorkItemResult,
+    )
+    from .classifiers import GeminiErrorClassifier
+    from .core import (
+        AgentLike,
+        ProcessorConfig,
+        RateLimitConfig,
+        ResultLike,
+        RetryConfig,
+        UsageLike,
+    )
+    from .exceptions import (
+        AnswerError,
+        AuthenticationError,
+        BatchLLMError,
+        ConfigurationError,
+        ConnectionFailedError,
+        InputError,
+        InvalidRequestError,
+        MalformedAnswerError,
+        MissingExtraError,
+        MissingKeyError,
+        OutputTruncatedError,
+        OutputValidationError,
+        ProcessorClosedError,
+        ProviderError,
+        ProviderTimeoutError,
+        RateLimitedError,
+        RefusalError,
+        ServerError,
+        SourceError,
+    )
+    from .llm_strategies import (
+        GeminiCachedStrategy,
+        GeminiResponse,
+        GeminiStrategy,
+        LocalModelStrategy,
+        OpenAICompatibleStrategy,
+        PydanticAIStrategy,
+        strategy_by_name,
+    )
+    from .middleware import BaseMiddleware, Middleware
+    from .observers import BaseObserver, MetricsObserver, ProcessingEvent, ProcessorObserver
+    from .parallel import ParallelBatchProcessor
+    from .progress import RichProgressBar
+    from .prompts import (
+        process_prompts,
+        process_prompts_sync,
+        process_stream,
+        process_stream_sync,
+    )
+    from .strategies import (
+        DefaultErrorClassifier,
+        ErrorClassifier,
+        ErrorInfo,
+        ExponentialBackoffStrategy,
+        FixedDelayStrategy,
+        FrameworkTimeoutError,
+        RateLimitStrategy,
+    )
+
+    __version__: str
+
+_HOMES = {
+    "base": (
+        "ERROR_MESSAGE_MAX_LENGTH BatchProcessor BatchResult FilePart ImagePart LLMCallStrategy "
+        "LLMRequest LLMWorkItem Message OutputSchema PostProcessorFunc ProcessingStats "
+        "ProgressCallbackFunc RequestStrategy RetryState TextPart TokenUsage WorkItemResult"
+    ),
+    "classifiers": "GeminiErrorClassifier",
+    "core": "AgentLike ProcessorConfig RateLimitConfig ResultLike RetryConfig UsageLike",
+    "exceptions": (
+        "AnswerError AuthenticationError BatchLLMError ConfigurationError ConnectionFailedError "
+        "InputError InvalidRequestError MalformedAnswerError MissingExtraError MissingKeyError "
+        "OutputTruncatedError OutputValidationError ProcessorClosedError ProviderError "
+        "ProviderTimeoutError RateLimitedError RefusalError ServerError SourceError"
+    ),
+    "llm_strategies": (
+        "GeminiCachedStrategy GeminiResponse GeminiStrategy LocalModelStrategy "
+        "OpenAICompatibleStrategy PydanticAIStrategy strategy_by_name"
+    ),
+    "middleware": "BaseMiddleware Middleware",
+    "observers": "BaseObserver MetricsObserver ProcessingEvent ProcessorObserver",
+    "parallel": "ParallelBatchProcessor",
+    "progress": "RichProgressBar",
+    "prompts": "process_prompts process_prompts_sync process_stream process_stream_sync",
+    "strategies": (
+        "DefaultErrorClassifier ErrorClassifier ErrorInfo ExponentialBackoffStrategy "
+        "FixedDelayStrategy FrameworkTimeoutError RateLimitStrategy"
+    ),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = [  # noqa: PLE0604, PLE0605 - a test holds it against the imports above
+    "__version__",
+    *sorted(_HOME_OF),
+]
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        value: object = _version()
+    elif name in _HOME_OF:
+        value = getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("batch-llm")
+    except PackageNotFoundError:
+        return "0.0.0+dev"

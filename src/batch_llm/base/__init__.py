@@ -1,0 +1,60 @@
+"""Nouns of every lane: requests, work items, results, usage."""
+
+from .processor import BatchProcessor, PostProcessorFunc, ProgressCallbackFunc
+from .request import (
+    FilePart,
+    ImagePart,
+    LLMRequest,
+    Message,
+    Part,
+    Prompt,
+    RequestDefaults,
+    Role,
+    TextPart,
+)
+from .results import (
+    ERROR_MESSAGE_MAX_LENGTH,
+    BatchResult,
+    Outcome,
+    WorkItemResult,
+    describe_error,
+)
+from .retry_state import RetryState
+from .schema import OutputSchema
+from .stats import ProcessingStats
+from .strategy import LLMCallStrategy, RequestStrategy, TOutput
+from .usage import TokenUsage, add_usage, complete_usage, empty_usage
+from .work_item import LLMWorkItem, TContext, TInput
+
+__all__ = [
+    "ERROR_MESSAGE_MAX_LENGTH",
+    "BatchProcessor",
+    "BatchResult",
+    "FilePart",
+    "ImagePart",
+    "LLMCallStrategy",
+    "LLMRequest",
+    "LLMWorkItem",
+    "Message",
+    "Outcome",
+    "OutputSchema",
+    "Part",
+    "PostProcessorFunc",
+    "ProcessingStats",
+    "ProgressCallbackFunc",
+    "Prompt",
+    "RequestDefaults",
+    "RequestStrategy",
+    "RetryState",
+    "Role",
+    "TContext",
+    "TInput",
+    "TOutput",
+    "TextPart",
+    "TokenUsage",
+    "WorkItemResult",
+    "add_usage",
+    "complete_usage",
+    "describe_error",
+    "empty_usage",
+]

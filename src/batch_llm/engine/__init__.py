@@ -1,0 +1,1 @@
+"""One item's life, as named steps: admission, attempt, retry, end."""

@@ -1,0 +1,197 @@
+"""Strategies in use: prepared once, closed once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import weakref
+from typing import Any
+
+from ..base import LLMCallStrategy
+from ..strategies import FrameworkTimeoutError
+
+logger = logging.getLogger("batch_llm")
+
+
+class Lease:
+    """One strategy on one event loop, held by the processors that use it.
+
+    Attributes:
+        strategy: the strategy.
+        ready: whether `prepare()` has succeeded.
+        broken: why it never will, where that is known; raised to all who still ask.
+        cleans: whether it has a `cleanup()` of its own, so that calling it has an effect.
+        listens: whether it has an `on_error()` of its own.
+        scope: its `quota_scope`.
+    """
+
+    __slots__ = (
+        "_preparing",
+        "broken",
+        "cleans",
+        "closes",
+        "listens",
+        "loop",
+        "ready",
+        "scope",
+        "strategy",
+        "users",
+    )
+
+    def __init__(self, strategy: LLMCallStrategy[Any]) -> None:
+        self.strategy = strategy
+        self.loop = asyncio.get_running_loop()
+        self.users = 0
+        self.ready = False
+        self.broken: Exception | None = None
+        self.cleans = _overrides(strategy, "cleanup")
+        self.listens = _overrides(strategy, "on_error")
+        self.closes = _overrides(strategy, "aclose")
+        self.scope = _scope_of(strategy)
+        self._preparing: asyncio.Task[None] | None = None
+
+    async def prepare(self, timeout_seconds: float) -> None:
+        """Make the strategy ready, however many callers ask at once.
+
+        One call of `strategy.prepare()` serves all who wait for it, in a task of its own: a
+        caller that is cancelled takes nothing from the others. A failure reaches all who waited;
+        whoever comes later starts a new one.
+
+        Raises:
+            FrameworkTimeoutError: where it takes longer than `timeout_seconds`.
+            Exception: whatever `strategy.prepare()` raised.
+        """
+        if self.broken is not None:
+            raise self.broken
+        if self._preparing is None:
+            self._preparing = asyncio.create_task(self._prepare(timeout_seconds))
+            self._preparing.add_done_callback(_retrieve)
+        await asyncio.shield(self._preparing)
+
+    async def _prepare(self, timeout_seconds: float) -> None:
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self.strategy.prepare()
+            self.ready = True
+        except TimeoutError as error:
+            raise FrameworkTimeoutError(
+                f"{type(self.strategy).__name__}.prepare() took longer than {timeout_seconds:g} s.",
+                elapsed=timeout_seconds,
+                timeout_limit=timeout_seconds,
+            ) from error
+        finally:
+            # What came of it may have changed what the strategy draws on.
+            self.scope = _scope_of(self.strategy)
+            self._preparing = None
+
+    async def stop_preparing(self) -> None:
+        """Cancel a `prepare()` that no one will wait for."""
+        if self._preparing is not None:
+            self._preparing.cancel()
+            await asyncio.wait([self._preparing])
+
+
+class Leases:
+    """The strategies that one processor uses."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held: dict[int, Lease] = {}
+
+    def of(self, strategy: LLMCallStrategy[Any]) -> Lease:
+        """Return the lease of `strategy`, taking it at first use."""
+        lease = self._held.get(id(strategy))
+        if lease is None:
+            lease = _shared.take(strategy)
+            self._held[id(strategy)] = lease
+        return lease
+
+    def forgive(self) -> None:
+        """Let strategies that could not be prepared try again: a new run has begun."""
+        for lease in self._held.values():
+            lease.broken = None
+
+    async def aclose(self) -> None:
+        """Give all back; close each strategy that no other processor holds."""
+        held, self._held = self._held, {}
+        for lease in held.values():
+            await _shared.give_back(lease)
+
+
+class _SharedLeases:
+    """All leases of the program.
+
+    Processors that share a strategy share its lease: it is prepared once, and closed when the last
+    of them closes. A strategy without an `aclose()` stays prepared for as long as it lives, so that
+    a service with a processor a request prepares it once. Identity is the key, since a strategy
+    need not be hashable.
+    """
+
+    def __init__(self) -> None:
+        self._leases: dict[int, Lease] = {}
+        self._kept: dict[int, tuple[weakref.ref[Any], asyncio.AbstractEventLoop]] = {}
+
+    def take(self, strategy: LLMCallStrategy[Any]) -> Lease:
+        key = id(strategy)
+        lease = self._leases.get(key)
+        if lease is None or lease.loop is not asyncio.get_running_loop():
+            lease = Lease(strategy)
+            lease.ready = self._is_kept_ready(strategy)
+            self._leases[key] = lease
+        lease.users += 1
+        return lease
+
+    async def give_back(self, lease: Lease) -> None:
+        lease.users -= 1
+        if lease.users:
+            return
+        key = id(lease.strategy)
+        if self._leases.get(key) is lease:
+            del self._leases[key]
+        await lease.stop_preparing()
+        if not lease.closes:
+            self._keep_ready(lease)
+            return
+        try:
+            await lease.strategy.aclose()
+        except Exception:  # a strategy that fails to close must not keep the others open
+            logger.warning("%s failed to close.", type(lease.strategy).__name__, exc_info=True)
+
+    def _is_kept_ready(self, strategy: LLMCallStrategy[Any]) -> bool:
+        kept = self._kept.get(id(strategy))
+        return kept is not None and kept[0]() is strategy and kept[1] is asyncio.get_running_loop()
+
+    def _keep_ready(self, lease: Lease) -> None:
+        key = id(lease.strategy)
+        if not lease.ready:
+            return
+        try:
+            reference = weakref.ref(lease.strategy, lambda _: self._kept.pop(key, None))
+        except TypeError:  # slots without __weakref__: prepared again by the next processor
+            return
+        self._kept[key] = (reference, lease.loop)
+
+
+_shared = _SharedLeases()
+
+
+def _overrides(strategy: LLMCallStrategy[Any], name: str) -> bool:
+    """Return whether `name` is the strategy's own, on its class or on the instance."""
+    method = getattr(strategy, name, None)
+    base = getattr(LLMCallStrategy, name)
+    return method is not None and getattr(method, "__func__", None) is not base
+
+
+def _scope_of(strategy: LLMCallStrategy[Any]) -> str | None:
+    try:
+        return strategy.quota_scope
+    except Exception:  # a property of the user's: without a scope, the common one serves
+        logger.warning("%s.quota_scope failed.", type(strategy).__name__, exc_info=True)
+        return None
+
+
+def _retrieve(task: asyncio.Task[None]) -> None:
+    # All who waited may be gone; an exception nobody fetched would be logged as lost.
+    if not task.cancelled():
+        task.exception()

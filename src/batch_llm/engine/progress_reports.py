@@ -1,0 +1,77 @@
+"""Calling the progress callback, now and then."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..base import ProgressCallbackFunc
+
+logger = logging.getLogger("batch_llm")
+
+
+class ProgressReports:
+    """Reports every `interval` items, and the last one.
+
+    A plain callback is called on the spot. What an async one returns is awaited in a task of its
+    own, one after another, each for at most `timeout_seconds`, so that no worker waits for it.
+
+    Args:
+        callback: called with items ended, items known, and the id of the last one.
+        interval: items between two reports.
+        timeout_seconds: how long an async callback may take.
+    """
+
+    def __init__(
+        self, callback: ProgressCallbackFunc, interval: int, timeout_seconds: float
+    ) -> None:
+        self._callback = callback
+        self._interval = interval
+        self._timeout_seconds = timeout_seconds
+        self._pending: list[Awaitable[None]] = []
+        self._drain: asyncio.Task[None] | None = None
+        self._last: tuple[int, int, str] | None = None
+        self._reported = 0
+
+    def item_done(self, completed: int, total: int, item_id: str) -> None:
+        """Learn that an item has ended, and report it if it is time."""
+        self._last = (completed, total, item_id)
+        if completed % self._interval == 0:
+            self._report()
+
+    async def finish(self) -> None:
+        """Report the end, unless that was done, and wait for what is under way."""
+        if self._last is not None and self._reported != self._last[0]:
+            self._report()
+        if self._drain is not None:
+            await self._drain
+
+    def _report(self) -> None:
+        assert self._last is not None, "a report is of an item"
+        self._reported = self._last[0]
+        try:
+            done = self._callback(*self._last)
+        except Exception:  # a callback's fault must not touch the run it watches
+            logger.warning("The progress callback failed; the run goes on.", exc_info=True)
+            return
+        if not isinstance(done, Awaitable):
+            return
+        self._pending.append(done)
+        if self._drain is None or self._drain.done():
+            self._drain = asyncio.create_task(self._await_pending())
+
+    async def _await_pending(self) -> None:
+        while self._pending:
+            try:
+                async with asyncio.timeout(self._timeout_seconds):
+                    await self._pending.pop(0)
+            except TimeoutError:
+                logger.warning(
+                    "The progress callback took longer than %g s and was cut off.",
+                    self._timeout_seconds,
+                )
+            except Exception:  # a callback's fault must not touch the run it watches
+                logger.warning("The progress callback failed; the run goes on.", exc_info=True)

@@ -1,0 +1,157 @@
+"""Every error the package raises, drawn as a tree.
+
+BatchLLMError
+├── ConfigurationError (ValueError)        a setting that cannot work; refused before any call
+│   ├── MissingExtraError (ImportError)    an optional dependency is not installed
+│   └── MissingKeyError                    a provider's key is not set
+├── InputError (ValueError)                a row, prompt or source that cannot be used
+├── SourceError                            the source of work items failed; carries what finished
+├── ProcessorClosedError (RuntimeError)    work was given to a processor that has been closed
+├── FrameworkTimeoutError (TimeoutError)   an attempt ran out of time (strategies/errors.py)
+└── ProviderError                          a call to a provider failed
+    ├── RateLimitedError                   429: too many requests, or quota used up for now
+    ├── AuthenticationError                401, 403: the key is missing, wrong or not allowed
+    ├── InvalidRequestError                400, 404, 413, 422: the request itself is refused
+    ├── ServerError                        5xx: the provider failed
+    ├── ProviderTimeoutError               the provider or the connection gave no answer in time
+    ├── ConnectionFailedError              no connection, or it broke before the answer was whole
+    └── AnswerError                        an answer came, and cannot be used
+        ├── MalformedAnswerError           not the provider's format (wrong type, cut JSON, no choice)
+        ├── OutputValidationError          the text does not fit the requested schema
+        ├── OutputTruncatedError           the answer stopped at the token limit
+        └── RefusalError                   the model or its safety filter declined
+
+Errors of SDKs and HTTP clients are translated into this tree once, in the leaf that makes the call.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .base.results import BatchResult
+    from .base.usage import TokenUsage
+
+
+class BatchLLMError(Exception):
+    """Root of the package's errors."""
+
+
+class ConfigurationError(BatchLLMError, ValueError):
+    """A setting cannot work. The message names the setting, its value and what would be accepted."""
+
+
+class MissingExtraError(ConfigurationError, ImportError):
+    """An optional dependency is not installed. The message holds the install command.
+
+    Args:
+        feature: what the user asked for, as a noun ("the local model").
+        extra: the extra of this package that brings it ("local").
+    """
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(
+            f"{feature} needs an optional dependency. Install it with: "
+            f"pip install 'batch-llm[{extra}]'"
+        )
+        self.feature = feature
+        self.extra = extra
+
+
+class MissingKeyError(ConfigurationError):
+    """A provider's key is not set. The message names the environment variable."""
+
+
+class InputError(BatchLLMError, ValueError):
+    """A row, prompt or source cannot be used. The message names its line or field."""
+
+
+class SourceError(BatchLLMError):
+    """The source of work items raised while it was being read.
+
+    Attributes:
+        result: what had finished by then; nothing already paid for is lost.
+    """
+
+    def __init__(self, message: str, result: BatchResult[object, object]) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+class ProcessorClosedError(BatchLLMError, RuntimeError):
+    """Work was given to a processor after it was closed or told to stop."""
+
+
+class ProviderError(BatchLLMError):
+    """A call to a provider failed.
+
+    Attributes:
+        status_code: HTTP status, or None where there was no answer.
+        code: the provider's own code ("insufficient_quota", "RESOURCE_EXHAUSTED"), or None.
+        retry_after: seconds the provider asks to wait, or None where it does not say.
+        usage: tokens billed for the failed call, or None where the provider does not say.
+        request_id: the provider's id of the request, for its support, or None.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status_code: int | None = None,
+        code: str | None = None,
+        retry_after: float | None = None,
+        usage: TokenUsage | Mapping[str, int] | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+        self.code = code
+        self.retry_after = retry_after
+        self.usage = usage
+        self.request_id = request_id
+
+
+class RateLimitedError(ProviderError):
+    """The provider refused the call because too many were made."""
+
+
+class AuthenticationError(ProviderError):
+    """The key is missing, wrong, or not allowed to do this."""
+
+
+class InvalidRequestError(ProviderError):
+    """The provider refuses the request itself; sending it again would fail again."""
+
+
+class ServerError(ProviderError):
+    """The provider failed; the same request may succeed later."""
+
+
+class ProviderTimeoutError(ProviderError):
+    """The provider, or the connection to it, gave no answer in time."""
+
+
+class ConnectionFailedError(ProviderError):
+    """No connection could be made, or it broke before the answer was whole."""
+
+
+class AnswerError(ProviderError):
+    """An answer came and was billed, but cannot be used."""
+
+
+class MalformedAnswerError(AnswerError):
+    """The answer is not in the provider's format."""
+
+
+class OutputValidationError(AnswerError):
+    """The answer's text does not fit the schema that was asked for."""
+
+
+class OutputTruncatedError(AnswerError):
+    """The answer stopped at the token limit before it was complete."""
+
+
+class RefusalError(AnswerError):
+    """The model, or the provider's safety filter, declined to answer."""

@@ -1,0 +1,396 @@
+"""`ParallelBatchProcessor`: work items in, one result each out, many at a time."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from .base import (
+    BatchProcessor,
+    BatchResult,
+    LLMWorkItem,
+    ProcessingStats,
+    TContext,
+    TInput,
+    TOutput,
+    describe_error,
+)
+from .core import AUTO, ProcessorConfig
+from .engine.concurrency import MOST, AdaptiveConcurrency
+from .engine.deadlines import Deadlines
+from .engine.events import Events
+from .engine.gate import Gate, pacer
+from .engine.intake import Intake
+from .engine.interrupts import graceful_interrupts
+from .engine.leases import Leases
+from .engine.lifecycle import Lifecycle
+from .engine.outlet import Outlet
+from .engine.progress_reports import ProgressReports
+from .engine.run import Run
+from .exceptions import ConfigurationError, ProcessorClosedError, SourceError
+from .strategies import DefaultErrorClassifier, ExponentialBackoffStrategy
+
+if TYPE_CHECKING:
+    from .core import RateLimitConfig
+    from collections.abc import AsyncGenerator, Sequence
+
+    from .base import PostProcessorFunc, ProgressCallbackFunc, WorkItemResult
+    from .engine.intake import Source
+    from .engine.outlet import Order
+    from .middleware import Middleware
+    from .observers import ProcessorObserver
+    from .strategies import ErrorClassifier, RateLimitStrategy
+
+logger = logging.getLogger("batch_llm")
+
+_LONGEST_COOLDOWN_SECONDS = 600.0
+
+
+class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
+    """Calls models for many work items at once; paces, retries and counts.
+
+        async with ParallelBatchProcessor(max_workers=20) as processor:
+            for document in documents:
+                await processor.add_work(LLMWorkItem(document.id, strategy, document.text))
+            result = await processor.process_all()
+
+    Every item ends in exactly one result, and one bad item fails alone. Leaving the `async with`
+    early, `shutdown()` and a cancellation keep what has succeeded: see `results`.
+
+    Args:
+        max_workers: calls in flight at once, or "auto"; overrides the config, as the next two do.
+        post_processor: called with each result as it ends, sync or async.
+        timeout_per_item: seconds one attempt may take.
+        rate_limit_cooldown: seconds all workers pause after a rate limit that names no time.
+        config: all settings; a copy is taken.
+        error_classifier: says what an exception means; default `DefaultErrorClassifier`.
+        rate_limit_strategy: how to cool down; default is made of `config.rate_limit`.
+        middlewares: steps around each item.
+        observers: hear of every event.
+        progress_callback: called with items ended, items known and the last id, sync or async.
+
+    Raises:
+        ConfigurationError: for a setting that cannot work.
+    """
+
+    def __init__(
+        self,
+        max_workers: int | Literal["auto"] | None = None,
+        post_processor: PostProcessorFunc[TOutput, TContext] | None = None,
+        timeout_per_item: float | None = None,
+        rate_limit_cooldown: float | None = None,
+        config: ProcessorConfig | None = None,
+        error_classifier: ErrorClassifier | None = None,
+        rate_limit_strategy: RateLimitStrategy | None = None,
+        middlewares: Sequence[Middleware[TInput, TOutput, TContext]] | None = None,
+        observers: Sequence[ProcessorObserver] | None = None,
+        progress_callback: ProgressCallbackFunc | None = None,
+    ) -> None:
+        self.config = _settled(config, max_workers, timeout_per_item, rate_limit_cooldown)
+        self._post_processor = post_processor
+        self._classifier = error_classifier or DefaultErrorClassifier()
+        self._rate_limits = rate_limit_strategy or _cooldown_of(self.config.rate_limit)
+        self._middlewares = tuple(middlewares or ())
+        self._events = Events(observers or ())
+        self._progress_callback = progress_callback
+        self._leases = Leases()
+        # Of the processor, not of a run: limits of a minute hold across runs.
+        self._gate: Gate | None = None
+        self._intake = self._new_intake()
+        self._run: Run[TInput, TOutput, TContext] | None = None
+        self._last_run: Run[TInput, TOutput, TContext] | None = None
+        self._order: Order = "completion"
+        self._interrupts = ExitStack()
+        self._closed = False
+
+    # -- work
+
+    async def add_work(self, item: LLMWorkItem[TInput, TOutput, TContext]) -> None:
+        """Queue one item, before or while the queue is processed.
+
+        Where the queue is full, wait for room. If nothing is being processed yet, processing
+        starts then, since room comes of nothing else; its results are those of the `process_all`
+        or `stream` that follows. A worker's own code (a post-processor, a middleware) never waits.
+
+        Raises:
+            ProcessorClosedError: after `shutdown()` or `cleanup()`.
+            TypeError: for something that is no `LLMWorkItem`.
+        """
+        if not isinstance(item, LLMWorkItem):
+            raise TypeError(f"add_work takes an LLMWorkItem, not a {type(item).__name__}.")
+        self._refuse_closed()
+        if self._intake.is_full and not self._is_inside_worker():
+            if self._run is None:
+                await self._start(numbered=True, is_open=True)
+            await self._intake.wait_for_room()
+            self._refuse_closed()
+        self._intake.put(item)
+        if self._run is not None:
+            self._run.spawn_if_useful()
+
+    async def process_all(
+        self,
+        source: Source[TInput, TOutput, TContext] | None = None,
+        *,
+        order: Order = "completion",
+    ) -> BatchResult[TOutput, TContext]:
+        """Process the queue, and `source` after it, to the end.
+
+        Each call starts fresh: its results and counts are its own. Cancelled while it waits, it
+        cancels what is in flight; what had succeeded by then is in `results`.
+
+        Args:
+            source: more work items: a list, an iterator or an async iterator, read as workers get
+                free.
+            order: "completion", or "input" for the order in which items went in.
+
+        Returns:
+            One result for each item that went in.
+
+        Raises:
+            SourceError: if `source` raised; its `result` holds what finished, and that is all that
+                was taken from it.
+            ProcessorClosedError: after `shutdown()` or `cleanup()`.
+            RuntimeError: while another `process_all` or `stream` goes on.
+        """
+        run = await self._begin(source, order, capacity=None)
+        try:
+            await run.join()
+        finally:
+            self._end(run)
+        self._raise_fault(run)
+        return self.results
+
+    async def stream(
+        self,
+        source: Source[TInput, TOutput, TContext] | None = None,
+        *,
+        order: Order = "completion",
+    ) -> AsyncGenerator[WorkItemResult[TOutput, TContext], None]:
+        """Yield each result as its item ends; memory does not grow with the number of items.
+
+        A slow reader slows the workers. A reader that leaves early cancels what is in flight; what
+        had ended by then and was not yielded is in `results`. Use `contextlib.aclosing` to
+        have that happen at the `break` and not at the end of the `async with`.
+
+        Args and errors: as for `process_all`.
+        """
+        run = await self._begin(source, order, capacity=max(64, 2 * _worker_count(self.config)))
+        try:
+            while (result := await run.outlet.next(order)) is not None:
+                yield result
+            await run.join()
+        finally:
+            if run.ended is None:
+                await run.abort()
+            self._end(run)
+        self._raise_fault(run)
+
+    @property
+    def results(self) -> BatchResult[TOutput, TContext]:
+        """Results of the present or last run that `stream` has not yielded."""
+        run = self._run or self._last_run
+        return BatchResult([] if run is None else run.outlet.peek(self._order))
+
+    async def get_stats(self) -> dict[str, Any]:
+        """Return the counts of the present or last run, as `ProcessingStats.copy` gives them.
+
+        Besides: `duration`, seconds since its start, up to its end.
+        """
+        run = self._run or self._last_run
+        if run is None:
+            return {**ProcessingStats(total=self._intake.known).copy(), "duration": 0.0}
+        stats = run.stats.copy()
+        if run.ended is None:
+            stats["total"] = run.intake.known
+        return {**stats, "duration": run.duration_seconds}
+
+    # -- the end
+
+    def stop(self) -> None:
+        """Let calls in flight finish and start nothing else; return at once.
+
+        What was not started ends as cancelled, and the `process_all` or `stream` under way comes
+        to its end with all results.
+        """
+        if self._run is not None:
+            self._run.stop()
+
+    async def shutdown(self) -> None:
+        """Stop as `stop` does, wait for the calls in flight, and close.
+
+        Called from a worker's own code (a post-processor, say), it cannot wait, and returns at
+        once; the processor closes with its `async with`.
+        """
+        self._closed = True
+        self.stop()
+        if self._is_inside_worker():
+            return
+        if self._run is not None:
+            await self._run.join()
+        await self._close()
+
+    async def cleanup(self) -> None:
+        """Cancel what is in flight, and close. The `async with` ends with it."""
+        self._closed = True
+        if self._run is not None:
+            run = self._run
+            await run.abort()
+            self._end(run)
+        await self._close()
+
+    async def _close(self) -> None:
+        if self._gate is not None:
+            await self._gate.aclose()
+        await self._leases.aclose()
+
+    # -- wiring
+
+    async def _begin(
+        self,
+        source: Source[TInput, TOutput, TContext] | None,
+        order: Order,
+        capacity: int | None,
+    ) -> Run[TInput, TOutput, TContext]:
+        self._refuse_closed()
+        if order not in ("completion", "input"):
+            raise ConfigurationError(f"order must be 'completion' or 'input', not {order!r}.")
+        if self._run is not None and not self._run.is_open:
+            raise RuntimeError(
+                "This processor is already processing. Wait for the process_all() or stream() "
+                "under way, or use a second processor."
+            )
+        self._order = order
+        if source is not None:
+            self._intake.read_from(source)
+        run = self._run
+        if run is None:
+            run = await self._start(numbered=order == "input", is_open=False, capacity=capacity)
+        else:
+            run.outlet.capacity = capacity
+            run.is_open = False
+            run.spawn_if_useful()
+        if self.config.graceful_interrupt:
+            self._interrupts.enter_context(graceful_interrupts(self._interrupted))
+        return run
+
+    async def _start(
+        self, *, numbered: bool, is_open: bool, capacity: int | None = None
+    ) -> Run[TInput, TOutput, TContext]:
+        config = self.config
+        self._leases.forgive()
+        if self._gate is None:
+            self._gate = self._new_gate()
+        stats = ProcessingStats()
+        deadlines = Deadlines(config.timeout_per_item)
+        lifecycle = Lifecycle(
+            config=config,
+            gate=self._gate,
+            deadlines=deadlines,
+            leases=self._leases,
+            events=self._events,
+            stats=stats,
+            classifier=self._classifier,
+            middlewares=self._middlewares,
+            post_processor=self._post_processor,
+        )
+        run = self._run = Run(
+            intake=self._intake,
+            outlet=Outlet(numbered=numbered, capacity=capacity),
+            lifecycle=lifecycle,
+            deadlines=deadlines,
+            events=self._events,
+            stats=stats,
+            progress=self._new_progress(),
+            max_workers=_worker_count(config),
+            is_open=is_open,
+        )
+        await run.start()
+        return run
+
+    def _end(self, run: Run[TInput, TOutput, TContext]) -> None:
+        if self._run is run:
+            self._run = None
+            self._last_run = run
+            self._intake = self._new_intake()
+        self._interrupts.close()
+
+    def _new_intake(self) -> Intake[TInput, TOutput, TContext]:
+        return Intake(self.config.max_queue_size)
+
+    def _new_gate(self) -> Gate:
+        adaptive = AdaptiveConcurrency() if self.config.max_workers == AUTO else None
+        return Gate(
+            self._rate_limits, pacer(self.config.max_requests_per_minute), adaptive, self._events
+        )
+
+    def _new_progress(self) -> ProgressReports | None:
+        if self._progress_callback is None:
+            return None
+        config = self.config
+        return ProgressReports(
+            self._progress_callback, config.progress_interval, config.progress_callback_timeout
+        )
+
+    def _interrupted(self) -> None:
+        logger.warning(
+            "Interrupted: calls in flight will finish, nothing else is started. "
+            "Interrupt once more to stop at once."
+        )
+        self.stop()
+
+    def _is_inside_worker(self) -> bool:
+        return self._run is not None and self._run.is_joined_from_within
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise ProcessorClosedError(
+                "This processor has been closed. Make a new one for more work."
+            )
+
+    def _raise_fault(self, run: Run[TInput, TOutput, TContext]) -> None:
+        fault = run.intake.fault
+        if fault is None:
+            return
+        raise SourceError(
+            f"The source of work items failed after {run.intake.taken} items with "
+            f"{describe_error(fault)}. What finished is in this error's `result`.",
+            self.results,
+        ) from fault
+
+
+def _settled(
+    config: ProcessorConfig | None,
+    max_workers: int | Literal["auto"] | None,
+    timeout_per_item: float | None,
+    rate_limit_cooldown: float | None,
+) -> ProcessorConfig:
+    """Return a checked copy of `config`, the single settings put over it."""
+    settled = replace(config) if config is not None else ProcessorConfig()
+    settled.retry = replace(settled.retry)
+    settled.rate_limit = replace(settled.rate_limit)
+    if max_workers is not None:
+        settled.max_workers = max_workers
+    if timeout_per_item is not None:
+        settled.timeout_per_item = timeout_per_item
+    if rate_limit_cooldown is not None:
+        settled.rate_limit.cooldown_seconds = rate_limit_cooldown
+    settled.validate()
+    return settled
+
+
+def _cooldown_of(config: RateLimitConfig) -> ExponentialBackoffStrategy:
+    return ExponentialBackoffStrategy(
+        initial_cooldown=config.cooldown_seconds,
+        max_cooldown=max(_LONGEST_COOLDOWN_SECONDS, config.cooldown_seconds),
+        backoff_multiplier=config.backoff_multiplier,
+        slow_start_items=config.slow_start_items,
+        slow_start_initial_delay=config.slow_start_initial_delay,
+        slow_start_final_delay=config.slow_start_final_delay,
+    )
+
+
+def _worker_count(config: ProcessorConfig) -> int:
+    return MOST if config.max_workers == "auto" else config.max_workers
