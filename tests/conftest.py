@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+import os
+from typing import TYPE_CHECKING
+
 import pytest
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     """Run async tests on asyncio: the package is written for it."""
     return "asyncio"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run in which tests were skipped, where nothing may be (BATCH_LLM_NO_SKIPS=1)."""
+    reporter: TerminalReporter | None = session.config.pluginmanager.get_plugin("terminalreporter")
+    if not os.environ.get("BATCH_LLM_NO_SKIPS") or reporter is None:
+        return
+    skipped = reporter.stats.get("skipped", [])
+    for report in skipped:
+        reporter.write_line(f"skipped, and must not be: {report.nodeid}: {report.longrepr}")
+    if skipped and session.exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -121,7 +121,7 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
-__all__ = [  # noqa: PLE0604, PLE0605 - a test holds it against the imports above
+__all__ = [  # noqa: PLE0604 - a test holds it against the imports above
     "__version__",
     *sorted(_HOME_OF),
 ]

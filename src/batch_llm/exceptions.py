@@ -16,7 +16,7 @@ BatchLLMError
     ├── ProviderTimeoutError               the provider or the connection gave no answer in time
     ├── ConnectionFailedError              no connection, or it broke before the answer was whole
     └── AnswerError                        an answer came, and cannot be used
-        ├── MalformedAnswerError           not the provider's format (wrong type, cut JSON, no choice)
+        ├── MalformedAnswerError           not the provider's format (cut JSON, no choice)
         ├── OutputValidationError          the text does not fit the requested schema
         ├── OutputTruncatedError           the answer stopped at the token limit
         └── RefusalError                   the model or its safety filter declined
@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from .base.results import BatchResult
     from .base.usage import TokenUsage
@@ -40,7 +41,7 @@ class BatchLLMError(Exception):
 
 
 class ConfigurationError(BatchLLMError, ValueError):
-    """A setting cannot work. The message names the setting, its value and what would be accepted."""
+    """A setting cannot work. The message names it, its value and what would be accepted."""
 
 
 class MissingExtraError(ConfigurationError, ImportError):
@@ -75,7 +76,7 @@ class SourceError(BatchLLMError):
         result: what had finished by then; nothing already paid for is lost.
     """
 
-    def __init__(self, message: str, result: BatchResult[object, object]) -> None:
+    def __init__(self, message: str, result: BatchResult[Any, Any]) -> None:
         super().__init__(message)
         self.result = result
 

@@ -11,7 +11,7 @@ from .exceptions import InputError
 from .parallel import ParallelBatchProcessor
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Generator, Sequence
+    from collections.abc import AsyncGenerator, Generator, Sequence
     from concurrent.futures import Future
     from typing import Literal
 

@@ -16,7 +16,7 @@ class AdaptiveConcurrency:
 
     Additive increase, multiplicative decrease (Chiu and Jain, 1989): each success while the limit
     is in use adds 1/limit, so that a whole round adds one; a rate limit multiplies by 0.7, once
-    for all calls that were in flight when it came. It never falls below `LEAST`, so it never stalls.
+    for all calls in flight when it came. It never falls below `LEAST`, so it never stalls.
 
     Attributes:
         limit: calls that may be in flight now.

@@ -30,7 +30,7 @@ def graceful_interrupts(stop: Callable[[], None]) -> Iterator[None]:
         return
     loop = asyncio.get_running_loop()
 
-    def on_interrupt(signum: int, frame: FrameType | None) -> None:
+    def on_interrupt(_signum: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, previous)
         loop.call_soon_threadsafe(stop)
 

@@ -16,6 +16,7 @@ from ..base import (
     describe_error,
     empty_usage,
 )
+from ..llm_strategies.gemini_response import GeminiResponse
 
 if TYPE_CHECKING:
     from ..base import TokenUsage
@@ -35,6 +36,7 @@ class ItemLife(Generic[TInput, TOutput, TContext]):
         lease: its strategy.
         attempt: the attempt under way, 1 for the first; refusals by a rate limit do not count.
         calls: calls made.
+        called: the loop's time at the last call.
         refusals: calls refused by a rate limit.
         epoch: the gate's epoch at the last admission.
         usage: tokens of all calls so far; None for none.
@@ -50,6 +52,7 @@ class ItemLife(Generic[TInput, TOutput, TContext]):
     state: RetryState
     attempt: int = 1
     calls: int = 0
+    called: float = 0.0
     refusals: int = 0
     epoch: int = 0
     usage: TokenUsage | None = None
@@ -63,14 +66,15 @@ class ItemLife(Generic[TInput, TOutput, TContext]):
 
     def succeeded(self, output: TOutput, now: float) -> WorkItemResult[TOutput, TContext]:
         """Return the item's end with an output."""
+        ratings = output.safety_ratings if isinstance(output, GeminiResponse) else None
         return WorkItemResult(
             self.item.item_id,
-            True,  # noqa: FBT003 - `success`, the second field; a keyword costs 8 %
+            True,
             output,
             None,
             self.item.context,
             self.usage or empty_usage(),
-            None,
+            ratings,
             None,
             None,
             self.calls,

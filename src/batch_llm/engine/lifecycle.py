@@ -15,10 +15,9 @@ from ..base import (
     WorkItemResult,
     complete_usage,
 )
-from ..llm_strategies.gemini_response import GeminiResponse
 from ..observers.base import ProcessingEvent
 from ..strategies import ErrorInfo, backoff_seconds
-from .attempt import call
+from . import attempt
 from .failed_usage import failed_usage
 from .life import CANCELLED, ItemLife, unstarted
 
@@ -107,7 +106,21 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
         """
         life = ItemLife(item, worker_id, self._now(), self._leases.of(item.strategy), RetryState())
         try:
-            result = await self._enter_and_end(life, task)
+            try:
+                if not self._middlewares or await self._enter(life):
+                    if (heard := self._started(life)) is not None:
+                        await heard
+                    output = await (
+                        self._dry(life) if self._dry_run else self._attempts(life, task)
+                    )
+                    result = life.end = life.succeeded(output, self._now())
+                else:
+                    result = life.end = life.skipped(self._now())
+            except Exception as error:  # the user's code may raise anything: one item, no other
+                result = life.end = await self._fail(life, error)
+            finally:
+                if life.lease.cleans:
+                    await self._clean(life)
             if self._middlewares:
                 result = await self._after(life, result)
             if self._post_processor is not None:
@@ -116,6 +129,10 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
             result = life.end or life.cancelled(self._now())
         self._count(result)
         return result
+
+    def _started(self, life: ItemLife[TInput, TOutput, TContext]) -> Awaitable[None] | None:
+        data = {"item_id": life.item.item_id, "worker_id": life.worker_id}
+        return self._events.emit(ProcessingEvent.ITEM_STARTED, data)
 
     def announce(
         self, result: WorkItemResult[TOutput, TContext], worker_id: int | None
@@ -138,29 +155,6 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
         """Return the result, already counted, of an item that was never started."""
         result: WorkItemResult[TOutput, TContext] = unstarted(item)
         self._count(result)
-        return result
-
-    async def _enter_and_end(
-        self, life: ItemLife[TInput, TOutput, TContext], task: asyncio.Task[Any]
-    ) -> WorkItemResult[TOutput, TContext]:
-        try:
-            if self._middlewares and not await self._enter(life):
-                return life.skipped(self._now())
-            started = self._events.emit(
-                ProcessingEvent.ITEM_STARTED,
-                {"item_id": life.item.item_id, "worker_id": life.worker_id},
-            )
-            if started is not None:
-                await started
-            output = await (self._dry(life) if self._dry_run else self._attempts(life, task))
-            result = life.end = life.succeeded(output, self._now())
-            if isinstance(output, GeminiResponse):
-                result.gemini_safety_ratings = output.safety_ratings
-        except Exception as error:  # whatever the user's code raises ends this item and no other
-            result = life.end = await self._fail(life, error)
-        finally:
-            if life.lease.cleans:
-                await self._clean(life)
         return result
 
     # -- enter
@@ -195,11 +189,19 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
                     await self._wait(lease.prepare(deadlines.limit_seconds), task)
                 if (turn := gate.admit(lease.scope)) is not None:
                     await self._wait(turn, task)
-                self._count_call(life)
+                self._begin_call(life, task)
                 try:
-                    output, usage = await call(life, task, deadlines)
+                    answer = await life.item.strategy.execute(
+                        life.item.prompt,  # type: ignore[arg-type]  # checked by LLMWorkItem
+                        life.attempt,
+                        deadlines.limit_seconds,
+                        life.state,
+                    )
+                except BaseException as error:  # told apart there, and raised again
+                    raise attempt.failed(error, life, task, deadlines)  # noqa: B904 - has its cause
                 finally:
                     gate.leave()
+                output, usage = attempt.finished(answer, life, task, deadlines)
                 gate.succeeded(life.epoch)
                 life.count(complete_usage(usage))
             except Exception as error:  # a strategy may raise anything; the classifier judges it
@@ -213,13 +215,17 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
             if wait_seconds:
                 await self._wait(asyncio.sleep(wait_seconds), task)
 
-    def _count_call(self, life: ItemLife[TInput, TOutput, TContext]) -> None:
+    def _begin_call(
+        self, life: ItemLife[TInput, TOutput, TContext], task: asyncio.Task[Any]
+    ) -> None:
         life.epoch = self._gate.epoch
         life.calls += 1
         if life.calls > 1:
             self._stats.retries += 1
         if self._detailed:
             logger.debug("%s: attempt %d", life.item.item_id, life.attempt)
+        life.called = self._now()
+        self._deadlines.begin(task, life.called)
 
     async def _wait(self, awaitable: Awaitable[None], task: asyncio.Task[Any]) -> None:
         """Wait where a stop may cut in: nothing is in flight."""

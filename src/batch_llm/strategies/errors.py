@@ -88,18 +88,34 @@ class ErrorClassifier(ABC):
         """Return what `exception` means; must not raise."""
 
 
-_RATE_LIMIT_TYPES = {"RateLimitError", "RateLimitedError", "TooManyRequests", "ResourceExhausted"}
+_RATE_LIMIT_TYPES = {
+    "ModelRateLimitError",
+    "RateLimitError",
+    "RateLimitedError",
+    "ResourceExhausted",
+    "TooManyRequests",
+}
 _RATE_LIMIT_CODES = {"RESOURCE_EXHAUSTED", "RATE_LIMIT_EXCEEDED", "RATE_LIMIT_ERROR"}
 # Used up for good, not for now: waiting does not bring it back.
 _SPENT_CODES = {"INSUFFICIENT_QUOTA", "BILLING_HARD_LIMIT_REACHED", "BILLING_ERROR"}
+# pydantic-ai's names for that, and for what would fail again the same way; they stand in classes
+# that may come with a status, and below `UnexpectedModelBehavior`.
+_REFUSED_TYPES = {
+    "ContentFilterError",
+    "ModelQuotaExceededError",
+    "ModelRequestRejectedError",
+    "OutputTokenLimitExceeded",
+    "UserError",
+}
 _RATE_LIMIT_WORDS = re.compile(
     r"\b(429|resource[ _]exhausted|quota|rate[ _-]?limit(ed|s|ing)?|too many requests)\b",
     re.IGNORECASE,
 )
-_API_TIMEOUT_TYPES = {"APITimeoutError", "DeadlineExceeded"}
+_API_TIMEOUT_TYPES = {"APITimeoutError", "DeadlineExceeded", "ModelTimeoutError"}
 _CONNECTION_TYPES = {
     "APIConnectionError",
     "ClientConnectionError",
+    "ModelConnectionError",
     "TransportError",
     "NetworkError",
 }
@@ -200,7 +216,7 @@ def _codes(exception: BaseException) -> set[str]:
 
 def _from_provider(exception: Exception, names: set[str]) -> ErrorInfo | None:
     codes = _codes(exception)
-    if codes & _SPENT_CODES:
+    if codes & _SPENT_CODES or names & _REFUSED_TYPES:
         return _CLIENT
     if names & _RATE_LIMIT_TYPES or codes & _RATE_LIMIT_CODES:
         return _RATE_LIMIT

@@ -78,7 +78,7 @@ class ExponentialBackoffStrategy(RateLimitStrategy):
             for i in range(slow_start_items)
         )
 
-    async def on_rate_limit(self, worker_id: int, consecutive_limits: int) -> float:  # noqa: ARG002
+    async def on_rate_limit(self, worker_id: int, consecutive_limits: int) -> float:
         """Return the seconds of the n-th pause in a row."""
         try:
             cooldown = self.initial_cooldown * self.backoff_multiplier ** (consecutive_limits - 1)
@@ -106,11 +106,11 @@ class FixedDelayStrategy(RateLimitStrategy):
         self.cooldown = cooldown
         self.delay_between_requests = delay_between_requests
 
-    async def on_rate_limit(self, worker_id: int, consecutive_limits: int) -> float:  # noqa: ARG002
+    async def on_rate_limit(self, worker_id: int, consecutive_limits: int) -> float:
         """Return the fixed pause."""
         return self.cooldown
 
-    def should_apply_slow_start(self, items_since_resume: int) -> tuple[bool, float]:  # noqa: ARG002
+    def should_apply_slow_start(self, items_since_resume: int) -> tuple[bool, float]:
         """Return the fixed delay, for every call."""
         return self.delay_between_requests > 0, self.delay_between_requests
 

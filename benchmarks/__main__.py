@@ -1,0 +1,41 @@
+"""Run the benchmarks: `python -m benchmarks [--rounds N] [noop] [latency] [import] [http]`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from . import engine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _http(rounds: int) -> None:
+    from . import http
+
+    http.main(rounds)
+
+
+SECTIONS: dict[str, Callable[[int], None]] = {
+    "import": engine.importing,
+    "noop": lambda rounds: engine.noop(rounds, suspend=False),
+    "suspend": lambda rounds: engine.noop(rounds, suspend=True),
+    "latency": engine.latency,
+    "http": _http,
+}
+
+
+def main() -> None:
+    """Run the sections named, or all."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("sections", nargs="*", default=[], metavar="|".join(SECTIONS))
+    parser.add_argument("--rounds", type=int, default=5)
+    chosen = parser.parse_args()
+    for name in chosen.sections or SECTIONS:
+        if name not in SECTIONS:
+            parser.error(f"no section {name!r}; there are {', '.join(SECTIONS)}")
+        SECTIONS[name](chosen.rounds)
+
+
+main()

@@ -1,0 +1,35 @@
+"""Calls that take a fixed time, through flexllm, its HTTP call alone replaced."""
+
+import asyncio
+import sys
+from types import SimpleNamespace
+
+from flexllm.async_api.core import ConcurrentRequester  # type: ignore[import-not-found]
+from self_measure import Meter
+
+RESPONSE = SimpleNamespace(status=200)
+
+
+class WithoutHTTP(ConcurrentRequester):  # type: ignore[misc]  # untyped here
+    """Its limits, retries and results, and no request."""
+
+    async def _make_requests(self, *_args: object, **_kwargs: object) -> tuple[object, object]:
+        await asyncio.sleep(LATENCY_SECONDS)
+        return RESPONSE, "ok"
+
+
+async def main() -> None:
+    """Measure one run, from the first item made to the results in hand."""
+    requester = WithoutHTTP(concurrency_limit=WORKERS)
+    meter = Meter()
+    params = [{"json": number} for number in range(ITEMS)]
+    results, _ = await requester.process_requests(params, "http://unused", show_progress=False)
+    meter.report(ITEMS)
+    assert len(results) == ITEMS
+    assert all(result.status == "success" for result in results)
+    await requester.aclose()
+
+
+WORKERS, ROUNDS, LATENCY_SECONDS = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+ITEMS = WORKERS * ROUNDS
+asyncio.run(main())
