@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..observers.base import HEARD
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from ..observers.base import ProcessingEvent, ProcessorObserver
 
@@ -28,7 +28,7 @@ class Events:
     def __init__(self, observers: Sequence[ProcessorObserver]) -> None:
         self._observers = tuple(observers)
 
-    def emit(self, event: ProcessingEvent, data: Mapping[str, Any]) -> Awaitable[None] | None:
+    def emit(self, event: ProcessingEvent, data: dict[str, Any]) -> Awaitable[None] | None:
         """Tell all; await what comes back, unless it is None."""
         waiting: list[Awaitable[None]] | None = None
         for observer in self._observers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from typing import TYPE_CHECKING
 
 from ..observers.base import ProcessingEvent
@@ -134,6 +135,12 @@ class Gate:
             self._slow_down()
         if current is None or until > current:
             self._scopes[scope] = until
+            self._loop.call_at(until, self._resume_scope, scope)
+
+    def _resume_scope(self, scope: str | None) -> None:
+        # Each lengthening set a timer of its own; only the last one ends the pause.
+        if self._scopes.get(scope, math.inf) <= self._loop.time():
+            del self._scopes[scope]
 
     def _slow_down(self) -> None:
         if self._concurrency is not None:
@@ -200,15 +207,10 @@ class Gate:
             if self._cooling is not None:
                 await asyncio.shield(self._cooling)
             until = self._scopes.get(scope)
-            if until is None:
-                if self._cooling is None:
-                    return
-                continue
-            remaining = until - self._loop.time()
-            if remaining <= 0:
-                self._scopes.pop(scope, None)
-            else:
-                await asyncio.sleep(remaining)
+            if until is not None:
+                await asyncio.sleep(until - self._loop.time())
+            elif self._cooling is None:
+                return
 
     async def _take_slow_turn(self) -> None:
         if self._slow_step is None:

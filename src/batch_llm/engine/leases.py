@@ -69,11 +69,14 @@ class Lease:
         await asyncio.shield(self._preparing)
 
     async def _prepare(self, timeout_seconds: float) -> None:
+        limit = asyncio.timeout(timeout_seconds)
         try:
-            async with asyncio.timeout(timeout_seconds):
+            async with limit:
                 await self.strategy.prepare()
             self.ready = True
         except TimeoutError as error:
+            if not limit.expired():
+                raise
             raise FrameworkTimeoutError(
                 f"{type(self.strategy).__name__}.prepare() took longer than {timeout_seconds:g} s.",
                 elapsed=timeout_seconds,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -84,7 +85,12 @@ class ItemLife(Generic[TInput, TOutput, TContext]):
     def failed(
         self, error: Exception, category: str, now: float
     ) -> WorkItemResult[TOutput, TContext]:
-        """Return the item's end without one."""
+        """Return the item's end without one.
+
+        The result keeps the exception with its traceback, and not what the frames held: prompts,
+        answers and connections.
+        """
+        traceback.clear_frames(error.__traceback__)
         return self._without_output(describe_error(error), error, category, now)
 
     def cancelled(self, now: float) -> WorkItemResult[TOutput, TContext]:

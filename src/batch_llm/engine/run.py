@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .outlet import Outlet
     from .progress_reports import ProgressReports
 
+_ITEMS_BETWEEN_YIELDS = 128
+
 _current_run: ContextVar[Run[Any, Any, Any] | None] = ContextVar("batch_llm_run", default=None)
 
 
@@ -167,6 +169,9 @@ class Run(Generic[TInput, TOutput, TContext]):
                 return
             if full is not None:
                 await full
+            elif number % _ITEMS_BETWEEN_YIELDS == 0:
+                # Calls that never wait (a dry run) must not keep the loop from all else.
+                await asyncio.sleep(0)
 
     async def _wait_for_item(
         self, task: asyncio.Task[Any]

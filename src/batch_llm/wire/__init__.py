@@ -1,0 +1,1 @@
+"""Providers' JSON, encoded and decoded. Pure: nothing here opens a socket."""

@@ -1,0 +1,318 @@
+"""OpenAI's Chat Completions, which nearly every server of models speaks.
+
+`encode_chat` makes the body of `POST …/chat/completions`, `decode_chat` reads the answer, and
+`parse_output` turns its text into what was asked for.
+"""
+
+from __future__ import annotations
+
+import base64
+import mimetypes
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+import msgspec
+
+from ..base.request import FilePart, ImagePart, TextPart
+from ..base.usage import complete_usage
+from ..exceptions import (
+    AnswerError,
+    MalformedAnswerError,
+    OutputTruncatedError,
+    OutputValidationError,
+    RefusalError,
+)
+from .openai_errors import error_details, error_from_response, short_message
+from .strict_schema import strict_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..base.request import LLMRequest, Message, Part
+    from ..base.schema import OutputSchema
+    from ..base.usage import TokenUsage
+
+__all__ = [
+    "ChatAnswer",
+    "TokenLimitField",
+    "decode_chat",
+    "encode_chat",
+    "error_from_response",
+    "parse_output",
+]
+
+TokenLimitField = Literal["max_completion_tokens", "max_tokens"]
+"""How a server calls the limit of output tokens: OpenAI's own models refuse the older name."""
+
+
+# --- the request ---------------------------------------------------------------------------
+
+
+def encode_chat(
+    request: LLMRequest,
+    model: str,
+    *,
+    token_limit_field: TokenLimitField = "max_completion_tokens",  # noqa: S107 - a field's name
+) -> dict[str, object]:
+    """Return the JSON-ready body that asks `model` for `request`.
+
+    What the request leaves open is left out. The dictionaries under "response_format" are shared
+    between calls and must not be changed.
+    """
+    body: dict[str, object] = {"model": model, "messages": _messages(request)}
+    if request.output_schema is not None:
+        body["response_format"] = _response_format(request.output_schema)
+    if request.temperature is not None:
+        body["temperature"] = request.temperature
+    if request.top_p is not None:
+        body["top_p"] = request.top_p
+    if request.max_output_tokens is not None:
+        body[token_limit_field] = request.max_output_tokens
+    if request.stop:
+        body["stop"] = list(request.stop)
+    if request.seed is not None:
+        body["seed"] = request.seed
+    return body
+
+
+def _messages(request: LLMRequest) -> list[dict[str, object]]:
+    turns: list[dict[str, object]] = [
+        {"role": message.role, "content": _content(message)} for message in request.messages
+    ]
+    if request.system is not None:
+        turns.insert(0, {"role": "system", "content": request.system})
+    return turns
+
+
+def _content(message: Message) -> str | list[dict[str, object]]:
+    content = message.content
+    return content if isinstance(content, str) else [_part(part) for part in content]
+
+
+def _part(part: Part) -> dict[str, object]:
+    if isinstance(part, TextPart):
+        return {"type": "text", "text": part.text}
+    if isinstance(part, ImagePart):
+        return {"type": "image_url", "image_url": {"url": _address(part)}}
+    return {"type": "file", "file": {"filename": _file_name(part), "file_data": _address(part)}}
+
+
+def _address(part: ImagePart | FilePart) -> str:
+    """Return where the bytes are: the part's own address, or a data URL that holds them."""
+    if part.url is not None:
+        return part.url
+    encoded = base64.b64encode(part.data or b"").decode("ascii")
+    return f"data:{part.media_type};base64,{encoded}"
+
+
+def _file_name(part: FilePart) -> str:
+    # OpenAI refuses a file without a name.
+    return part.name or f"file{mimetypes.guess_extension(part.media_type or '') or ''}"
+
+
+@lru_cache(maxsize=128)  # by identity: a strategy's schema is one object for all its calls
+def _response_format(schema: OutputSchema) -> dict[str, object]:
+    strict = strict_schema(schema.json_schema)
+    named: dict[str, object] = {"name": schema.name, "schema": strict or schema.json_schema}
+    if strict:
+        named["strict"] = True
+    return {"type": "json_schema", "json_schema": named}
+
+
+# --- the answer ----------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class ChatAnswer:
+    """One answer of a model.
+
+    Attributes:
+        text: what the model wrote; "" where the limit left it no word.
+        finish_reason: why it ended, in the provider's word ("stop", "length"), or None.
+        usage: tokens billed; counts the provider leaves out are 0.
+        model: the model that answered, as the provider names it, or None.
+        request_id: the provider's id of the answer, or None.
+    """
+
+    text: str
+    finish_reason: str | None
+    usage: TokenUsage
+    model: str | None = None
+    request_id: str | None = None
+
+    @property
+    def is_truncated(self) -> bool:
+        """Whether the answer stopped at the token limit."""
+        return self.finish_reason == "length"
+
+
+class _CachedTokens(msgspec.Struct):
+    cached_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    prompt_tokens_details: _CachedTokens | None = None
+
+
+class _TextPart(msgspec.Struct):
+    text: str | None = None
+
+
+class _Message(msgspec.Struct):
+    content: str | list[_TextPart] | None = None
+    refusal: str | None = None
+
+
+class _Choice(msgspec.Struct):
+    message: _Message | None = None
+    finish_reason: str | None = None
+
+
+class _Answer(msgspec.Struct):
+    choices: list[_Choice] | None = None
+    usage: _Usage | None = None
+    id: str | None = None
+    model: str | None = None
+    error: Any = None
+
+
+class _Billed(msgspec.Struct):
+    """The part of an unreadable answer that must not be lost."""
+
+    usage: _Usage | None = None
+
+
+# Lax, since servers write counts as 12.0 and "12" too.
+_ANSWERS = msgspec.json.Decoder(_Answer, strict=False)
+_BILLS = msgspec.json.Decoder(_Billed, strict=False)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def decode_chat(body: bytes, *, private: Iterable[str] = ()) -> ChatAnswer:
+    """Return the answer in the body of a 2xx response.
+
+    Args:
+        body: the whole body.
+        private: prompts and keys, of which an error's message must hold no part.
+
+    Raises:
+        MalformedAnswerError: if the body is not whole JSON of the right form, holds no choice or
+            no text, or reports an error in spite of its status.
+        RefusalError: if the model or a safety filter declined.
+
+    The errors carry the tokens billed, where the body names them.
+    """
+    try:
+        answer = _ANSWERS.decode(body)
+    except _UNREADABLE as error:
+        raise MalformedAnswerError(_unreadable(body, error), usage=_billed(body)) from None
+    if answer.error or not answer.choices:
+        _reject(MalformedAnswerError, _missing_choice(answer, private), answer)
+    choice = answer.choices[0]
+    message = choice.message
+    if choice.finish_reason == "content_filter" or (message is not None and message.refusal):
+        _reject(RefusalError, _refusal(choice), answer)
+    text = _text(choice)
+    if text is None:
+        _reject(MalformedAnswerError, _missing_text(choice), answer)
+    return ChatAnswer(text, choice.finish_reason, _usage(answer.usage), answer.model, answer.id)
+
+
+def _text(choice: _Choice) -> str | None:
+    content = choice.message.content if choice.message is not None else None
+    if choice.finish_reason == "error":
+        return None
+    if content is None:
+        # A reasoning model may spend the whole limit before its first word.
+        return "" if choice.finish_reason == "length" else None
+    if isinstance(content, str):
+        return content
+    return "".join(part.text or "" for part in content)
+
+
+def _usage(usage: _Usage | None) -> TokenUsage:
+    if usage is None:
+        return complete_usage(None)
+    details = usage.prompt_tokens_details
+    return complete_usage(
+        {
+            "input_tokens": usage.prompt_tokens,
+            "output_tokens": usage.completion_tokens,
+            "total_tokens": usage.total_tokens,
+            "cached_input_tokens": details.cached_tokens if details is not None else None,
+        }
+    )
+
+
+def _billed(body: bytes) -> TokenUsage | None:
+    try:
+        usage = _BILLS.decode(body).usage
+    except _UNREADABLE:
+        return None
+    return None if usage is None else _usage(usage)
+
+
+def _reject(kind: type[AnswerError], message: str, answer: _Answer) -> NoReturn:
+    usage = None if answer.usage is None else _usage(answer.usage)
+    code = error_details({"error": answer.error})[1] if answer.error else None
+    raise kind(message, usage=usage, code=code, request_id=answer.id)
+
+
+def _unreadable(body: bytes, error: Exception) -> str:
+    # msgspec names the place and the type, and quotes nothing; the others quote the body.
+    reason = f": {error}" if isinstance(error, msgspec.DecodeError) else ""
+    return f"The answer is not a chat completion ({len(body)} bytes){reason}"
+
+
+def _missing_choice(answer: _Answer, private: Iterable[str]) -> str:
+    if not answer.error:
+        return "The answer holds no choice."
+    message, _ = error_details({"error": answer.error})
+    return f"The answer reports an error: {short_message(message, private) or 'without a message'}"
+
+
+def _refusal(choice: _Choice) -> str:
+    # The model's own words of refusal are part of an answer, and stay out.
+    what = "safety filter" if choice.finish_reason == "content_filter" else "model"
+    return f"The {what} declined to answer."
+
+
+def _missing_text(choice: _Choice) -> str:
+    return f"The answer holds no text (finish_reason {choice.finish_reason!r})."
+
+
+# --- the output ----------------------------------------------------------------------------
+
+
+def parse_output(answer: ChatAnswer, request: LLMRequest) -> object:
+    """Return what was asked for: text, or where the request has a schema, a value that fits it.
+
+    A plain text that stopped at the limit is returned as it is; see `ChatAnswer.is_truncated`.
+
+    Raises:
+        OutputTruncatedError: if the limit cut an answer that has a schema.
+        OutputValidationError: if the text does not fit the schema.
+
+    The errors carry the tokens billed.
+    """
+    schema = request.output_schema
+    if schema is None:
+        return answer.text
+    if answer.is_truncated:
+        raise OutputTruncatedError(
+            f"The answer stopped at the token limit, after {answer.usage.get('output_tokens', 0)} "
+            f"output tokens and before its JSON was complete. Raise max_output_tokens (now "
+            f"{request.max_output_tokens or 'left to the provider'}).",
+            usage=answer.usage,
+            request_id=answer.request_id,
+        )
+    try:
+        return schema.parse(answer.text)
+    except OutputValidationError as error:
+        error.usage = answer.usage
+        error.request_id = answer.request_id
+        raise
