@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         GeminiStrategy,
         LocalModelStrategy,
         OpenAICompatibleStrategy,
+        PydanticAIModelStrategy,
         PydanticAIStrategy,
         strategy_by_name,
     )
@@ -107,7 +108,7 @@ _HOMES = {
     ),
     "llm_strategies": (
         "GeminiCachedStrategy GeminiResponse GeminiStrategy LocalModelStrategy "
-        "OpenAICompatibleStrategy PydanticAIStrategy strategy_by_name"
+        "OpenAICompatibleStrategy PydanticAIModelStrategy PydanticAIStrategy strategy_by_name"
     ),
     "middleware": "BaseMiddleware Middleware",
     "observers": "BaseObserver MetricsObserver ProcessingEvent ProcessorObserver",
@@ -171,6 +172,7 @@ __all__ = [
     "ProgressCallbackFunc",
     "ProviderError",
     "ProviderTimeoutError",
+    "PydanticAIModelStrategy",
     "PydanticAIStrategy",
     "RateLimitConfig",
     "RateLimitStrategy",

@@ -33,10 +33,10 @@ from .exceptions import ConfigurationError, ProcessorClosedError, SourceError
 from .strategies import DefaultErrorClassifier, ExponentialBackoffStrategy
 
 if TYPE_CHECKING:
-    from .core import RateLimitConfig
     from collections.abc import AsyncGenerator, Sequence
 
     from .base import PostProcessorFunc, ProgressCallbackFunc, WorkItemResult
+    from .core import RateLimitConfig
     from .engine.intake import Source
     from .engine.outlet import Order
     from .middleware import Middleware
@@ -121,13 +121,16 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
         if not isinstance(item, LLMWorkItem):
             raise TypeError(f"add_work takes an LLMWorkItem, not a {type(item).__name__}.")
         self._refuse_closed()
-        if self._intake.is_full and not self._is_inside_worker():
+        if self._intake.is_full and not self._is_inside_run():
             if self._run is None:
                 await self._start(numbered=True, is_open=True)
             await self._intake.wait_for_room()
             self._refuse_closed()
+        if self._intake.is_sealed:
+            # The run has just ended: this is work for the next one.
+            self._intake = self._new_intake()
         self._intake.put(item)
-        if self._run is not None:
+        if self._run is not None and self._intake is self._run.intake:
             self._run.spawn_if_useful()
 
     async def process_all(
@@ -226,19 +229,30 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
         """
         self._closed = True
         self.stop()
-        if self._is_inside_worker():
+        if self._is_inside_run():
             return
-        if self._run is not None:
-            await self._run.join()
+        run = self._run
+        if run is not None:
+            await run.join()
+            if not run.is_joined:
+                self._end(run)
         await self._close()
 
     async def cleanup(self) -> None:
-        """Cancel what is in flight, and close. The `async with` ends with it."""
+        """Cancel what is in flight, and close. The `async with` ends with it.
+
+        Called from a worker's own code, it cannot wait, and returns at once.
+        """
         self._closed = True
+        if self._is_inside_run():
+            if self._run is not None:
+                self._run.cancel()
+            return
+        for run in (self._run, self._last_run):
+            if run is not None and not run.is_over:
+                await run.abort()
         if self._run is not None:
-            run = self._run
-            await run.abort()
-            self._end(run)
+            self._end(self._run)
         await self._close()
 
     async def _close(self) -> None:
@@ -257,10 +271,15 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
         self._refuse_closed()
         if order not in ("completion", "input"):
             raise ConfigurationError(f"order must be 'completion' or 'input', not {order!r}.")
-        if self._run is not None and not self._run.is_open:
+        if self._run is not None and self._run.is_joined:
             raise RuntimeError(
                 "This processor is already processing. Wait for the process_all() or stream() "
                 "under way, or use a second processor."
+            )
+        if self._run is not None and self._run.is_stopping and source is not None:
+            raise RuntimeError(
+                "What add_work() had begun was stopped. Call process_all() without a source for "
+                "its results first."
             )
         self._order = order
         if source is not None:
@@ -269,9 +288,10 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
         if run is None:
             run = await self._start(numbered=order == "input", is_open=False, capacity=capacity)
         else:
-            run.outlet.capacity = capacity
-            run.is_open = False
-            run.spawn_if_useful()
+            run.is_joined = True
+            run.outlet.capacity = None if run.is_stopping else capacity
+            run.read()
+            run.close_intake()
         if self.config.graceful_interrupt:
             self._interrupts.enter_context(graceful_interrupts(self._interrupted))
         return run
@@ -307,14 +327,21 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
             max_workers=_worker_count(config),
             is_open=is_open,
         )
-        await run.start()
+        try:
+            await run.start()
+        except BaseException:
+            # Cancelled before it began: its items end as cancelled, and the next run is free.
+            await run.abort()
+            self._end(run)
+            raise
         return run
 
     def _end(self, run: Run[TInput, TOutput, TContext]) -> None:
         if self._run is run:
             self._run = None
             self._last_run = run
-            self._intake = self._new_intake()
+            if self._intake is run.intake:
+                self._intake = self._new_intake()
         self._interrupts.close()
 
     def _new_intake(self) -> Intake[TInput, TOutput, TContext]:
@@ -341,8 +368,10 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
         )
         self.stop()
 
-    def _is_inside_worker(self) -> bool:
-        return self._run is not None and self._run.is_joined_from_within
+    def _is_inside_run(self) -> bool:
+        return any(
+            run is not None and run.is_called_from_within for run in (self._run, self._last_run)
+        )
 
     def _refuse_closed(self) -> None:
         if self._closed:

@@ -25,7 +25,11 @@ Outcome = Literal["succeeded", "failed", "cancelled", "expired"]
 
 def describe_error(exception: BaseException) -> str:
     """Return "ExceptionType: message", the message cut at `ERROR_MESSAGE_MAX_LENGTH`."""
-    return f"{type(exception).__name__}: {str(exception)[:ERROR_MESSAGE_MAX_LENGTH]}"
+    try:
+        message = str(exception)
+    except Exception as error:  # a foreign __str__ may raise anything
+        message = f"(its message raised {type(error).__name__})"
+    return f"{type(exception).__name__}: {message[:ERROR_MESSAGE_MAX_LENGTH]}"
 
 
 @dataclass(slots=True)

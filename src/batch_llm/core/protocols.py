@@ -37,5 +37,5 @@ class ResultLike(Protocol[TResult_co]):
 class AgentLike(Protocol[TResult_co]):
     """Anything that answers a prompt with `await agent.run(prompt)`."""
 
-    async def run(self, user_prompt: Any, /, **kwargs: Any) -> ResultLike[TResult_co]:
+    async def run(self, user_prompt: Any, /) -> ResultLike[TResult_co]:
         """Answer one prompt."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import BatchLLMError
@@ -20,20 +19,27 @@ class CallCancelledError(BatchLLMError):
 
 def finished(
     answer: Any, life: ItemLife[Any, Any, Any], task: asyncio.Task[Any], deadlines: Deadlines
-) -> tuple[Any, Mapping[str, int | None] | None]:
+) -> tuple[Any, object]:
     """Return the output and the usage in what `execute()` returned.
 
     Raises:
         TypeError: if it returned something else.
     """
     _stop_clock(task, deadlines)
+    return checked(answer, "execute", life)
+
+
+def checked(answer: Any, method: str, life: ItemLife[Any, Any, Any]) -> tuple[Any, object]:
+    """Return `answer` if it is an output and a usage.
+
+    Raises:
+        TypeError: if it is not, naming the strategy's method that gave it.
+    """
     if isinstance(answer, tuple) and len(answer) == 2:
-        usage = answer[1]
-        if type(usage) is dict or usage is None or isinstance(usage, Mapping):
-            return answer
+        return answer
     raise TypeError(
-        f"{type(life.item.strategy).__name__}.execute() must return (output, token_usage), "
-        f"the usage a mapping or None; it returned a {type(answer).__name__}."
+        f"{type(life.item.strategy).__name__}.{method}() must return (output, token_usage), "
+        f"not a {type(answer).__name__}."
     )
 
 
@@ -63,7 +69,7 @@ def _cancelled(
 ) -> BaseException:
     if deadlines.end(task):
         # A cancellation of the run may have come at the same moment; it goes first.
-        return error if task.uncancel() else _timeout(life, deadlines, "was cut off", None)
+        return error if task.uncancel() else _timeout(life, deadlines, "was cut off", error)
     if task.cancelling():
         return error
     inside = CallCancelledError(

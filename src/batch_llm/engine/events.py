@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from ..observers.base import HEARD
+from .faults import logged_faults
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..observers.base import ProcessingEvent, ProcessorObserver
-
-logger = logging.getLogger("batch_llm")
 
 
 class Events:
@@ -32,16 +30,13 @@ class Events:
         """Tell all; await what comes back, unless it is None."""
         waiting: list[Awaitable[None]] | None = None
         for observer in self._observers:
-            try:
+            with _faults_of(observer, event):
                 heard = observer.on_event(event, data)
-            except Exception:  # an observer's fault must not touch the run it watches
-                _log_fault(observer, event)
-                continue
-            if heard is None or heard is HEARD or not isinstance(heard, Awaitable):
-                continue
-            if waiting is None:
-                waiting = []
-            waiting.append(_guarded(heard, observer, event))
+                if heard is None or heard is HEARD or not isinstance(heard, Awaitable):
+                    continue
+                if waiting is None:
+                    waiting = []
+                waiting.append(_guarded(heard, observer, event))
         return None if waiting is None else _in_order(waiting)
 
 
@@ -53,16 +48,11 @@ async def _in_order(waiting: list[Awaitable[None]]) -> None:
 async def _guarded(
     heard: Awaitable[None], observer: ProcessorObserver, event: ProcessingEvent
 ) -> None:
-    try:
+    with _faults_of(observer, event):
         await heard
-    except Exception:  # an observer's fault must not touch the run it watches
-        _log_fault(observer, event)
 
 
-def _log_fault(observer: ProcessorObserver, event: ProcessingEvent) -> None:
-    logger.warning(
-        "Observer %s failed on %s; the run goes on.",
-        type(observer).__name__,
-        event.value,
-        exc_info=True,
+def _faults_of(observer: ProcessorObserver, event: ProcessingEvent) -> logged_faults:
+    return logged_faults(
+        "Observer %s failed on %s; the run goes on.", type(observer).__name__, event.value
     )

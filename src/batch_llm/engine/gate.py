@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 from typing import TYPE_CHECKING
 
 from ..observers.base import ProcessingEvent
+from .faults import logged_faults
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from ..strategies import RateLimitStrategy
     from .concurrency import AdaptiveConcurrency
     from .events import Events
-
-logger = logging.getLogger("batch_llm")
 
 _FALLBACK_COOLDOWN_SECONDS = 60.0
 # A start reaches the wire a little after its permit: with exact spacing, one late start and one
@@ -87,6 +85,12 @@ class Gate:
         ):
             return None
         return self._queue(scope)
+
+    def pause(self, scope: str | None) -> Awaitable[None] | None:
+        """Return None where calls of `scope` are not paused, else what to await first."""
+        if self._cooling is None and scope not in self._scopes:
+            return None
+        return self._wait_out_pauses(scope)
 
     def leave(self) -> None:
         """Learn that an admitted attempt has ended."""
@@ -168,16 +172,12 @@ class Gate:
             self._cooling = None
 
     async def _cooldown_seconds(self, worker_id: int) -> float:
-        try:
-            return await self._rate_limits.on_rate_limit(worker_id, self._consecutive)
-        except Exception:  # a strategy of the user's; without its answer, wait a while all the same
-            logger.warning(
-                "%s.on_rate_limit failed; cooling down for %g s.",
-                type(self._rate_limits).__name__,
-                _FALLBACK_COOLDOWN_SECONDS,
-                exc_info=True,
-            )
-            return _FALLBACK_COOLDOWN_SECONDS
+        name = type(self._rate_limits).__name__
+        with logged_faults(
+            "%s.on_rate_limit failed; cooling down for %g s.", name, _FALLBACK_COOLDOWN_SECONDS
+        ):
+            return _seconds(await self._rate_limits.on_rate_limit(worker_id, self._consecutive))
+        return _FALLBACK_COOLDOWN_SECONDS
 
     async def _announce(self, event: ProcessingEvent, **data: object) -> None:
         if (heard := self._events.emit(event, data)) is not None:
@@ -215,10 +215,25 @@ class Gate:
     async def _take_slow_turn(self) -> None:
         if self._slow_step is None:
             return
-        applies, delay = self._rate_limits.should_apply_slow_start(self._slow_step)
-        if not applies:
+        delay = self._slow_delay(self._slow_step)
+        if delay is None:
             self._slow_step = None
             return
         self._slow_step += 1
         self._slow_turn = max(self._slow_turn, self._loop.time()) + delay
         await asyncio.sleep(self._slow_turn - self._loop.time())
+
+    def _slow_delay(self, step: int) -> float | None:
+        with logged_faults(
+            "%s.should_apply_slow_start failed; starting at once.", type(self._rate_limits).__name__
+        ):
+            applies, delay = self._rate_limits.should_apply_slow_start(step)
+            return _seconds(delay) if applies else None
+        return None
+
+
+def _seconds(value: float) -> float:
+    seconds = float(value)
+    if not math.isfinite(seconds):
+        raise ValueError(f"{value!r} is no number of seconds.")
+    return max(0.0, seconds)

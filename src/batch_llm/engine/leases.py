@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import weakref
 from typing import Any
 
 from ..base import LLMCallStrategy
 from ..strategies import FrameworkTimeoutError
-
-logger = logging.getLogger("batch_llm")
+from .attempt import CallCancelledError
+from .faults import is_fault, logged_faults
 
 
 class Lease:
@@ -74,6 +73,12 @@ class Lease:
             async with limit:
                 await self.strategy.prepare()
             self.ready = True
+        except asyncio.CancelledError as error:
+            if not is_fault(error):
+                raise
+            raise CallCancelledError(
+                f"{type(self.strategy).__name__}.prepare() cancelled itself."
+            ) from error
         except TimeoutError as error:
             if not limit.expired():
                 raise
@@ -156,10 +161,8 @@ class _SharedLeases:
         if not lease.closes:
             self._keep_ready(lease)
             return
-        try:
+        with logged_faults("%s failed to close.", type(lease.strategy).__name__):
             await lease.strategy.aclose()
-        except Exception:  # a strategy that fails to close must not keep the others open
-            logger.warning("%s failed to close.", type(lease.strategy).__name__, exc_info=True)
 
     def _is_kept_ready(self, strategy: LLMCallStrategy[Any]) -> bool:
         kept = self._kept.get(id(strategy))
@@ -187,11 +190,9 @@ def _overrides(strategy: LLMCallStrategy[Any], name: str) -> bool:
 
 
 def _scope_of(strategy: LLMCallStrategy[Any]) -> str | None:
-    try:
+    with logged_faults("%s.quota_scope failed; none is taken.", type(strategy).__name__):
         return strategy.quota_scope
-    except Exception:  # a property of the user's: without a scope, the common one serves
-        logger.warning("%s.quota_scope failed.", type(strategy).__name__, exc_info=True)
-        return None
+    return None
 
 
 def _retrieve(task: asyncio.Task[None]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -83,14 +82,9 @@ class ItemLife(Generic[TInput, TOutput, TContext]):
         )
 
     def failed(
-        self, error: Exception, category: str, now: float
+        self, error: BaseException, category: str, now: float
     ) -> WorkItemResult[TOutput, TContext]:
-        """Return the item's end without one.
-
-        The result keeps the exception with its traceback, and not what the frames held: prompts,
-        answers and connections.
-        """
-        traceback.clear_frames(error.__traceback__)
+        """Return the item's end without one."""
         return self._without_output(describe_error(error), error, category, now)
 
     def cancelled(self, now: float) -> WorkItemResult[TOutput, TContext]:
@@ -108,7 +102,7 @@ class ItemLife(Generic[TInput, TOutput, TContext]):
         return self._without_output("Skipped by middleware", None, "skipped", now)
 
     def _without_output(
-        self, error: str, exception: Exception | None, category: str, now: float
+        self, error: str, exception: BaseException | None, category: str, now: float
     ) -> WorkItemResult[TOutput, TContext]:
         return WorkItemResult(
             item_id=self.item.item_id,

@@ -13,13 +13,15 @@ from ..base import (
     TInput,
     TOutput,
     WorkItemResult,
-    complete_usage,
 )
 from ..observers.base import ProcessingEvent
 from ..strategies import ErrorInfo, backoff_seconds
 from . import attempt
-from .failed_usage import failed_usage
+from .attempt import CallCancelledError
+from .chain import Chain
+from .faults import logged_faults
 from .life import CANCELLED, ItemLife, unstarted
+from .usage_reading import failed_usage, usage_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +54,8 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
 
     Attributes:
         waiting: tasks that wait between two attempts; they can be cancelled at no loss.
+        fatal: what the user's code raised to end the program (`SystemExit`, say); the run ends
+            with it, once the item is accounted for.
     """
 
     def __init__(
@@ -77,8 +81,10 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
         self._events = events
         self._stats = stats
         self._classifier = classifier
-        self._middlewares = tuple(middlewares)
+        self._chain = Chain(middlewares)
         self._post_processor = post_processor
+        self._has_after_steps = bool(middlewares) or post_processor is not None
+        self.fatal: BaseException | None = None
         self._stopping = False
         self.waiting: set[asyncio.Task[Any]] = set()
 
@@ -107,7 +113,7 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
         life = ItemLife(item, worker_id, self._now(), self._leases.of(item.strategy), RetryState())
         try:
             try:
-                if not self._middlewares or await self._enter(life):
+                if not self._chain or await self._enter(life):
                     if (heard := self._started(life)) is not None:
                         await heard
                     output = await (
@@ -116,15 +122,13 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
                     result = life.end = life.succeeded(output, self._now())
                 else:
                     result = life.end = life.skipped(self._now())
-            except Exception as error:  # the user's code may raise anything: one item, no other
-                result = life.end = await self._fail(life, error)
+            except BaseException as error:  # told apart there: one item ends, and no other
+                result = life.end = await self._ended_by(error, life, task)
             finally:
                 if life.lease.cleans:
                     await self._clean(life)
-            if self._middlewares:
-                result = await self._after(life, result)
-            if self._post_processor is not None:
-                await self._post_process(result)
+            if self._has_after_steps and result.error_category != CANCELLED:
+                result = await self._leave(life, result)
         except asyncio.CancelledError:
             result = life.end or life.cancelled(self._now())
         self._count(result)
@@ -161,19 +165,19 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
 
     async def _enter(self, life: ItemLife[TInput, TOutput, TContext]) -> bool:
         """Hand the item through the middlewares; return whether it goes on."""
-        for middleware in self._middlewares:
-            changed = await middleware.before_process(life.item)
-            if changed is None:
-                return False
-            life.item = changed
-        life.lease = self._leases.of(life.item.strategy)
+        changed = await self._chain.enter(life.item)
+        if changed is None:
+            return False
+        life.item = changed
+        life.lease = self._leases.of(changed.strategy)
         return True
 
     async def _dry(self, life: ItemLife[TInput, TOutput, TContext]) -> TOutput:
         # The prompt was checked against the strategy by LLMWorkItem.
-        output, usage = await life.item.strategy.dry_run(life.item.prompt)  # type: ignore[arg-type]
-        life.count(complete_usage(usage))
-        return output
+        answer = await life.item.strategy.dry_run(life.item.prompt)  # type: ignore[arg-type]
+        output, usage = attempt.checked(answer, "dry_run", life)
+        life.count(usage_of(usage, life.item.item_id))
+        return output  # type: ignore[no-any-return]  # typed by the strategy alone
 
     # -- attempts
 
@@ -186,7 +190,7 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
             lease = life.lease
             try:
                 if not lease.ready:
-                    await self._wait(lease.prepare(deadlines.limit_seconds), task)
+                    await self._prepare(life, task)
                 if (turn := gate.admit(lease.scope)) is not None:
                     await self._wait(turn, task)
                 self._begin_call(life, task)
@@ -203,7 +207,7 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
                     gate.leave()
                 output, usage = attempt.finished(answer, life, task, deadlines)
                 gate.succeeded(life.epoch)
-                life.count(complete_usage(usage))
+                life.count(usage_of(usage, life.item.item_id))
             except Exception as error:  # a strategy may raise anything; the classifier judges it
                 wait_seconds = await self._after_failure(life, error)
                 if wait_seconds is None:
@@ -214,6 +218,17 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
                 raise asyncio.CancelledError
             if wait_seconds:
                 await self._wait(asyncio.sleep(wait_seconds), task)
+
+    async def _prepare(
+        self, life: ItemLife[TInput, TOutput, TContext], task: asyncio.Task[Any]
+    ) -> None:
+        """Make the strategy ready, out of any pause: it may call the provider too."""
+        lease, gate = life.lease, self._gate
+        if (pause := gate.pause(lease.scope)) is not None:
+            await self._wait(pause, task)
+        if not lease.ready:
+            life.epoch = gate.epoch
+            await self._wait(lease.prepare(self._deadlines.limit_seconds), task)
 
     def _begin_call(
         self, life: ItemLife[TInput, TOutput, TContext], task: asyncio.Task[Any]
@@ -268,27 +283,22 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
     async def _tell_strategy(
         self, life: ItemLife[TInput, TOutput, TContext], error: Exception
     ) -> None:
-        try:
+        with logged_faults(
+            "on_error of %s failed for %s.", type(life.item.strategy).__name__, life.item.item_id
+        ):
             await life.item.strategy.on_error(error, life.attempt, life.state)
-        except Exception:  # a fault in listening must not hide the error listened to
-            logger.warning(
-                "on_error of %s failed for %s.",
-                type(life.item.strategy).__name__,
-                life.item.item_id,
-                exc_info=True,
-            )
 
     def _classify(self, error: Exception) -> ErrorInfo:
-        try:
-            return self._classifier.classify(error)
-        except Exception:  # a fault in judging must not hide the error judged
-            logger.warning(
-                "%s failed on a %s; taken as unknown.",
-                type(self._classifier).__name__,
-                type(error).__name__,
-                exc_info=True,
-            )
-            return _UNKNOWN
+        with logged_faults(
+            "%s failed on a %s; taken as unknown.",
+            type(self._classifier).__name__,
+            type(error).__name__,
+        ):
+            info = self._classifier.classify(error)
+            if isinstance(info, ErrorInfo):
+                return info
+            raise TypeError(f"classify() must return an ErrorInfo, not a {type(info).__name__}.")
+        return _UNKNOWN
 
     async def _refused(
         self, life: ItemLife[TInput, TOutput, TContext], info: ErrorInfo
@@ -333,55 +343,51 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
 
     # -- end
 
-    async def _fail(
-        self, life: ItemLife[TInput, TOutput, TContext], error: Exception
+    async def _ended_by(
+        self,
+        error: BaseException,
+        life: ItemLife[TInput, TOutput, TContext],
+        task: asyncio.Task[Any],
     ) -> WorkItemResult[TOutput, TContext]:
-        """Return what a middleware answers for the failure, or the failure."""
+        """Return the result of an item that ended without an output."""
+        if isinstance(error, asyncio.CancelledError):
+            if self._stopping or task.cancelling():
+                return life.cancelled(self._now())
+            error = CallCancelledError(f"A step around {life.item.item_id} cancelled itself.")
+        if not isinstance(error, Exception):
+            self.fatal = error
+            return life.failed(error, "unknown", self._now())
         if error is not life.last_error:
             # It came from middleware or a dry run, and no attempt has judged it.
             life.category = self._classify(error).error_category
-        for middleware in self._middlewares:
-            try:
-                answer = await middleware.on_error(life.item, error)
-            except Exception:  # a fault in answering must not hide the error answered for
-                _log_middleware_fault(middleware, "on_error", life.item.item_id)
-                continue
-            if answer is not None:
-                return answer
-        return life.failed(error, life.category, self._now())
+        answer = await self._chain.answer(life.item, error) if self._chain else None
+        return answer or life.failed(error, life.category, self._now())
 
     async def _clean(self, life: ItemLife[TInput, TOutput, TContext]) -> None:
-        try:
-            await life.lease.strategy.cleanup()
-        except Exception:  # the item has ended; what it held cannot change how
-            logger.warning(
-                "cleanup of %s failed for %s.",
-                type(life.lease.strategy).__name__,
-                life.item.item_id,
-                exc_info=True,
-            )
+        strategy = life.lease.strategy
+        with logged_faults(
+            "cleanup of %s failed for %s.", type(strategy).__name__, life.item.item_id
+        ):
+            await strategy.cleanup()
 
     # -- leave
 
-    async def _after(
+    async def _leave(
         self,
         life: ItemLife[TInput, TOutput, TContext],
         result: WorkItemResult[TOutput, TContext],
     ) -> WorkItemResult[TOutput, TContext]:
-        for middleware in reversed(self._middlewares):
-            try:
-                result = life.end = await middleware.after_process(result)
-            except Exception:  # the result is paid for; a fault after it must not lose it
-                _log_middleware_fault(middleware, "after_process", life.item.item_id)
+        if self._chain:
+            result = life.end = await self._chain.leave(result)
+        if self._post_processor is not None:
+            with logged_faults(
+                "The post-processor failed for %s; its result stands.", result.item_id
+            ):
+                done = self._post_processor(result)
+                if isinstance(done, Awaitable):
+                    await done
+            result.token_usage = usage_of(result.token_usage, result.item_id)
         return result
-
-    async def _post_process(self, result: WorkItemResult[TOutput, TContext]) -> None:
-        try:
-            done = self._post_processor(result)  # type: ignore[misc]  # the caller has checked
-            if isinstance(done, Awaitable):
-                await done
-        except Exception:  # the result is paid for; a fault after it must not lose it
-            logger.exception("The post-processor failed for %s; its result stands.", result.item_id)
 
     def _count(self, result: WorkItemResult[TOutput, TContext]) -> None:
         stats = self._stats
@@ -401,13 +407,3 @@ def error_type(result: WorkItemResult[Any, Any]) -> str:
     if result.exception is None:
         return "Skipped" if result.error_category == "skipped" else "Unknown"
     return type(result.exception).__name__
-
-
-def _log_middleware_fault(middleware: object, step: str, item_id: str) -> None:
-    logger.warning(
-        "%s.%s failed for %s; the item goes on.",
-        type(middleware).__name__,
-        step,
-        item_id,
-        exc_info=True,
-    )

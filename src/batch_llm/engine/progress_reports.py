@@ -7,10 +7,14 @@ import logging
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
+from .faults import logged_faults
+
 if TYPE_CHECKING:
     from ..base import ProgressCallbackFunc
 
 logger = logging.getLogger("batch_llm")
+
+_FAILED = "The progress callback failed; the run goes on."
 
 
 class ProgressReports:
@@ -52,26 +56,25 @@ class ProgressReports:
     def _report(self) -> None:
         assert self._last is not None, "a report is of an item"
         self._reported = self._last[0]
-        try:
+        with logged_faults(_FAILED):
             done = self._callback(*self._last)
-        except Exception:  # a callback's fault must not touch the run it watches
-            logger.warning("The progress callback failed; the run goes on.", exc_info=True)
-            return
-        if not isinstance(done, Awaitable):
-            return
-        self._pending.append(done)
-        if self._drain is None or self._drain.done():
-            self._drain = asyncio.create_task(self._await_pending())
+            if not isinstance(done, Awaitable):
+                return
+            self._pending.append(done)
+            if self._drain is None or self._drain.done():
+                self._drain = asyncio.create_task(self._await_pending())
 
     async def _await_pending(self) -> None:
         while self._pending:
-            try:
-                async with asyncio.timeout(self._timeout_seconds):
-                    await self._pending.pop(0)
-            except TimeoutError:
-                logger.warning(
-                    "The progress callback took longer than %g s and was cut off.",
-                    self._timeout_seconds,
-                )
-            except Exception:  # a callback's fault must not touch the run it watches
-                logger.warning("The progress callback failed; the run goes on.", exc_info=True)
+            limit = asyncio.timeout(self._timeout_seconds)
+            with logged_faults(_FAILED):
+                try:
+                    async with limit:
+                        await self._pending.pop(0)
+                except TimeoutError:
+                    if not limit.expired():
+                        raise
+                    logger.warning(
+                        "The progress callback took longer than %g s and was cut off.",
+                        self._timeout_seconds,
+                    )

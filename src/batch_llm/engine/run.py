@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -11,7 +12,7 @@ from ..observers.base import ProcessingEvent
 from .life import CANCELLED
 
 if TYPE_CHECKING:
-    from ..base import LLMWorkItem, ProcessingStats
+    from ..base import ProcessingStats, WorkItemResult
     from .deadlines import Deadlines
     from .events import Events
     from .intake import Intake
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from .outlet import Outlet
     from .progress_reports import ProgressReports
 
+logger = logging.getLogger("batch_llm")
+
 _ITEMS_BETWEEN_YIELDS = 128
+_TELLING_SECONDS = 5.0
 
 _current_run: ContextVar[Run[Any, Any, Any] | None] = ContextVar("batch_llm_run", default=None)
 
@@ -31,9 +35,10 @@ class Run(Generic[TInput, TOutput, TContext]):
     the last has gone and nothing is left.
 
     Args:
-        is_open: whether more may come although nothing is left; `join` ends that.
+        is_open: whether more may come although nothing is left; `close_intake` ends that.
 
     Attributes:
+        is_joined: whether someone waits for its results, or has them.
         began: the loop's time at its start.
         ended: the loop's time at its end; None while it goes on.
     """
@@ -62,10 +67,14 @@ class Run(Generic[TInput, TOutput, TContext]):
         self._max_workers = max_workers
         self._workers: set[asyncio.Task[None]] = set()
         self._free_ids = list(range(max_workers - 1, -1, -1))
+        self._reader: asyncio.Task[None] | None = None
+        self._room_to_read: asyncio.Future[None] | None = None
         self._gone = asyncio.Event()
         self._stopping = False
+        self._aborted = False
         self._crash: BaseException | None = None
-        self._supervisor: asyncio.Task[None] | None = None
+        self._supervisor = asyncio.create_task(self._supervise())
+        self.is_joined = not is_open
         self.began = self._deadlines.now()
         self.ended: float | None = None
 
@@ -77,7 +86,19 @@ class Run(Generic[TInput, TOutput, TContext]):
         await self._announce(ProcessingEvent.BATCH_STARTED, total=self.stats.total)
         for _ in range(min(self._max_workers, max(1, self.intake.known))):
             self.spawn_if_useful()
-        self._supervisor = asyncio.create_task(self._supervise())
+        self.read()
+        self._see_whether_all_gone()
+
+    def read(self) -> None:
+        """Begin to read the intake's source, if it has one."""
+        if self.intake.has_stream and self._reader is None and not self._stopping:
+            self._reader = asyncio.create_task(self._read())
+            self._reader.add_done_callback(self._reader_gone)
+        self.spawn_if_useful()
+
+    def close_intake(self) -> None:
+        """End once all that has come is done."""
+        self.is_open = False
         self._see_whether_all_gone()
 
     def spawn_if_useful(self) -> None:
@@ -91,20 +112,19 @@ class Run(Generic[TInput, TOutput, TContext]):
     def stop(self) -> None:
         """Let calls in flight finish, and start nothing else; the rest ends as cancelled."""
         self._stopping = True
-        self.is_open = False
         self._lifecycle.stop()
+        if self._reader is not None:
+            self._reader.cancel()
         self.outlet.release()
-        self._see_whether_all_gone()
+        self.close_intake()
 
     async def join(self) -> None:
         """Wait for the end; cancelled while waiting, cancel the run and see it end.
 
         Raises:
-            Exception: what broke the run itself; never what failed an item.
+            BaseException: what broke the run itself; never what failed an item.
         """
-        assert self._supervisor is not None, "a run is started before it is joined"
-        self.is_open = False
-        self._see_whether_all_gone()
+        self.close_intake()
         try:
             await asyncio.shield(self._supervisor)
         except asyncio.CancelledError:
@@ -114,16 +134,37 @@ class Run(Generic[TInput, TOutput, TContext]):
             raise self._crash
 
     async def abort(self) -> None:
-        """Cancel what is in flight, and wait until all is accounted for."""
+        """Cancel what is in flight, and wait until all is accounted for.
+
+        Cancelled while it waits, it waits no longer: the items' clean-up is cut off as well.
+        """
+        self.cancel()
+        try:
+            await asyncio.wait([self._supervisor])
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
+
+    def cancel(self) -> None:
+        """Cancel what is in flight, except for the task that asks for it."""
+        self._aborted = True
         self.stop()
         for worker in self._workers:
-            worker.cancel()
-        if self._supervisor is not None:
-            try:
-                await asyncio.shield(self._supervisor)
-            except asyncio.CancelledError:
-                self._supervisor.cancel()
-                raise
+            if worker is not asyncio.current_task():
+                worker.cancel()
+        if self.ended is not None and not self.is_called_from_within:
+            # Only the telling is left, and whoever hears may hang.
+            self._supervisor.cancel()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether nothing else is started."""
+        return self._stopping
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all is accounted for and told."""
+        return self._supervisor.done()
 
     @property
     def duration_seconds(self) -> float:
@@ -131,8 +172,8 @@ class Run(Generic[TInput, TOutput, TContext]):
         return (self._deadlines.now() if self.ended is None else self.ended) - self.began
 
     @property
-    def is_joined_from_within(self) -> bool:
-        """Whether the caller runs inside one of this run's workers, and so cannot wait for it."""
+    def is_called_from_within(self) -> bool:
+        """Whether the caller runs inside one of this run's tasks, and so cannot wait for it."""
         return _current_run.get() is self
 
     # -- workers
@@ -152,10 +193,11 @@ class Run(Generic[TInput, TOutput, TContext]):
         progress = self._progress
         is_first = True
         while not self._stopping:
-            item = intake.take() or await self._wait_for_item(task)
+            item = intake.take()
             if item is None:
-                return
+                break
             number = intake.taken - 1
+            self._let_read()
             if is_first:
                 is_first = False
                 self.spawn_if_useful()
@@ -165,61 +207,95 @@ class Run(Generic[TInput, TOutput, TContext]):
                 await heard
             if progress is not None and result.error_category != CANCELLED:
                 progress.item_done(stats.processed, intake.known, result.item_id)
-            if task.cancelling():
-                return
+            if task.cancelling() or lifecycle.fatal is not None:
+                break
             if full is not None:
                 await full
             elif number % _ITEMS_BETWEEN_YIELDS == 0:
                 # Calls that never wait (a dry run) must not keep the loop from all else.
                 await asyncio.sleep(0)
+        if lifecycle.fatal is not None:
+            raise lifecycle.fatal
 
-    async def _wait_for_item(
-        self, task: asyncio.Task[Any]
-    ) -> LLMWorkItem[TInput, TOutput, TContext] | None:
-        """Read from an async source, if no other worker does."""
-        if not self.intake.must_wait:
-            return None
-        self._lifecycle.waiting.add(task)
-        try:
-            item = await self.intake.wait()
-        except asyncio.CancelledError:
-            if self._stopping:
-                return None
-            raise
-        finally:
-            self._lifecycle.waiting.discard(task)
-        if item is not None:
-            # Another follows as reader, while this one works.
+    async def _read(self) -> None:
+        """Read the async source, one item ahead of the workers.
+
+        In a task of its own: a source may be slow, and may itself wait for what a worker does.
+        """
+        _current_run.set(self)
+        while not self._stopping and await self.intake.fetch():
             self.spawn_if_useful()
-        return item or self.intake.take()
+            while self.intake.waiting and not self._free_ids:
+                self._room_to_read = asyncio.get_running_loop().create_future()
+                await self._room_to_read
+
+    def _let_read(self) -> None:
+        room, self._room_to_read = self._room_to_read, None
+        if room is not None and not room.done():
+            room.set_result(None)
+
+    def _reader_gone(self, reader: asyncio.Task[None]) -> None:
+        self._reader = None
+        if not reader.cancelled() and (error := reader.exception()) is not None:
+            self._break(error)
+        self.spawn_if_useful()
+        self._see_whether_all_gone()
 
     def _worker_gone(self, worker: asyncio.Task[None], worker_id: int) -> None:
         self._workers.discard(worker)
         self._free_ids.append(worker_id)
         if not worker.cancelled() and (error := worker.exception()) is not None:
-            self._crash = self._crash or error
-            self.stop()
-        if not self._workers:
-            self.spawn_if_useful()
+            self._break(error)
+        # Work may have come between its last look and its end.
+        self.spawn_if_useful()
+        self._let_read()
         self._see_whether_all_gone()
 
+    def _break(self, error: BaseException) -> None:
+        self._crash = self._crash or error
+        self.stop()
+
     def _see_whether_all_gone(self) -> None:
-        if not self._workers and not self.is_open:
+        if not self._workers and self._reader is None and not self.is_open:
+            if not self._stopping:
+                # All is done: what is added from now on belongs to the next run.
+                self.intake.is_sealed = True
             self._gone.set()
 
     # -- end
 
     async def _supervise(self) -> None:
+        """Account for all once the workers have gone, then tell of it."""
+        _current_run.set(self)
+        await self._gone.wait()
+        self._stopping = True
+        cut_short = self._cut_short()
+        self._deadlines.close()
+        self.stats.total = self.intake.taken
+        self.ended = self._deadlines.now()
+        self.outlet.close()
         try:
-            await self._gone.wait()
-            self._stopping = True
-            await self._cut_short()
-            await self.intake.aclose()
-        finally:
-            self._deadlines.close()
-            self.stats.total = self.intake.taken
-            self.ended = self._deadlines.now()
-            self.outlet.close()
+            # What is told of an aborted run must not hold up the one who aborts it.
+            async with asyncio.timeout(_TELLING_SECONDS if self._aborted else None):
+                await self._tell(cut_short)
+        except TimeoutError:
+            logger.warning("Observers of an aborted run took too long and were cut off.")
+
+    def _cut_short(self) -> list[WorkItemResult[TOutput, TContext]]:
+        """Account for the items that no worker came to."""
+        first = self.intake.taken
+        results = []
+        for number, item in enumerate(self.intake.abandon(), first):
+            result = self._lifecycle.cut_short(item)
+            self.outlet.put(result, number)
+            results.append(result)
+        return results
+
+    async def _tell(self, cut_short: list[WorkItemResult[TOutput, TContext]]) -> None:
+        for result in cut_short:
+            if (heard := self._lifecycle.announce(result, None)) is not None:
+                await heard
+        await self.intake.aclose()
         if self._progress is not None:
             await self._progress.finish()
         await self._announce(
@@ -227,17 +303,8 @@ class Run(Generic[TInput, TOutput, TContext]):
             total=self.stats.total,
             succeeded=self.stats.succeeded,
             failed=self.stats.failed,
-            duration=self.ended - self.began,
+            duration=self.duration_seconds,
         )
-
-    async def _cut_short(self) -> None:
-        """Account for the items that no worker came to."""
-        first = self.intake.taken
-        for number, item in enumerate(self.intake.abandon(), first):
-            result = self._lifecycle.cut_short(item)
-            self.outlet.put(result, number)
-            if (heard := self._lifecycle.announce(result, None)) is not None:
-                await heard
 
     async def _announce(self, event: ProcessingEvent, **data: object) -> None:
         if (heard := self._events.emit(event, data)) is not None:

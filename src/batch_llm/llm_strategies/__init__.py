@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .local import LocalModelStrategy
     from .openai_compatible import OpenAICompatibleStrategy
     from .pydantic_ai import PydanticAIStrategy
+    from .pydantic_ai_model import PydanticAIModelStrategy
 
 _LEAVES = {
     "GeminiCachedStrategy": "gemini_cached",
@@ -25,6 +26,7 @@ _LEAVES = {
     "GeminiStrategy": "gemini",
     "LocalModelStrategy": "local",
     "OpenAICompatibleStrategy": "openai_compatible",
+    "PydanticAIModelStrategy": "pydantic_ai_model",
     "PydanticAIStrategy": "pydantic_ai",
     "strategy_by_name": "by_name",
 }
@@ -36,6 +38,7 @@ __all__ = [
     "LLMCallStrategy",
     "LocalModelStrategy",
     "OpenAICompatibleStrategy",
+    "PydanticAIModelStrategy",
     "PydanticAIStrategy",
     "RequestStrategy",
     "strategy_by_name",

@@ -57,8 +57,8 @@ class BaseMiddleware(Middleware[TInput, TOutput, TContext]):
 
     async def on_error(
         self,
-        work_item: LLMWorkItem[TInput, TOutput, TContext],  # noqa: ARG002
-        exception: Exception,  # noqa: ARG002
+        work_item: LLMWorkItem[TInput, TOutput, TContext],
+        exception: Exception,
     ) -> WorkItemResult[TOutput, TContext] | None:
         """Leave the failure as it is."""
         return None

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Generator, Mapping
+    from collections.abc import Awaitable, Generator
 
 
 class ProcessingEvent(str, Enum):
@@ -46,13 +46,13 @@ class ProcessorObserver(ABC):
     """
 
     @abstractmethod
-    def on_event(self, event: ProcessingEvent, data: Mapping[str, Any]) -> Awaitable[None] | None:
+    def on_event(self, event: ProcessingEvent, data: dict[str, Any]) -> Awaitable[None] | None:
         """Hear of one event; the keys of `data` stand beside each `ProcessingEvent`."""
 
 
 class BaseObserver(ProcessorObserver):
     """An observer that ignores everything; override `on_event` for what you want to hear."""
 
-    def on_event(self, event: ProcessingEvent, data: Mapping[str, Any]) -> Awaitable[None]:
+    def on_event(self, event: ProcessingEvent, data: dict[str, Any]) -> Awaitable[None]:
         """Ignore the event."""
         return HEARD

@@ -210,7 +210,7 @@ def _type_names(exception: BaseException) -> set[str]:
 
 
 def _codes(exception: BaseException) -> set[str]:
-    codes = {getattr(exception, name, None) for name in ("code", "status", "type")}
+    codes = [getattr(exception, name, None) for name in ("code", "status", "type")]
     return {code.upper() for code in codes if isinstance(code, str)}
 
 

@@ -1,0 +1,182 @@
+"""Progress on standard error: live on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from . import figures
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from rich.console import RenderableType
+
+    from .monitor import Glance
+
+LINE_SECONDS: Final = 10.0
+"""At most so long a plain display is silent."""
+
+STEP_SECONDS: Final = 2.0
+"""At least so long a plain display is silent, whatever progress there is."""
+
+
+class Display(Protocol):
+    """Shows how a run is going, as a context manager around the run.
+
+    Attributes:
+        interval_seconds: how often `show` wants to be called.
+    """
+
+    interval_seconds: float
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        ...
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave the screen as it was found."""
+
+    def show(self, glance: Glance) -> None:
+        """Show the run at one moment."""
+
+
+class NoDisplay:
+    """Shows nothing."""
+
+    interval_seconds = 60.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
+    def show(self, glance: Glance) -> None:
+        """Show nothing."""
+
+
+class PlainDisplay(NoDisplay):
+    """Prints a line at each tenth of the way, and now and then between; for logs and files."""
+
+    interval_seconds = 1.0
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._shown_at = 0.0
+        self._tenths_shown = 0
+
+    def show(self, glance: Glance) -> None:
+        """Print a line, if it is time for one."""
+        tenths = glance.done * 10 // glance.total
+        silence = glance.elapsed_seconds - self._shown_at
+        is_step = tenths > self._tenths_shown and silence >= STEP_SECONDS
+        if is_step or silence >= LINE_SECONDS:
+            self._shown_at = glance.elapsed_seconds
+            self._tenths_shown = tenths
+            self._console.print(plain_line(glance), soft_wrap=True, highlight=False, markup=False)
+
+
+class LiveDisplay:
+    """Draws a bar and figures that are renewed in place; gone at the end."""
+
+    interval_seconds = 0.2
+
+    def __init__(self, console: Console) -> None:
+        # Drawn by `show` alone: a thread of its own would draw while results are written.
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def show(self, glance: Glance) -> None:
+        """Draw the run at one moment."""
+        self._live.update(live_picture(glance), refresh=True)
+
+
+def display_for(console: Console, *, quiet: bool) -> Display:
+    """Return the display that suits `console`."""
+    if quiet:
+        return NoDisplay()
+    # Not `console.is_terminal`: that is also true of a file where colours are forced.
+    is_live = console.file.isatty() and not console.is_dumb_terminal
+    return LiveDisplay(console) if is_live else PlainDisplay(console)
+
+
+def plain_line(glance: Glance) -> str:
+    """Return the run in one line."""
+    return "  ".join([_done(glance), *_pace(glance), *_counts(glance)])
+
+
+def live_picture(glance: Glance) -> RenderableType:
+    """Return the run as a bar with what matters most, and a line of figures below it."""
+    bar = Table.grid(padding=(0, 2), expand=True)
+    bar.add_column(ratio=1)
+    bar.add_column(no_wrap=True)
+    bar.add_column(no_wrap=True)
+    bar.add_row(
+        ProgressBar(total=glance.total, completed=glance.done),
+        Text(_done(glance), style="bold"),
+        Text("  ".join(_pace(glance)), style="cyan"),
+    )
+    figures_line = Text("  ", no_wrap=True, overflow="ellipsis")
+    for part in _counts(glance):
+        figures_line.append(part, style=_style(part))
+        figures_line.append("  ")
+    return Group(bar, figures_line)
+
+
+def _style(part: str) -> str:
+    if part.startswith("paused"):
+        return "bold yellow"
+    return "red" if part.startswith("failed") and part != "failed 0" else "dim"
+
+
+def _done(glance: Glance) -> str:
+    share = glance.done * 100 // glance.total
+    return f"{figures.count(glance.done)}/{figures.count(glance.total)} {share}%"
+
+
+def _pace(glance: Glance) -> list[str]:
+    parts = [figures.rate(glance.rows_per_second)]
+    if glance.eta_seconds is not None and glance.done < glance.total:
+        parts.append(f"ETA {figures.duration(glance.eta_seconds)}")
+    return parts
+
+
+def _counts(glance: Glance) -> list[str]:
+    tokens_in = figures.short_count(glance.input_tokens)
+    tokens_out = figures.short_count(glance.output_tokens)
+    parts = [f"tokens {tokens_in} in, {tokens_out} out"]
+    parts.append(f"failed {figures.count(glance.failed)}")
+    parts.append(f"retries {figures.count(glance.retries)}")
+    if glance.rate_limits:
+        parts.append(f"rate limits {figures.count(glance.rate_limits)}")
+    if glance.pause_seconds:
+        parts.append(f"paused by a rate limit for {figures.duration(glance.pause_seconds)}")
+    return parts

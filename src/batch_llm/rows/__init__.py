@@ -1,0 +1,1 @@
+"""Where work comes from and where results go: the rows of files."""

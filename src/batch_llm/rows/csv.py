@@ -1,0 +1,154 @@
+"""CSV and its kin: a header, then one record a row."""
+
+from __future__ import annotations
+
+import csv
+import io
+from contextlib import closing
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from ..exceptions import InputError
+from .format import RowFormat
+from .json_text import as_json
+from .row import BrokenRow, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from .result_row import ResultRow
+
+# The csv module refuses fields above 128 KiB unless told otherwise; a prompt may well be longer.
+LONGEST_FIELD: Final = 2**31 - 1
+
+RESULT_COLUMNS: Final = (
+    "id",
+    "line",
+    "status",
+    "output",
+    "error",
+    "error_category",
+    "attempts",
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "duration_seconds",
+)
+
+
+class CsvFormat(RowFormat):
+    """Records in UTF-8 with a header; a quoted field may hold line ends.
+
+    Args:
+        name: what to call it in messages.
+        suffixes: how the names of its files end.
+        delimiter: what stands between two fields.
+    """
+
+    def __init__(self, name: str, suffixes: tuple[str, ...], delimiter: str) -> None:
+        self.name = name
+        self.suffixes = suffixes
+        self._delimiter = delimiter
+
+    def read(self, stream: BinaryIO) -> Iterator[Row | BrokenRow]:
+        """Yield the rows of `stream` below its header; blank lines are counted and left out.
+
+        Raises:
+            InputError: if the header cannot be read, or names a column twice.
+        """
+        # Closed here and not when it is collected: that may be after the stream has been closed.
+        with closing(_records(stream, self._delimiter)) as records:
+            header = _read_header(next(records, None))
+            for line, record in records:
+                yield _read_record(line, record, header)
+
+    def header(self, kept: Sequence[str]) -> bytes:
+        """Return the names of the columns; a kept field `f` stands under `input.f`."""
+        return self._line((*RESULT_COLUMNS, *(f"input.{name}" for name in kept)))
+
+    def encode(self, row: ResultRow, kept: Sequence[str]) -> bytes:
+        """Return `row` as one record; values that are not text stand in it as JSON."""
+        values = row.as_dict()
+        values.update(row.tokens)
+        columns = [_as_cell(values[name]) for name in RESULT_COLUMNS]
+        fields = row.input or {}
+        columns += [_as_cell(fields.get(name)) for name in kept]
+        return self._line(columns)
+
+    def _line(self, cells: Sequence[str]) -> bytes:
+        text = io.StringIO()
+        # The writer quotes a carriage return only if it is part of its own line end.
+        csv.writer(text, delimiter=self._delimiter, lineterminator="\r\n").writerow(cells)
+        line = text.getvalue().removesuffix("\r\n") + "\n"
+        # Half of a surrogate pair, which a model may answer, has no UTF-8.
+        return line.encode(errors="backslashreplace")
+
+
+def _as_cell(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else as_json(value).decode()
+
+
+def _records(
+    stream: BinaryIO, delimiter: str
+) -> Generator[tuple[int, list[str] | csv.Error], None, None]:
+    """Yield each record, or why it is none, with the line on which it begins."""
+    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD))
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    # Strict: without it a quote that is never closed swallows the rest of the file as one field.
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    try:
+        while True:
+            line = reader.line_num + 1
+            try:
+                record = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield line, error
+            else:
+                if record:
+                    yield line, record
+    finally:
+        # The stream is the caller's: a wrapper that is merely dropped would close it.
+        if not text.closed:
+            text.detach()
+
+
+def _read_header(first: tuple[int, list[str] | csv.Error] | None) -> list[str]:
+    if first is None:
+        return []
+    line, record = first
+    if isinstance(record, csv.Error):
+        raise InputError(f"the header on line {line} cannot be read: {record}.")
+    if not _is_utf8(record):
+        raise InputError(f"the header on line {line} is not valid UTF-8.")
+    names = [name.strip() for name in record]
+    for name in names:
+        if name and names.count(name) > 1:
+            raise InputError(f"the header on line {line} names the column {name!r} twice.")
+    return names
+
+
+def _read_record(line: int, record: list[str] | csv.Error, header: list[str]) -> Row | BrokenRow:
+    if isinstance(record, csv.Error):
+        return BrokenRow(line, f"begins a record that cannot be read: {record}")
+    if not _is_utf8(record):
+        return BrokenRow(line, "is not valid UTF-8")
+    if len(record) != len(header):
+        return BrokenRow(line, f"has {len(record)} fields where the header has {len(header)}")
+    # Spreadsheets export columns without a name; nothing can refer to those.
+    return Row(line, {name: value for name, value in zip(header, record, strict=True) if name})
+
+
+def _is_utf8(record: list[str]) -> bool:
+    """Whether no cell holds a byte that was smuggled through as half of a surrogate pair."""
+    return all(cell.isascii() or _encodes(cell) for cell in record)
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

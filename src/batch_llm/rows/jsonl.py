@@ -1,0 +1,57 @@
+"""JSON Lines: one object a line."""
+
+from __future__ import annotations
+
+import codecs
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import msgspec
+
+from .format import RowFormat
+from .json_text import as_json
+from .row import BrokenRow, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .result_row import ResultRow
+
+# Whole numbers of any size stay exact, and what JSON has no word for (NaN, half of a surrogate
+# pair) is refused: either would otherwise reach the provider changed.
+_decoder = msgspec.json.Decoder(dict[str, Any])
+
+
+class JsonlFormat(RowFormat):
+    """JSON Lines in UTF-8. Of a key that stands twice in one object the last value counts."""
+
+    name = "JSONL"
+    suffixes = (".jsonl", ".ndjson")
+
+    def read(self, stream: BinaryIO) -> Iterator[Row | BrokenRow]:
+        """Yield the rows of `stream`; blank lines are counted and left out."""
+        # A binary stream ends lines at b"\n" alone, so that U+2028 in a string ends nothing.
+        for line, text in enumerate(stream, start=1):
+            content = text.removeprefix(codecs.BOM_UTF8) if line == 1 else text
+            if content.strip():
+                yield _read_line(line, content)
+
+    def header(self, kept: Sequence[str]) -> bytes:
+        """Return what stands before the first row: nothing."""
+        return b""
+
+    def encode(self, row: ResultRow, kept: Sequence[str]) -> bytes:
+        """Return `row` as one line."""
+        return as_json(row.as_dict()) + b"\n"
+
+
+def _read_line(line: int, content: bytes) -> Row | BrokenRow:
+    try:
+        return Row(line, _decoder.decode(content))
+    except UnicodeDecodeError:
+        return BrokenRow(line, "is not valid UTF-8")
+    except RecursionError:
+        return BrokenRow(line, "is nested too deeply to be read")
+    except msgspec.ValidationError as error:
+        return BrokenRow(line, f"cannot be used as a row: {error}")
+    except msgspec.DecodeError as error:
+        return BrokenRow(line, f"is not valid JSON: {error}")
