@@ -34,7 +34,9 @@ def pacer(requests_per_minute: float | None) -> AsyncLimiter | None:
         return None
     from aiolimiter import AsyncLimiter
 
-    return AsyncLimiter(1, 60 / requests_per_minute * _SPACING_MARGIN)
+    # Half a request does not start: 1.5 a minute are one in each.
+    starts = math.floor(requests_per_minute) if requests_per_minute >= 1 else requests_per_minute
+    return AsyncLimiter(1, 60 / starts * _SPACING_MARGIN)
 
 
 class Gate:
@@ -216,11 +218,13 @@ class Gate:
         if self._slow_step is None:
             return
         delay = self._slow_delay(self._slow_step)
-        if delay is None:
+        if delay is not None:
+            self._slow_step += 1
+            self._slow_turn = max(self._slow_turn, self._loop.time()) + delay
+        elif self._slow_turn <= self._loop.time():
             self._slow_step = None
             return
-        self._slow_step += 1
-        self._slow_turn = max(self._slow_turn, self._loop.time()) + delay
+        # All turns may be given out and not taken yet: who comes then comes after them.
         await asyncio.sleep(self._slow_turn - self._loop.time())
 
     def _slow_delay(self, step: int) -> float | None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base import LLMCallStrategy
 from ..strategies import FrameworkTimeoutError
 from .attempt import CallCancelledError
 from .faults import is_fault, logged_faults
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 
 class Lease:
@@ -25,6 +28,8 @@ class Lease:
     """
 
     __slots__ = (
+        "_broken_at",
+        "_closing",
         "_preparing",
         "broken",
         "cleans",
@@ -48,6 +53,8 @@ class Lease:
         self.closes = _overrides(strategy, "aclose")
         self.scope = _scope_of(strategy)
         self._preparing: asyncio.Task[None] | None = None
+        self._closing: asyncio.Future[None] | None = None
+        self._broken_at: TracebackType | None = None
 
     async def prepare(self, timeout_seconds: float) -> None:
         """Make the strategy ready, however many callers ask at once.
@@ -60,8 +67,11 @@ class Lease:
             FrameworkTimeoutError: where it takes longer than `timeout_seconds`.
             Exception: whatever `strategy.prepare()` raised.
         """
+        if self._closing is not None:
+            await asyncio.shield(self._closing)
         if self.broken is not None:
-            raise self.broken
+            # With its first traceback: it would grow by each item that meets it.
+            raise self.broken.with_traceback(self._broken_at)
         if self._preparing is None:
             self._preparing = asyncio.create_task(self._prepare(timeout_seconds))
             self._preparing.add_done_callback(_retrieve)
@@ -92,6 +102,23 @@ class Lease:
             self.scope = _scope_of(self.strategy)
             self._preparing = None
 
+    def give_up(self, error: Exception) -> None:
+        """Remember that the strategy cannot be made ready."""
+        if self.broken is None:
+            self.broken = error
+            self._broken_at = error.__traceback__
+
+    async def close(self) -> None:
+        """Close the strategy; who prepares it meanwhile waits until that is done."""
+        self.ready = False
+        self._closing = self.loop.create_future()
+        try:
+            with logged_faults("%s failed to close.", type(self.strategy).__name__):
+                await self.strategy.aclose()
+        finally:
+            self._closing.set_result(None)
+            self._closing = None
+
     async def stop_preparing(self) -> None:
         """Cancel a `prepare()` that no one will wait for."""
         if self._preparing is not None:
@@ -102,10 +129,11 @@ class Lease:
 class Leases:
     """The strategies that one processor uses."""
 
-    __slots__ = ("_held",)
+    __slots__ = ("__weakref__", "_held")
 
     def __init__(self) -> None:
         self._held: dict[int, Lease] = {}
+        weakref.finalize(self, _shared.drop, self._held)
 
     def of(self, strategy: LLMCallStrategy[Any]) -> Lease:
         """Return the lease of `strategy`, taking it at first use."""
@@ -122,8 +150,8 @@ class Leases:
 
     async def aclose(self) -> None:
         """Give all back; close each strategy that no other processor holds."""
-        held, self._held = self._held, {}
-        for lease in held.values():
+        while self._held:
+            _, lease = self._held.popitem()
             await _shared.give_back(lease)
 
 
@@ -154,15 +182,23 @@ class _SharedLeases:
         lease.users -= 1
         if lease.users:
             return
-        key = id(lease.strategy)
-        if self._leases.get(key) is lease:
-            del self._leases[key]
         await lease.stop_preparing()
-        if not lease.closes:
+        if lease.closes:
+            await lease.close()
+        else:
             self._keep_ready(lease)
-            return
-        with logged_faults("%s failed to close.", type(lease.strategy).__name__):
-            await lease.strategy.aclose()
+        self._forget_unused(lease)
+
+    def drop(self, leases: dict[int, Lease]) -> None:
+        """Take back the leases of a processor that was never closed."""
+        for lease in leases.values():
+            lease.users -= 1
+            self._forget_unused(lease)
+
+    def _forget_unused(self, lease: Lease) -> None:
+        key = id(lease.strategy)
+        if not lease.users and self._leases.get(key) is lease:
+            del self._leases[key]
 
     def _is_kept_ready(self, strategy: LLMCallStrategy[Any]) -> bool:
         kept = self._kept.get(id(strategy))

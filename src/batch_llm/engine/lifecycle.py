@@ -324,7 +324,7 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
     ) -> float | None:
         if not info.is_retryable:
             if not life.lease.ready and not self._dry_run:
-                life.lease.broken = error
+                life.lease.give_up(error)
             return None
         if life.attempt >= self._retry.max_attempts:
             return None

@@ -47,38 +47,37 @@ class StreamedAnswer:
 
     Args:
         private: prompts, of which an error's message must hold no part.
-
-    Attributes:
-        failure: what went wrong, or None.
     """
 
-    __slots__ = ("_finish_reason", "_pieces", "_private", "_usage", "failure")
+    __slots__ = ("_error", "_finish_reason", "_is_readable", "_pieces", "_private", "_usage")
 
     def __init__(self, private: Iterable[str] = ()) -> None:
-        self.failure: ProviderError | None = None
         self._private = private
         self._pieces: list[str] = []
         self._finish_reason: str | None = None
         self._usage: object = None
+        # Not kept as an exception: it would hold its frame, which holds this, for the collector.
+        self._error: _Error | None = None
+        self._is_readable = True
 
     @property
     def is_whole(self) -> bool:
         """Whether the model has come to its end."""
         return self._finish_reason is not None
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether `finish` will raise, whatever may still come."""
+        return self._error is not None or not self._is_readable
+
     def add(self, data: bytes) -> None:
         """Take one chunk, as JSON. Never raises: the caller is C++, which would swallow it."""
         try:
             chunk = _CHUNKS.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            # The decoder's own words stay out: they may quote the answer.
-            self.failure = MalformedAnswerError(
-                "llama.cpp sent something that is no chunk of JSON."
-            )
+            self._is_readable = False
             return
-        if chunk.error is not None:
-            self.failure = _failure(chunk.error, self._private)
-            return
+        self._error = chunk.error
         self._usage = chunk.usage or self._usage
         for choice in chunk.choices:
             self._finish_reason = choice.finish_reason or self._finish_reason
@@ -89,11 +88,14 @@ class StreamedAnswer:
         """Return the whole answer.
 
         Raises:
-            ProviderError: what `failure` holds.
-            MalformedAnswerError: if the chunks ended before the answer did.
+            InvalidRequestError: if llama.cpp turned the request down.
+            ServerError: if it failed.
+            MalformedAnswerError: if its chunks are not its format, or ended before the answer did.
         """
-        if self.failure is not None:
-            raise self.failure
+        if self._error is not None:
+            raise _failure(self._error, self._private)
+        if not self._is_readable:
+            raise MalformedAnswerError("llama.cpp sent something that is no chunk of an answer.")
         if not self.is_whole:
             raise MalformedAnswerError("llama.cpp ended an answer without a finish reason.")
         message = {"role": "assistant", "content": "".join(self._pieces)}

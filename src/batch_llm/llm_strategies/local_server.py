@@ -159,13 +159,14 @@ class LocalServer:
 
         def take(chunk: bytes) -> bool:
             answer.add(chunk)
-            return answer.failure is not None or is_abandoned() or self._closing.is_set()
+            return answer.has_failed or is_abandoned() or self._closing.is_set()
 
-        engine = self._engine
-        if engine is None or self._closing.is_set():
+        # Never in a variable of its own: the error of a failed item, which a result keeps, would
+        # hold this frame, and with it the model.
+        if self._engine is None or self._closing.is_set():
             raise _closed()
         try:
-            engine.handle_chat_completions(data, take)
+            self._engine.handle_chat_completions(data, take)
         except (ValueError, RuntimeError) as error:
             # Raised while a request is read, before any answer. `from None`: it may quote it.
             raise refusal(str(error), private) from None

@@ -20,8 +20,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from contextvars import Context
 
 T = TypeVar("T")
+
+
+_SMALLEST_STEP_SECONDS = 2e-9
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -50,6 +54,21 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Return virtual seconds since the loop was made."""
         return self._jumping.now
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: object,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Call back at a virtual time.
+
+        A moment from now at the least: who computes a wait that is lost in rounding, and waits
+        again, would otherwise do so for ever on a clock that stands still.
+        """
+        moment = max(when, self.time() + _SMALLEST_STEP_SECONDS)
+        return super().call_at(moment, callback, *args, context=context)
 
 
 def run_in_virtual_time(main: Callable[[], Awaitable[T]]) -> T:
