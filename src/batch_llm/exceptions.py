@@ -6,6 +6,7 @@ BatchLLMError
 │   └── MissingKeyError                    a provider's key is not set
 ├── InputError (ValueError)                a row, prompt or source that cannot be used
 ├── SourceError                            the source of work items failed; carries what finished
+├── OutputError                            results can no longer be written (rows/sink.py)
 ├── ProcessorClosedError (RuntimeError)    work was given to a processor that has been closed
 ├── FrameworkTimeoutError (TimeoutError)   an attempt ran out of time (strategies/errors.py)
 └── ProviderError                          a call to a provider failed

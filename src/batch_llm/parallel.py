@@ -291,6 +291,7 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
             run.is_joined = True
             run.outlet.capacity = None if run.is_stopping else capacity
             run.read()
+            run.spawn_if_useful()
             run.close_intake()
         if self.config.graceful_interrupt:
             self._interrupts.enter_context(graceful_interrupts(self._interrupted))

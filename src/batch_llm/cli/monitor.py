@@ -65,6 +65,8 @@ class Monitor(ProcessorObserver):
         """Note when a pause ends."""
         if event is ProcessingEvent.COOLDOWN_STARTED:
             self._resume_at = self._clock() + data["duration"]
+        elif event is ProcessingEvent.RATE_LIMIT_HIT and data["duration"] is not None:
+            self._resume_at = max(self._resume_at, self._clock() + data["duration"])
         elif event is ProcessingEvent.COOLDOWN_ENDED:
             self._resume_at = self._clock()
 

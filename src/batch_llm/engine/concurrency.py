@@ -43,7 +43,7 @@ class AdaptiveConcurrency:
             if place.done() and not place.cancelled():
                 # The place was given just before the wait was cancelled: pass it on.
                 self.leave()
-            else:
+            elif place in self._waiting:
                 self._waiting.remove(place)
             raise
 

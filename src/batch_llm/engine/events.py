@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from ..observers.base import HEARD
-from .faults import logged_faults
+from .faults import is_fault, logged_faults
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,13 +30,18 @@ class Events:
         """Tell all; await what comes back, unless it is None."""
         waiting: list[Awaitable[None]] | None = None
         for observer in self._observers:
-            with _faults_of(observer, event):
+            try:
                 heard = observer.on_event(event, data)
-                if heard is None or heard is HEARD or not isinstance(heard, Awaitable):
-                    continue
-                if waiting is None:
-                    waiting = []
-                waiting.append(_guarded(heard, observer, event))
+            except BaseException as error:  # as in logged_faults, whose `with` costs too much here
+                if not is_fault(error):
+                    raise
+                _faults_of(observer, event).log(error)
+                continue
+            if heard is None or heard is HEARD or not isinstance(heard, Awaitable):
+                continue
+            if waiting is None:
+                waiting = []
+            waiting.append(_guarded(heard, observer, event))
         return None if waiting is None else _in_order(waiting)
 
 

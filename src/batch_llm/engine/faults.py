@@ -33,17 +33,13 @@ class logged_faults:  # noqa: N801 - used as `with logged_faults(…):`, like co
     Args:
         message: what failed, and what that means, as a `%` format.
         arguments: its values; never prompts or answers.
-
-    Attributes:
-        happened: whether there was one.
     """
 
-    __slots__ = ("_arguments", "_message", "happened")
+    __slots__ = ("_arguments", "_message")
 
     def __init__(self, message: str, *arguments: object) -> None:
         self._message = message
         self._arguments = arguments
-        self.happened = False
 
     def __enter__(self) -> logged_faults:
         return self
@@ -56,6 +52,9 @@ class logged_faults:  # noqa: N801 - used as `with logged_faults(…):`, like co
     ) -> bool:
         if error is None or not is_fault(error):
             return False
-        self.happened = True
-        logger.warning(self._message, *self._arguments, exc_info=error)
+        self.log(error)
         return True
+
+    def log(self, error: BaseException) -> None:
+        """Log the fault."""
+        logger.warning(self._message, *self._arguments, exc_info=error)

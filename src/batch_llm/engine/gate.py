@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .events import Events
 
 _FALLBACK_COOLDOWN_SECONDS = 60.0
+# The loop may call back early by this much.
+_CLOCK_RESOLUTION_SECONDS = 1e-6
 # A start reaches the wire a little after its permit: with exact spacing, one late start and one
 # prompt one could fall into the same window. Two thousandths of 60 s allow 120 ms of that.
 _SPACING_MARGIN = 1.002
@@ -135,17 +137,16 @@ class Gate:
 
     def _pause_scope(self, scope: str | None, seconds: float) -> None:
         until = self._loop.time() + seconds
-        current = self._scopes.get(scope)
-        if current is None:
+        if scope not in self._scopes:
             # Later reports of the same burst lengthen the pause and say nothing more.
             self._slow_down()
-        if current is None or until > current:
+        if until > self._scopes.get(scope, -math.inf):
             self._scopes[scope] = until
             self._loop.call_at(until, self._resume_scope, scope)
 
     def _resume_scope(self, scope: str | None) -> None:
         # Each lengthening set a timer of its own; only the last one ends the pause.
-        if self._scopes.get(scope, math.inf) <= self._loop.time():
+        if self._scopes.get(scope, math.inf) <= self._loop.time() + _CLOCK_RESOLUTION_SECONDS:
             del self._scopes[scope]
 
     def _slow_down(self) -> None:

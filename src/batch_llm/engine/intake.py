@@ -65,7 +65,7 @@ class Intake(Generic[TInput, TOutput, TContext]):
                 if room.done() and not room.cancelled():
                     # The room was given just before the wait was cancelled: pass it on.
                     self._let_one_in()
-                else:
+                elif room in self._producers:
                     self._producers.remove(room)
                 raise
 

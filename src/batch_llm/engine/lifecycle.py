@@ -313,6 +313,7 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
                 "item_id": life.item.item_id,
                 "worker_id": life.worker_id,
                 "consecutive": self._gate.consecutive,
+                "duration": info.suggested_wait,
             },
         )
         if hit is not None:
@@ -361,7 +362,12 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
             # It came from middleware or a dry run, and no attempt has judged it.
             life.category = self._classify(error).error_category
         answer = await self._chain.answer(life.item, error) if self._chain else None
-        return answer or life.failed(error, life.category, self._now())
+        if answer is None:
+            return life.failed(error, life.category, self._now())
+        if life.usage is not None and not answer.token_usage["total_tokens"]:
+            # What a middleware makes up names no tokens; the attempts cost some all the same.
+            answer.token_usage = life.usage
+        return answer
 
     async def _clean(self, life: ItemLife[TInput, TOutput, TContext]) -> None:
         strategy = life.lease.strategy

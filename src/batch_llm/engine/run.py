@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, Any, Generic
 
 from ..base import TContext, TInput, TOutput
 from ..observers.base import ProcessingEvent
+from .collector import seldom_collected
 from .life import CANCELLED
 
 if TYPE_CHECKING:
-    from ..base import ProcessingStats, WorkItemResult
+    from collections.abc import Awaitable
+
+    from ..base import LLMWorkItem, ProcessingStats, WorkItemResult
     from .deadlines import Deadlines
     from .events import Events
     from .intake import Intake
@@ -69,6 +72,10 @@ class Run(Generic[TInput, TOutput, TContext]):
         self._free_ids = list(range(max_workers - 1, -1, -1))
         self._reader: asyncio.Task[None] | None = None
         self._room_to_read: asyncio.Future[None] | None = None
+        # Copied for each worker, so that all know whose they are and none sees another's variables.
+        self._context = copy_context()
+        self._context.run(_current_run.set, self)
+        self._is_ramping = True
         self._gone = asyncio.Event()
         self._stopping = False
         self._aborted = False
@@ -94,7 +101,6 @@ class Run(Generic[TInput, TOutput, TContext]):
         if self.intake.has_stream and self._reader is None and not self._stopping:
             self._reader = asyncio.create_task(self._read())
             self._reader.add_done_callback(self._reader_gone)
-        self.spawn_if_useful()
 
     def close_intake(self) -> None:
         """End once all that has come is done."""
@@ -105,7 +111,7 @@ class Run(Generic[TInput, TOutput, TContext]):
         """Spawn a worker if there is work for it and room among the workers."""
         if self._free_ids and not self._stopping and self.intake.may_have_more:
             worker_id = self._free_ids.pop()
-            worker = asyncio.create_task(self._work(worker_id))
+            worker = asyncio.create_task(self._work(worker_id), context=self._context.copy())
             self._workers.add(worker)
             worker.add_done_callback(lambda task: self._worker_gone(task, worker_id))
 
@@ -179,43 +185,48 @@ class Run(Generic[TInput, TOutput, TContext]):
     # -- workers
 
     async def _work(self, worker_id: int) -> None:
-        _current_run.set(self)
         task = asyncio.current_task()
         assert task is not None, "a worker is a task"
         await self._announce(ProcessingEvent.WORKER_STARTED, worker_id=worker_id)
+        lifecycle, intake = self._lifecycle, self.intake
         try:
-            await self._take_and_live(worker_id, task)
+            while (item := self._take()) is not None:
+                number = intake.taken - 1
+                self._let_read()
+                if self._is_ramping:
+                    self._ramp()
+                result = await lifecycle.live(item, worker_id, task)
+                if (pause := self._hand_over(result, number, worker_id)) is not None:
+                    await pause
+                if task.cancelling() or lifecycle.fatal is not None:
+                    break
         finally:
             await self._announce(ProcessingEvent.WORKER_STOPPED, worker_id=worker_id)
-
-    async def _take_and_live(self, worker_id: int, task: asyncio.Task[Any]) -> None:
-        intake, outlet, lifecycle, stats = self.intake, self.outlet, self._lifecycle, self.stats
-        progress = self._progress
-        is_first = True
-        while not self._stopping:
-            item = intake.take()
-            if item is None:
-                break
-            number = intake.taken - 1
-            self._let_read()
-            if is_first:
-                is_first = False
-                self.spawn_if_useful()
-            result = await lifecycle.live(item, worker_id, task)
-            full = outlet.put(result, number)
-            if (heard := lifecycle.announce(result, worker_id)) is not None:
-                await heard
-            if progress is not None and result.error_category != CANCELLED:
-                progress.item_done(stats.processed, intake.known, result.item_id)
-            if task.cancelling() or lifecycle.fatal is not None:
-                break
-            if full is not None:
-                await full
-            elif number % _ITEMS_BETWEEN_YIELDS == 0:
-                # Calls that never wait (a dry run) must not keep the loop from all else.
-                await asyncio.sleep(0)
         if lifecycle.fatal is not None:
             raise lifecycle.fatal
+
+    def _take(self) -> LLMWorkItem[TInput, TOutput, TContext] | None:
+        return None if self._stopping else self.intake.take()
+
+    def _ramp(self) -> None:
+        """Spawn one more worker, as long as that is of use: a source's length may be unknown."""
+        before = len(self._workers)
+        self.spawn_if_useful()
+        self._is_ramping = len(self._workers) > before
+
+    def _hand_over(
+        self, result: WorkItemResult[TOutput, TContext], number: int, worker_id: int
+    ) -> Awaitable[None] | None:
+        """Pass a result on and tell of it; await what comes back, unless it is None."""
+        full = self.outlet.put(result, number)
+        heard = self._lifecycle.announce(result, worker_id)
+        if self._progress is not None and result.error_category != CANCELLED:
+            # Before any wait, so that each count is reported once and in order.
+            self._progress.item_done(self.stats.processed, self.intake.known, result.item_id)
+        if heard is not None or full is not None:
+            return _both(heard, full)
+        # Calls that never wait (a dry run) must not keep the loop from all else.
+        return asyncio.sleep(0) if number % _ITEMS_BETWEEN_YIELDS == 0 else None
 
     async def _read(self) -> None:
         """Read the async source, one item ahead of the workers.
@@ -267,7 +278,8 @@ class Run(Generic[TInput, TOutput, TContext]):
     async def _supervise(self) -> None:
         """Account for all once the workers have gone, then tell of it."""
         _current_run.set(self)
-        await self._gone.wait()
+        with seldom_collected(self._max_workers):
+            await self._gone.wait()
         self._stopping = True
         cut_short = self._cut_short()
         self._deadlines.close()
@@ -309,3 +321,10 @@ class Run(Generic[TInput, TOutput, TContext]):
     async def _announce(self, event: ProcessingEvent, **data: object) -> None:
         if (heard := self._events.emit(event, data)) is not None:
             await heard
+
+
+async def _both(first: Awaitable[None] | None, second: Awaitable[None] | None) -> None:
+    if first is not None:
+        await first
+    if second is not None:
+        await second

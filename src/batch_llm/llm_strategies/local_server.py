@@ -149,7 +149,7 @@ class LocalServer:
         await asyncio.to_thread(self._free)
 
     def _free(self) -> None:
-        self._waiters.shutdown(wait=True, cancel_futures=True)
+        self._waiters.shutdown(wait=True)
         self._engine = None
 
     def _answer(

@@ -16,7 +16,7 @@ class ProcessingEvent(str, Enum):
     ITEM_STARTED = "item_started"  # item_id, worker_id
     ITEM_COMPLETED = "item_completed"  # item_id, worker_id, duration, tokens
     ITEM_FAILED = "item_failed"  # item_id, worker_id, duration, tokens, error_type
-    RATE_LIMIT_HIT = "rate_limit_hit"  # item_id, worker_id, consecutive
+    RATE_LIMIT_HIT = "rate_limit_hit"  # item_id, worker_id, consecutive, duration (or None)
     COOLDOWN_STARTED = "cooldown_started"  # worker_id, duration, consecutive
     COOLDOWN_ENDED = "cooldown_ended"  # duration
     WORKER_STARTED = "worker_started"  # worker_id
