@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator
-from concurrent.futures import wait as wait_for_end
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, TypeVar
 
 from .base import LLMRequest, LLMWorkItem
@@ -146,12 +145,16 @@ def process_stream_sync(
                     return
                 yield result
         finally:
-            portal.call(results.aclose)
+            # First the run, then the generator: one whose last step is still on its way out, since
+            # that was cancelled, cannot be closed.
             portal.call(processor.cleanup)
+            portal.call(results.aclose)
 
 
 async def _next(results: AsyncIterator[T]) -> T | None:
-    return await anext(results, None)
+    async for result in results:
+        return result
+    return None
 
 
 def _result(
@@ -170,8 +173,6 @@ def _result(
         return future.result()
     except KeyboardInterrupt:
         future.cancel()
-        # What is cancelled ends soon, and only then can its generator be closed.
-        wait_for_end([future])
         raise
 
 

@@ -16,7 +16,7 @@ from ..base import (
     describe_error,
     empty_usage,
 )
-from ..llm_strategies.gemini_response import GeminiResponse
+from ..llm_strategies.gemini.response import GeminiResponse
 
 if TYPE_CHECKING:
     from ..base import TokenUsage

@@ -12,22 +12,22 @@ from ..base import LLMCallStrategy, RequestStrategy
 
 if TYPE_CHECKING:
     from .by_name import strategy_by_name
-    from .gemini import GeminiStrategy
-    from .gemini_cached import GeminiCachedStrategy
-    from .gemini_response import GeminiResponse
+    from .gemini.cached import GeminiCachedStrategy
+    from .gemini.response import GeminiResponse
+    from .gemini.strategy import GeminiStrategy
     from .local import LocalModelStrategy
     from .openai_compatible import OpenAICompatibleStrategy
-    from .pydantic_ai import PydanticAIStrategy
-    from .pydantic_ai_model import PydanticAIModelStrategy
+    from .pydantic_ai.model import PydanticAIModelStrategy
+    from .pydantic_ai.strategy import PydanticAIStrategy
 
 _LEAVES = {
-    "GeminiCachedStrategy": "gemini_cached",
-    "GeminiResponse": "gemini_response",
-    "GeminiStrategy": "gemini",
+    "GeminiCachedStrategy": "gemini.cached",
+    "GeminiResponse": "gemini.response",
+    "GeminiStrategy": "gemini.strategy",
     "LocalModelStrategy": "local",
     "OpenAICompatibleStrategy": "openai_compatible",
-    "PydanticAIModelStrategy": "pydantic_ai_model",
-    "PydanticAIStrategy": "pydantic_ai",
+    "PydanticAIModelStrategy": "pydantic_ai.model",
+    "PydanticAIStrategy": "pydantic_ai.strategy",
     "strategy_by_name": "by_name",
 }
 

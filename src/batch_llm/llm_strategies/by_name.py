@@ -140,8 +140,8 @@ def _address(wanted: _Wanted) -> RequestStrategy[Any]:
 
 
 def _gemini(wanted: _Wanted) -> RequestStrategy[Any]:
-    from .gemini_client import EnvironmentClient
-    from .gemini_request import GeminiRequestStrategy
+    from .gemini.client import EnvironmentClient
+    from .gemini.request import GeminiRequestStrategy
 
     environment = None if wanted.api_key is None else {"GEMINI_API_KEY": wanted.api_key}
     client = EnvironmentClient(environment)
@@ -149,7 +149,7 @@ def _gemini(wanted: _Wanted) -> RequestStrategy[Any]:
 
 
 def _anthropic(wanted: _Wanted) -> RequestStrategy[Any]:
-    from .pydantic_ai_model import PydanticAIModelStrategy
+    from .pydantic_ai.model import PydanticAIModelStrategy
 
     strategy = PydanticAIModelStrategy(
         f"anthropic:{wanted.name}", api_key=wanted.api_key, **wanted.options

@@ -8,7 +8,8 @@ import secrets
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from ..wire.openai_chat import ChatAnswer
+
+T = TypeVar("T")
 
 _SILENT: Final = -1
 # Nothing that JSON begins with. Asked for with all force, it comes unless a grammar forbids it.
@@ -86,7 +89,7 @@ class LocalServer:
         xllamacpp = _import_engine()
         try:
             engine: ChatEngine = xllamacpp.Server(_engine_parameters(xllamacpp, settings))
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, MemoryError) as error:
             raise ConfigurationError(
                 f"llama.cpp cannot load {settings.file}: it is damaged, of a kind that this "
                 f"version does not know, or needs more memory than there is."
@@ -111,11 +114,8 @@ class LocalServer:
         """
         data = _encode({**body, "stream": True, "stream_options": {"include_usage": True}})
         abandoned = threading.Event()
-        loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(
-                self._waiters, self._answer, data, abandoned.is_set, private
-            )
+            return await self._submit(partial(self._answer, data, abandoned.is_set, private))
         finally:
             abandoned.set()
 
@@ -128,25 +128,27 @@ class LocalServer:
         Raises:
             InvalidRequestError: if llama.cpp cannot follow the schema.
         """
-        grammar = str(_import_engine().json_schema_to_grammar(schema))
-        if grammar in self._held:
-            return grammar
-        loop = asyncio.get_running_loop()
-        if not await loop.run_in_executor(self._waiters, self._holds, grammar):
-            raise InvalidRequestError(
-                "The local model cannot be held to the output schema: either no value fits it, or "
-                "it has a type, a pattern or a $ref that llama.cpp cannot follow.",
-                status_code=400,
-            )
-        if len(self._held) >= _MOST_GRAMMARS:
-            self._held.clear()
-        self._held.add(grammar)
+        try:
+            grammar: str = _import_engine().json_schema_to_grammar(schema)
+        except RuntimeError as error:
+            raise _cannot_hold() from error
+        if grammar not in self._held:
+            if not await self._submit(partial(self._holds, grammar)):
+                raise _cannot_hold()
+            if len(self._held) >= _MOST_GRAMMARS:
+                self._held.clear()
+            self._held.add(grammar)
         return grammar
 
     async def aclose(self) -> None:
         """Stop what is being answered, and free the model's memory, threads and port."""
         self._closing.set()
         await asyncio.to_thread(self._free)
+
+    def _submit(self, call: Callable[[], T]) -> asyncio.Future[T]:
+        if self._closing.is_set():
+            raise _closed()
+        return asyncio.get_running_loop().run_in_executor(self._waiters, call)
 
     def _free(self) -> None:
         self._waiters.shutdown(wait=True)
@@ -184,7 +186,10 @@ class LocalServer:
             "grammar": grammar,
             "stream": True,
         }
-        return self._answer(msgspec.json.encode(body), bool).text != _NOT_JSON
+        try:
+            return self._answer(_encode(body), bool).text != _NOT_JSON
+        except InvalidRequestError:
+            return False
 
 
 def _encode(body: dict[str, object]) -> bytes:
@@ -209,6 +214,14 @@ def usual_threads() -> int:
     else:
         cores = os.cpu_count() or 1
     return max(1, cores // 2)
+
+
+def _cannot_hold() -> InvalidRequestError:
+    return InvalidRequestError(
+        "The local model cannot be held to the output schema: either no value fits it, or it has "
+        "a type, a pattern or a $ref that llama.cpp cannot follow.",
+        status_code=400,
+    )
 
 
 def _closed() -> ConnectionFailedError:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, cast
 from typing_extensions import TypeVar
 
 from ..exceptions import ConfigurationError, RateLimitedError, ServerError
-from ..llm_strategies.pydantic_ai import PydanticAIStrategy
+from ..llm_strategies.pydantic_ai.strategy import PydanticAIStrategy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,14 +17,19 @@ from batch_llm.llm_strategies.by_name import (
     strategy_by_name,
     usual_workers,
 )
-from batch_llm.llm_strategies.gemini_request import GeminiRequestStrategy
+from batch_llm.llm_strategies.gemini.request import GeminiRequestStrategy
 from batch_llm.llm_strategies.local import USUAL_SLOTS, LocalModelStrategy
 from batch_llm.llm_strategies.openai_compatible import OpenAICompatibleStrategy
-from batch_llm.llm_strategies.pydantic_ai_model import PydanticAIModelStrategy
+from batch_llm.llm_strategies.pydantic_ai.model import PydanticAIModelStrategy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+needs_llama = pytest.mark.skipif(
+    find_spec("xllamacpp") is None, reason="the extra 'local' is not installed"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -62,12 +68,14 @@ class TestNames:
         assert isinstance(strategy, GeminiRequestStrategy)
         assert strategy.model == "gemini-2.5-flash"
 
+    @needs_llama
     def test_local(self) -> None:
         strategy = strategy_by_name("local", parallel_slots=2)
 
         assert isinstance(strategy, LocalModelStrategy)
         assert (strategy.model, strategy.parallel_slots) == ("smollm2", 2)
 
+    @needs_llama
     def test_a_local_file(self, tmp_path: Path) -> None:
         path = tmp_path / "C:tiny.gguf"
         path.write_bytes(b"GGUF" + bytes(100))
@@ -128,6 +136,7 @@ class TestNeeds:
             strategy_by_name(spec, api_key="k", temperature=-1)
 
 
+@needs_llama
 def test_a_local_model_has_a_worker_for_each_slot() -> None:
     assert usual_workers(strategy_by_name("local")) == USUAL_SLOTS
     assert usual_workers(strategy_by_name("local", parallel_slots=3)) == 3

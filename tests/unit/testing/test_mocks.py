@@ -9,7 +9,7 @@ import pytest
 
 from batch_llm.core import AgentLike, ResultLike, UsageLike
 from batch_llm.exceptions import ConfigurationError, RateLimitedError, ServerError
-from batch_llm.llm_strategies.pydantic_ai import PydanticAIStrategy
+from batch_llm.llm_strategies.pydantic_ai.strategy import PydanticAIStrategy
 from batch_llm.strategies import DefaultErrorClassifier
 from batch_llm.testing import (
     MockAgent,

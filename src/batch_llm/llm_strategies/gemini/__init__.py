@@ -1,0 +1,1 @@
+"""Gemini, over its own SDK: plain calls, and calls that share a cached prefix."""

@@ -1,0 +1,43 @@
+"""Gemini, with settings for plain prompts in this package's own words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...base.strategy import TOutput
+from .strategy import GeminiStrategy
+
+if TYPE_CHECKING:
+    from google.genai import Client
+
+    from ...base.request import Prompt, RequestDefaults
+    from ...base.retry_state import RetryState
+    from ...base.usage import TokenUsage
+    from .client import EnvironmentClient
+
+
+class GeminiRequestStrategy(GeminiStrategy[TOutput]):
+    """Calls a Gemini model; a plain prompt becomes a whole request first.
+
+    Args:
+        model: such as "gemini-2.5-flash".
+        client: the SDK's client, or an `EnvironmentClient`, which `aclose()` closes.
+        defaults: what is asked besides the prompt, where the prompt does not say otherwise. With
+            a schema the output is the value that fits it, else text.
+    """
+
+    def __init__(
+        self, model: str, client: Client | EnvironmentClient | None, defaults: RequestDefaults
+    ) -> None:
+        super().__init__(model, client)
+        self._defaults = defaults
+
+    async def execute(
+        self, prompt: Prompt, attempt: int, timeout: float, state: RetryState | None = None
+    ) -> tuple[TOutput, TokenUsage]:
+        """Call the model once; see `GeminiStrategy.execute`."""
+        return await super().execute(self._defaults.apply(prompt), attempt, timeout, state)
+
+    async def dry_run(self, prompt: Prompt) -> tuple[TOutput, TokenUsage]:
+        """Return a stand-in for `execute`, without a call."""
+        return await super().dry_run(self._defaults.apply(prompt))

@@ -1,0 +1,1 @@
+"""Whatever pydantic-ai can call: through an agent, or directly."""

@@ -1,0 +1,286 @@
+"""Calls a model through pydantic-ai, without an agent around it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, TypedDict, cast, overload
+
+from typing_extensions import TypeVar
+
+from ...base.request import RequestDefaults
+from ...base.strategy import RequestStrategy, TOutput
+from .answer import read_answer
+from .errors import translated
+from .messages import (
+    client_settings,
+    encode_messages,
+    encode_parameters,
+    encode_sampling,
+)
+from .opening import ModelByName, key_of_model, scope_of_model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Unpack
+
+    from pydantic import BaseModel
+    from pydantic_ai.messages import ModelResponse
+    from pydantic_ai.models import Model, ModelRequestParameters
+    from pydantic_ai.settings import ModelSettings
+
+    from ...base.request import LLMRequest, Prompt
+    from ...base.retry_state import RetryState
+    from ...base.schema import OutputSchema, SchemaSource
+    from ...base.usage import TokenUsage
+
+logger = logging.getLogger("batch_llm")
+
+TModel = TypeVar("TModel", bound="BaseModel")
+
+
+class _Options(TypedDict, total=False):
+    """The parameters that all overloads share; their meaning stands in the class."""
+
+    system: str | None
+    temperature: float | None
+    top_p: float | None
+    max_output_tokens: int | None
+    stop: Iterable[str]
+    seed: int | None
+    api_key: str | None
+    base_url: str | None
+    model_settings: ModelSettings | None
+
+
+class PydanticAIModelStrategy(RequestStrategy[TOutput]):
+    """Calls any of pydantic-ai's models directly: one request, one answer, no agent.
+
+    An agent costs milliseconds of CPU a call, this a fraction of one: take it wherever no tools
+    and no output functions are needed. Its output is text; with a pydantic model as
+    `output_schema` it is an instance of that model, and with a JSON schema what JSON gives. A
+    prompt that is an `LLMRequest` may say otherwise for itself: what it sets goes before what is
+    set here.
+
+    A model given by name is opened in `prepare()` and closed in `aclose()`. A model given as an
+    object stays the caller's. The retries of the SDK's client are off in both cases.
+
+    A plain text that stopped at the token limit is returned as it is: the item's state then holds
+    "length" under "finish_reason", `truncated_answers` counts it, and the first one is logged.
+
+    Args:
+        model: "provider:model" as pydantic-ai names it ("anthropic:claude-opus-4-5",
+            "openai:gpt-5" for OpenAI's Responses, "openai-chat:gpt-5" for Chat Completions), or a
+            pydantic-ai model object.
+        system: the system prompt.
+        output_schema: a pydantic model class, or a JSON schema, that answers must fit. It is sent
+            as the provider's own structured output where the model has that, else as the schema
+            of a tool or in the instructions.
+        temperature: 0 and up; None leaves the provider's default, as with all below.
+        top_p: above 0, at most 1.
+        max_output_tokens: the most tokens an answer may have.
+        stop: texts at which an answer ends.
+        seed: asks for repeatable answers, where the provider can.
+        api_key: the key, for a model given by name. By default the provider's own environment
+            variable (`OPENAI_API_KEY`, `ANTHROPIC_API_KEY`, …), which the SDKs send to `base_url`
+            as well.
+        base_url: where the API is, for a model given by name. By default the SDK's own environment
+            variable (`OPENAI_BASE_URL`, `ANTHROPIC_BASE_URL`, …), else the provider itself.
+        model_settings: further pydantic-ai settings, such as `{"thinking": "low"}`.
+
+    Attributes:
+        truncated_answers: plain texts that stopped at the token limit, so far.
+
+    Raises:
+        ConfigurationError: for a name without a provider, or a setting that cannot work.
+        InputError: for a sampling parameter that no provider would accept, naming it.
+    """
+
+    @overload
+    def __init__(
+        self: PydanticAIModelStrategy[str],
+        model: str | Model,
+        *,
+        output_schema: None = None,
+        **options: Unpack[_Options],
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: PydanticAIModelStrategy[TModel],
+        model: str | Model,
+        *,
+        output_schema: type[TModel],
+        **options: Unpack[_Options],
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: PydanticAIModelStrategy[Any],
+        model: str | Model,
+        *,
+        output_schema: Mapping[str, Any] | OutputSchema,
+        **options: Unpack[_Options],
+    ) -> None: ...
+
+    def __init__(
+        self,
+        model: str | Model,
+        *,
+        output_schema: SchemaSource | OutputSchema | None = None,
+        system: str | None = None,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        max_output_tokens: int | None = None,
+        stop: Iterable[str] = (),
+        seed: int | None = None,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        model_settings: ModelSettings | None = None,
+    ) -> None:
+        self._defaults = RequestDefaults(
+            system=system,
+            output_schema=output_schema,
+            temperature=temperature,
+            top_p=top_p,
+            max_output_tokens=max_output_tokens,
+            stop=stop,
+            seed=seed,
+        )
+        self._settings = model_settings
+        self._named: ModelByName | None = None
+        self._model: Model | None = None
+        if isinstance(model, str):
+            self._named = ModelByName(model, api_key, base_url)
+            self.quota_scope = self._named.scope
+            key = self._named.key
+        else:
+            self._model = model
+            self.quota_scope = scope_of_model(model)
+            key = key_of_model(model)
+        self._key = key or ""
+        self._parameters: ModelRequestParameters | None = None
+        self.truncated_answers = 0
+
+    def check(self) -> None:
+        """Refuse a model that cannot be called, without a call and without importing an SDK.
+
+        Raises:
+            MissingExtraError: if pydantic-ai or the provider's SDK is not installed.
+            MissingKeyError: if the provider's key is not set, naming its variable.
+        """
+        if self._named is not None:
+            self._named.check()
+
+    async def prepare(self) -> None:
+        """Open the model.
+
+        Raises:
+            MissingExtraError: if pydantic-ai or the provider's SDK is not installed.
+            MissingKeyError: if the provider's key is not set, naming its variable.
+            ConfigurationError: if pydantic-ai does not know the name, or cannot open it.
+        """
+        await self._open()
+
+    async def execute(
+        self,
+        prompt: Prompt,
+        attempt: int,
+        timeout: float,
+        state: RetryState | None = None,
+    ) -> tuple[TOutput, TokenUsage]:
+        """Call the model once.
+
+        Args:
+            prompt: text, or a whole request.
+            attempt: 1 for the first attempt.
+            timeout: seconds the attempt may take; the client waits a little longer.
+            state: the item's memory; gets "finish_reason".
+
+        Returns:
+            The output, and the tokens billed.
+
+        Raises:
+            ProviderError: one of its kinds, carrying the tokens billed where the provider names
+                them, and its `retry_after` where it asks to wait.
+            InputError: for a request that has no form in pydantic-ai.
+        """
+        request = self._defaults.apply(prompt)
+        response = await self._send(request, timeout)
+        self._note_end(response, request, state)
+        output, usage = read_answer(response, request.output_schema)
+        return cast("TOutput", output), usage
+
+    async def dry_run(self, prompt: Prompt) -> tuple[TOutput, TokenUsage]:
+        """Return a stand-in for `execute`, without a call.
+
+        The output is a text that says so, or None where the answer would have to fit a schema:
+        a value made up here could be taken for one of the model's. The usage is an estimate of
+        four characters a token, the system prompt included.
+        """
+        request = self._defaults.apply(prompt)
+        tokens = max(1, len(request) // 4)
+        usage: TokenUsage = {"input_tokens": tokens, "output_tokens": 0, "total_tokens": tokens}
+        text = f"[dry run] {len(request)} characters of prompt"
+        return cast("TOutput", text if request.output_schema is None else None), usage
+
+    async def aclose(self) -> None:
+        """Close a model that was opened by its name."""
+        if self._named is not None and self._model is not None:
+            model, self._model, self._parameters = self._model, None, None
+            await model.__aexit__(None, None, None)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.quota_scope})"
+
+    async def _open(self) -> Model:
+        if self._model is None:
+            if self._named is None:
+                raise AssertionError("a strategy has a model or the name of one")
+            # Set before the first wait: calls that race open one model between them.
+            self._model = self._named.open()
+            await self._model.__aenter__()
+        return self._model
+
+    async def _send(self, request: LLMRequest, timeout: float) -> ModelResponse:
+        from pydantic_ai.direct import model_request
+
+        model = await self._open()
+        messages = encode_messages(request.messages, request.system)
+        settings = client_settings(model, timeout)
+        settings.update(self._settings or {})
+        settings.update(encode_sampling(request))
+        try:
+            return await model_request(
+                model,
+                messages,
+                model_settings=settings,
+                model_request_parameters=self._shape(request.output_schema, model),
+            )
+        except Exception as error:  # models raise of every kind; here they become ours, once
+            ours = translated(error, private=(self._key, request.system or "", request.text))
+            if ours is None:
+                raise
+            raise ours from error
+
+    def _shape(self, schema: OutputSchema | None, model: Model) -> ModelRequestParameters:
+        if schema is not self._defaults.output_schema:
+            return encode_parameters(schema, model)
+        if self._parameters is None:
+            self._parameters = encode_parameters(schema, model)
+        return self._parameters
+
+    def _note_end(
+        self, response: ModelResponse, request: LLMRequest, state: RetryState | None
+    ) -> None:
+        if state is not None:
+            state.set("finish_reason", response.finish_reason)
+        if response.finish_reason != "length" or request.output_schema is not None:
+            return
+        self.truncated_answers += 1
+        if self.truncated_answers == 1:
+            logger.warning(
+                "An answer of %s stopped at the token limit (max_output_tokens=%s) and is cut. "
+                "Further ones are counted in truncated_answers.",
+                response.model_name,
+                request.max_output_tokens,
+            )

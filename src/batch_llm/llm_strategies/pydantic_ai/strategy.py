@@ -1,0 +1,170 @@
+"""Runs a pydantic-ai agent, or anything with its shape."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, cast
+
+from ...base.request import LLMRequest
+from ...base.strategy import RequestStrategy, TOutput
+from ...base.usage import empty_usage
+from ...exceptions import InputError
+from .messages import encode_content, encode_messages, encode_sampling, retries_off
+from .opening import scope_of_model
+from .usage import read_usage, usage_of
+
+if TYPE_CHECKING:
+    from pydantic_ai.agent import AbstractAgent
+    from pydantic_ai.usage import RunUsage
+
+    from ...base.request import Prompt
+    from ...base.retry_state import RetryState
+    from ...base.schema import OutputSchema
+    from ...base.usage import TokenUsage
+    from ...core.protocols import AgentLike, ResultLike
+
+
+class PydanticAIStrategy(RequestStrategy[TOutput]):
+    """Answers each prompt with one run of an agent.
+
+    Where no tools and no output functions are needed, `PydanticAIModelStrategy` does the same for
+    a fraction of the CPU.
+
+    The retries of the SDK's client are off while a pydantic-ai agent runs here: retries are the
+    processor's. What the agent does within a run (its tools, its output retries) stays the
+    agent's. Errors of a run are handed on as they are, so that `on_error` of a subclass meets the
+    library's own.
+
+    Args:
+        agent: a pydantic-ai `Agent`, or any object with `async run(prompt)` whose result has
+            `output` (or `data`) and, if it knows, `usage`.
+    """
+
+    def __init__(self, agent: AgentLike[TOutput]) -> None:
+        self.agent = agent
+        self.quota_scope = _scope_of_agent(agent)
+
+    async def execute(
+        self,
+        prompt: Prompt,
+        attempt: int,
+        timeout: float,
+        state: RetryState | None = None,
+    ) -> tuple[TOutput, TokenUsage]:
+        """Run the agent once.
+
+        Args:
+            prompt: text, or a whole request. Of a request, a pydantic-ai agent takes everything,
+                in addition to its own instructions and in place of its own settings; another
+                agent takes plain text only.
+            attempt: 1 for the first attempt.
+            timeout: seconds this attempt may take.
+            state: the item's memory.
+
+        Returns:
+            The agent's output, and the tokens of all model requests it made.
+
+        Raises:
+            InputError: for a request that the agent cannot take.
+            Exception: whatever the run raised. From a pydantic-ai agent it carries the tokens that
+                the run had used, under `_failed_token_usage` in its `__dict__`.
+        """
+        agent = _as_library_agent(self.agent)
+        if agent is not None:
+            return await _run_library_agent(agent, prompt)
+        result = await self.agent.run(_plain_text(prompt))
+        return _output_of(result), usage_of(result)
+
+    async def dry_run(self, prompt: Prompt) -> tuple[TOutput, TokenUsage]:
+        """Return a stand-in for `execute`, without a call.
+
+        The output is a text that says so, or None where the agent's outputs are no strings: a
+        value made up here could be taken for one of the model's.
+        """
+        output, usage = await super().dry_run(prompt)
+        output_type = getattr(self.agent, "output_type", str)
+        return output if output_type is str else cast("TOutput", None), usage
+
+
+async def _run_library_agent(
+    agent: AbstractAgent[Any, TOutput], prompt: Prompt
+) -> tuple[TOutput, TokenUsage]:
+    from pydantic_ai.usage import RunUsage
+
+    request = LLMRequest(prompt) if isinstance(prompt, str) else prompt
+    arguments = _arguments_of(request)
+    settings = retries_off(agent.model)
+    settings.update(encode_sampling(request))
+    # The agent counts into this object as it goes, so that a run that fails is counted too.
+    spent = RunUsage()
+    try:
+        result = await agent.run(
+            encode_content(request.messages[-1]), usage=spent, model_settings=settings, **arguments
+        )
+    except BaseException as error:  # a cancelled run was billed as well
+        _attach_usage(error, spent)
+        raise
+    return result.output, read_usage(spent)
+
+
+def _arguments_of(request: LLMRequest) -> dict[str, Any]:
+    """Return what `run` takes besides the last message and the settings."""
+    *history, last = request.messages
+    if last.role != "user":
+        raise InputError("The last message of a request to an agent is the user's.")
+    arguments: dict[str, Any] = {}
+    if history:
+        arguments["message_history"] = encode_messages(history, None)
+    if request.system:
+        arguments["instructions"] = request.system
+    if request.output_schema is not None:
+        arguments["output_type"] = _output_type(request.output_schema)
+    return arguments
+
+
+def _output_type(schema: OutputSchema) -> Any:
+    from pydantic_ai.output import StructuredDict
+
+    if isinstance(schema.source, type):
+        return schema.source
+    return StructuredDict(schema.json_schema, name=schema.name)
+
+
+def _attach_usage(error: BaseException, spent: RunUsage) -> None:
+    usage = read_usage(spent)
+    if usage != empty_usage():
+        error.__dict__.setdefault("_failed_token_usage", usage)
+
+
+def _as_library_agent(agent: AgentLike[TOutput]) -> AbstractAgent[Any, TOutput] | None:
+    # Whoever holds an agent of the library has imported it: looking is enough, and costs nothing.
+    library = sys.modules.get("pydantic_ai.agent")
+    if library is None or not isinstance(agent, library.AbstractAgent):
+        return None
+    return cast("AbstractAgent[Any, TOutput]", agent)
+
+
+def _scope_of_agent(agent: AgentLike[TOutput]) -> str | None:
+    library_agent = _as_library_agent(agent)
+    model = None if library_agent is None else library_agent.model
+    return scope_of_model(model) if model is not None and not isinstance(model, str) else model
+
+
+def _plain_text(prompt: Prompt) -> str:
+    if isinstance(prompt, str):
+        return prompt
+    if prompt == LLMRequest(prompt.text):
+        return prompt.text
+    raise InputError(
+        "This agent takes text only. A request with more than one plain user message needs a "
+        "pydantic-ai Agent, or another strategy."
+    )
+
+
+def _output_of(result: ResultLike[TOutput]) -> TOutput:
+    for name in ("output", "data"):
+        if hasattr(result, name):
+            return cast("TOutput", getattr(result, name))
+    raise TypeError(
+        f"The agent's run returned a {type(result).__name__}, which has neither output nor data."
+    )
