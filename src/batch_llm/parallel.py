@@ -122,9 +122,10 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
             raise TypeError(f"add_work takes an LLMWorkItem, not a {type(item).__name__}.")
         self._refuse_closed()
         if self._intake.is_full and not self._is_inside_run():
-            if self._run is None:
-                await self._start(numbered=True, is_open=True)
-            await self._intake.wait_for_room()
+            run = self._run or await self._start(numbered=True, is_open=True)
+            # The last run may still be told of: then no one makes room, and none is waited for.
+            if self._intake is run.intake:
+                await self._intake.wait_for_room()
             self._refuse_closed()
         if self._intake.is_sealed:
             # The run has just ended: this is work for the next one.

@@ -9,9 +9,9 @@ import pytest
 from pydantic import BaseModel
 
 from batch_llm.base import LLMRequest
-from batch_llm.llm_strategies.gemini import GeminiStrategy
-from batch_llm.llm_strategies.gemini_cached import GeminiCachedStrategy
-from batch_llm.llm_strategies.gemini_client import KEY_VARIABLES, EnvironmentClient
+from batch_llm.llm_strategies.gemini.cached import GeminiCachedStrategy
+from batch_llm.llm_strategies.gemini.client import KEY_VARIABLES, EnvironmentClient
+from batch_llm.llm_strategies.gemini.strategy import GeminiStrategy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, assert_type
 
 from pydantic import BaseModel
 
-from batch_llm.llm_strategies.gemini import GeminiStrategy
-from batch_llm.llm_strategies.gemini_cached import GeminiCachedStrategy
-from batch_llm.llm_strategies.gemini_response import GeminiResponse
+from batch_llm.llm_strategies.gemini.cached import GeminiCachedStrategy
+from batch_llm.llm_strategies.gemini.response import GeminiResponse
+from batch_llm.llm_strategies.gemini.strategy import GeminiStrategy
 
 if TYPE_CHECKING:
     from google.genai import Client

@@ -44,7 +44,7 @@ from batch_llm import (
     process_prompts,
     process_stream,
 )
-from batch_llm.llm_strategies.pydantic_ai_model import PydanticAIModelStrategy
+from batch_llm.llm_strategies.pydantic_ai.model import PydanticAIModelStrategy
 from batch_llm.testing import MockAgent, MockResult, MockUsage, mock_strategy
 
 

@@ -21,7 +21,7 @@ from batch_llm import (
     TokenUsage,
     WorkItemResult,
 )
-from batch_llm.llm_strategies.pydantic_ai_model import PydanticAIModelStrategy
+from batch_llm.llm_strategies.pydantic_ai.model import PydanticAIModelStrategy
 from batch_llm.testing import MockAgent
 
 

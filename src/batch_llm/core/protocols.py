@@ -27,6 +27,7 @@ class ResultLike(Protocol[TResult_co]):
     @property
     def output(self) -> TResult_co:
         """What the agent answered."""
+        ...
 
     @property
     def usage(self) -> Any:
@@ -39,3 +40,4 @@ class AgentLike(Protocol[TResult_co]):
 
     async def run(self, user_prompt: Any, /) -> ResultLike[TResult_co]:
         """Answer one prompt."""
+        ...

@@ -119,6 +119,11 @@ class Lease:
             self._closing.set_result(None)
             self._closing = None
 
+    @property
+    def is_closing(self) -> bool:
+        """Whether `close` is under way."""
+        return self._closing is not None
+
     async def stop_preparing(self) -> None:
         """Cancel a `prepare()` that no one will wait for."""
         if self._preparing is not None:
@@ -183,6 +188,9 @@ class _SharedLeases:
         if lease.users:
             return
         await lease.stop_preparing()
+        if lease.users or lease.is_closing:
+            # Someone took it meanwhile; or the close under way serves this one too.
+            return
         if lease.closes:
             await lease.close()
         else:

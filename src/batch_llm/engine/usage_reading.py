@@ -32,13 +32,14 @@ def usage_of(usage: object, item_id: str) -> TokenUsage:
     """
     if usage is None:
         return empty_usage()
-    if type(usage) is dict:
-        counts = complete_usage(usage)
-        # A sum of whole numbers is one: text and lists do not get past this.
-        if type(counts["input_tokens"]) is type(counts["output_tokens"]) is int and (
-            type(counts["total_tokens"]) is int
-        ):
-            return counts
+    if type(usage) is dict and type(usage.get("input_tokens")) is int:
+        try:
+            counts = complete_usage(usage)
+        except TypeError:  # text or lists in place of numbers
+            pass
+        else:
+            if type(counts["output_tokens"]) is type(counts["total_tokens"]) is int:
+                return counts
     counted = _counts(usage)
     if counted is None and usage:
         logger.warning("The token usage of %s cannot be read; counted as 0.", item_id)

@@ -74,7 +74,7 @@ class StreamedAnswer:
         """Take one chunk, as JSON. Never raises: the caller is C++, which would swallow it."""
         try:
             chunk = _CHUNKS.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self._is_readable = False
             return
         self._error = chunk.error

@@ -13,6 +13,7 @@ from batch_llm.engine.events import Events
 from batch_llm.engine.gate import Gate, pacer
 
 from ...standins import now
+import itertools
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,7 +102,7 @@ async def test_closed_it_ends_its_cooldown() -> None:
     await it.aclose()
     await it.aclose()
     assert now() == 1.0
-    assert it.admit(None) is None or await admitted_at(it, [None]) == [1.0]
+    assert await admitted_at(it, [None]) == [1.0]
 
 
 async def test_who_stops_waiting_costs_the_others_nothing() -> None:
@@ -140,7 +141,7 @@ async def test_a_burst_of_refusals_lowers_the_number_in_flight_once() -> None:
 async def test_the_pace_is_one_start_at_a_time() -> None:
     times = await admitted_at(gate(rpm=60), [None] * 5)
     assert times == pytest.approx([0, 1, 2, 3, 4], rel=0.01)
-    assert all(b - a >= 1 for a, b in zip(times, times[1:], strict=False))
+    assert all(b - a >= 1 for a, b in itertools.pairwise(times))
 
 
 def test_without_a_limit_there_is_no_pacer() -> None:

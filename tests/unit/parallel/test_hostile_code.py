@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -26,6 +25,7 @@ from batch_llm import (
 from ...standins import NO_WAIT, Ear, Model, Step, item, items, limited, names, now
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Mapping
 
 QUICK = ProcessorConfig(max_workers=3, retry=NO_WAIT)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
-import pytest
 
 from batch_llm import (
     BaseMiddleware,
@@ -17,6 +16,9 @@ from batch_llm import (
 )
 
 from ...standins import NO_WAIT, Ear, Model, Step, item, items, names
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def processor_with(*steps: Middleware[Any, Any, Any], **more: Any) -> Any:

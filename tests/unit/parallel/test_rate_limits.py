@@ -21,6 +21,7 @@ from batch_llm import (
 )
 
 from ...standins import NO_WAIT, Ear, Model, item, items, limited, now
+import itertools
 
 NO_SLOW_START = RateLimitConfig(cooldown_seconds=100.0, slow_start_items=0)
 
@@ -290,7 +291,7 @@ async def test_a_fixed_delay_holds_for_every_call_after() -> None:
     ) as processor:
         await processor.process_all(items(6, model))
     resumed = model.starts[-5:]
-    gaps = [b - a for a, b in zip(resumed, resumed[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(resumed)]
     assert gaps == pytest.approx([2.0] * 4)
 
 

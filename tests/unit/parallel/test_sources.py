@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import pytest
 
@@ -18,6 +17,9 @@ from batch_llm import (
 )
 
 from ...standins import Model, item, items, names, now
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
 
 
 async def stream_of(work: list[LLMWorkItem], seconds: float = 0.0) -> AsyncIterator[LLMWorkItem]:

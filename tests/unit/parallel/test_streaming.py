@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Iterator
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import pytest
 
 from batch_llm import LLMWorkItem, ParallelBatchProcessor, ProcessorConfig, WorkItemResult
 
 from ...standins import Model, item, items, names, now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def counted(model: Model, taken: list[str]) -> Iterator[LLMWorkItem]:

@@ -1,0 +1,213 @@
+"""The shape an answer is asked to have."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from batch_llm import ConfigurationError, OutputSchema, OutputValidationError
+
+
+class City(BaseModel):
+    name: str
+    people: int = Field(gt=0)
+
+
+CITY: dict[str, Any] = {
+    "title": "City",
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "people": {"type": "integer", "minimum": 1}},
+    "required": ["name", "people"],
+}
+SCHEMAS = pytest.mark.parametrize("source", [City, CITY], ids=["model", "mapping"])
+
+
+def value(schema: OutputSchema, text: str) -> dict[str, Any]:
+    parsed = schema.parse(text)
+    return parsed.model_dump() if isinstance(parsed, BaseModel) else parsed
+
+
+@SCHEMAS
+def test_a_text_that_fits_becomes_a_value(source: Any) -> None:
+    schema = OutputSchema(source)
+    assert value(schema, '{"name": "Ulm", "people": 130000}') == {"name": "Ulm", "people": 130000}
+    assert schema.source is source
+    assert schema.name == "City"
+    assert schema.json_schema["properties"].keys() == {"name", "people"}
+    json.dumps(schema.json_schema)
+
+
+def test_the_value_of_a_model_is_an_instance_of_it() -> None:
+    assert OutputSchema(City).parse('{"name": "Ulm", "people": 1}') == City(name="Ulm", people=1)
+
+
+@SCHEMAS
+@pytest.mark.parametrize(
+    "text",
+    [
+        '```json\n{"name": "Ulm", "people": 1}\n```',
+        '```\n{"name": "Ulm", "people": 1}\n```',
+        ' \n```json\n{"name": "Ulm",\n "people": 1}\n```\n ',
+        '  {"name": "Ulm", "people": 1}\n',
+    ],
+)
+def test_a_fence_around_the_answer_is_taken_off(source: Any, text: str) -> None:
+    assert value(OutputSchema(source), text) == {"name": "Ulm", "people": 1}
+
+
+@SCHEMAS
+@pytest.mark.parametrize("text", ["", "Ulm", "{", '{"name": "Ulm", "people": 1', "``` ```", "```"])
+def test_what_is_not_json_is_told_so(source: Any, text: str) -> None:
+    with pytest.raises(OutputValidationError, match="not JSON"):
+        OutputSchema(source).parse(text)
+
+
+@SCHEMAS
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ('{"name": "Ulm"}', "people"),
+        ('{"name": "Ulm", "people": "many"}', "people"),
+        ('{"name": "Ulm", "people": 0}', "people"),
+        ('{"name": 7, "people": 1}', "name"),
+        ("[]", "answer"),
+    ],
+)
+def test_what_does_not_fit_is_told_by_field(source: Any, text: str, field: str) -> None:
+    with pytest.raises(OutputValidationError, match="does not fit") as caught:
+        OutputSchema(source).parse(text)
+    assert field in str(caught.value)
+
+
+def test_many_problems_are_shortened() -> None:
+    class Wide(BaseModel):
+        model_config = ConfigDict(extra="ignore")
+
+    wide = type(
+        "Wide", (BaseModel,), {"__annotations__": {f"field_{n}": int for n in range(20)}}
+    )
+    with pytest.raises(OutputValidationError, match="15 more"):
+        OutputSchema(wide).parse("{}")
+
+
+SECRET = "Ada Lovelace"
+
+
+class Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    name: str = ""
+
+
+class Scores(BaseModel):
+    scores: dict[str, int]
+
+
+class Cat(BaseModel):
+    kind: Literal["cat"]
+
+
+class Dog(BaseModel):
+    kind: Literal["dog"]
+
+
+class Pets(BaseModel):
+    pet: Annotated[Cat | Dog, Field(discriminator="kind")]
+
+
+class Picky(BaseModel):
+    name: str
+
+    @field_validator("name")
+    @classmethod
+    def known(cls, name: str) -> str:
+        raise ValueError(f"{name} is not known")
+
+
+@pytest.mark.parametrize(
+    ("source", "answer"),
+    [
+        (City, {"name": "Ulm", "people": SECRET}),
+        (City, {"name": "Ulm", "people": -1, SECRET: 1}),
+        (Closed, {SECRET: 1}),
+        (Scores, {"scores": {SECRET: "high"}}),
+        (Pets, {"pet": {"kind": SECRET}}),
+        (Picky, {"name": SECRET}),
+        (CITY, {"name": "Ulm", "people": SECRET}),
+        ({"enum": ["a", "b"]}, SECRET),
+        ({"const": "a"}, SECRET),
+        ({"type": "object", "additionalProperties": {"type": "integer"}}, {SECRET: "high"}),
+        ({"type": "object", "additionalProperties": False}, {SECRET: 1}),
+        ({"type": "string", "pattern": "^x"}, SECRET),
+        ({"type": "array", "uniqueItems": True}, [SECRET, SECRET]),
+    ],
+)
+def test_no_part_of_the_answer_is_in_the_error(source: Any, answer: Any) -> None:
+    with pytest.raises(OutputValidationError) as caught:
+        OutputSchema(source).parse(json.dumps(answer))
+    link: BaseException | None = caught.value
+    while link is not None:
+        assert SECRET not in str(link)
+        assert "Lovelace" not in repr(link)
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+
+
+@SCHEMAS
+def test_no_part_of_an_answer_that_is_not_json_is_in_the_error(source: Any) -> None:
+    with pytest.raises(OutputValidationError) as caught:
+        OutputSchema(source).parse(f'{{"name": "{SECRET}", people')
+    assert "Lovelace" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_parsed_or_refused_with_our_error(text: str) -> None:
+    for source in (City, CITY):
+        try:
+            OutputSchema(source).parse(text)
+        except OutputValidationError:
+            pass
+
+
+@pytest.mark.parametrize("source", [None, "object", 7, [], str, City(name="a", people=1), object()])
+def test_what_is_no_schema_is_refused(source: Any) -> None:
+    with pytest.raises(ConfigurationError, match="schema"):
+        OutputSchema(source)
+
+
+@pytest.mark.parametrize(
+    "source", [{"type": "nonsense"}, {"type": 7}, {"pattern": "("}, {"$ref": "#/nowhere"}]
+)
+def test_a_mapping_that_is_no_json_schema_is_refused(source: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="JSON schema"):
+        OutputSchema(source)
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("City", "City"),
+        ("A city, with spaces", "A_city__with_spaces"),
+        ("Größe", "Gr__e"),
+        ("x" * 100, "x" * 64),
+        ("", "answer"),
+        (None, "answer"),
+    ],
+)
+def test_its_name_is_one_that_providers_accept(title: str | None, name: str) -> None:
+    assert OutputSchema({"title": title} if title is not None else {}).name == name
+
+
+def test_the_source_is_not_changed_by_what_is_done_to_the_copy() -> None:
+    source = {"type": "object", "title": "T"}
+    schema = OutputSchema(source)
+    schema.json_schema["title"] = "changed"
+    assert source["title"] == "T"
+
+
+def test_its_repr_is_short() -> None:
+    assert repr(OutputSchema(City)) == "OutputSchema(City)"
