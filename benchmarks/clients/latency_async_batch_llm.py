@@ -3,17 +3,17 @@
 import asyncio
 import sys
 
-from async_batch_llm import (  # type: ignore[import-not-found]  # of the peers' environment
+from async_batch_llm import (
     LLMCallStrategy,
     LLMWorkItem,
     ParallelBatchProcessor,
     ProcessorConfig,
 )
-from async_batch_llm.observers import MetricsObserver  # type: ignore[import-not-found]
+from async_batch_llm.observers import MetricsObserver
 from self_measure import Meter
 
 
-class Slow(LLMCallStrategy):  # type: ignore[misc]  # untyped here
+class Slow(LLMCallStrategy):
     """Answers after a fixed time."""
 
     async def execute(

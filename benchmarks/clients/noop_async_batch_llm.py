@@ -4,20 +4,20 @@ import asyncio
 import logging
 import sys
 
-from async_batch_llm import (  # type: ignore[import-not-found]  # of the peers' environment
+from async_batch_llm import (
     LLMCallStrategy,
     LLMWorkItem,
     ParallelBatchProcessor,
     ProcessorConfig,
 )
-from async_batch_llm.observers import MetricsObserver  # type: ignore[import-not-found]
+from async_batch_llm.observers import MetricsObserver
 from self_measure import Meter
 
 
-class NoOp(LLMCallStrategy):  # type: ignore[misc]  # untyped here
+class NoOp(LLMCallStrategy):
     """Returns at once."""
 
-    async def execute(self, prompt, attempt, timeout, state=None):  # type: ignore[no-untyped-def]
+    async def execute(self, prompt, attempt, timeout, state=None):
         """Return a constant."""
         if SUSPEND:
             await asyncio.sleep(0)

@@ -4,13 +4,13 @@ import asyncio
 import sys
 from types import SimpleNamespace
 
-from flexllm.async_api.core import ConcurrentRequester  # type: ignore[import-not-found]
+from flexllm.async_api.core import ConcurrentRequester
 from self_measure import Meter
 
 RESPONSE = SimpleNamespace(status=200)
 
 
-class WithoutHTTP(ConcurrentRequester):  # type: ignore[misc]  # untyped here
+class WithoutHTTP(ConcurrentRequester):
     """Its limits, retries and results, and no request."""
 
     async def _make_requests(self, *_args: object, **_kwargs: object) -> tuple[object, object]:

@@ -160,7 +160,9 @@ def source_of(kind: str, work: list[LLMWorkItem], given: list[str]) -> Any:
     return generator() if kind == "generator" else stream()
 
 
-async def play(case: Case) -> tuple[list[WorkItemResult[Any, Any]], set[str], list[Fated], Any, Ear]:
+async def play(
+    case: Case,
+) -> tuple[list[WorkItemResult[Any, Any]], set[str], list[Fated], Any, Ear]:
     """Run the case; return all results, what had gone in, and what else is to be checked."""
     models = [Fated(None), Fated("scope"), Fated("scope")]
     work = work_of(case, models)
@@ -350,9 +352,7 @@ def test_process_all_returns_what_the_rules_say_in_the_order_asked_for(case: Cas
             kind = {"add": "list", "add+list": "list", "add+stream": "stream"}.get(
                 case.source, case.source
             )
-            batch = await processor.process_all(
-                source_of(kind, work[half:], []), order=case.order
-            )
+            batch = await processor.process_all(source_of(kind, work[half:], []), order=case.order)
         ids = [int(result.item_id) for result in batch]
         assert sorted(ids) == list(range(len(work)))
         if case.order == "input":
@@ -400,9 +400,7 @@ def test_a_source_that_fails_anywhere_keeps_all_it_gave(
         async with ParallelBatchProcessor(max_workers=workers) as processor:
             given = min(count, fails_at)
             try:
-                batch = await processor.process_all(
-                    stream() if is_async else rows(), order="input"
-                )
+                batch = await processor.process_all(stream() if is_async else rows(), order="input")
             except SourceError as error:
                 assert fails_at < count
                 batch = error.result  # type: ignore[assignment]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -10,8 +12,6 @@ from ..exceptions import InputError
 from .schema import OutputSchema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from .schema import SchemaSource
 
 
@@ -60,6 +60,15 @@ class FilePart:
         _check_source("FilePart", self.data, self.url, self.media_type)
 
 
+def _as_parts(content: object) -> tuple[Part, ...]:
+    parts = tuple(content) if isinstance(content, Iterable) else ()
+    if not parts or not all(isinstance(part, (TextPart, ImagePart, FilePart)) for part in parts):
+        raise InputError(
+            "Message.content is a text, or TextPart, ImagePart and FilePart objects in a sequence."
+        )
+    return parts
+
+
 Part: TypeAlias = TextPart | ImagePart | FilePart
 Role: TypeAlias = Literal["user", "assistant"]
 
@@ -90,7 +99,7 @@ class Message:
                 f"System text goes into LLMRequest(system=…)."
             )
         if not isinstance(self.content, str):
-            object.__setattr__(self, "content", tuple(self.content))
+            object.__setattr__(self, "content", _as_parts(self.content))
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -144,7 +153,7 @@ class LLMRequest:
     ) -> None:
         # Frozen: a request is shared by attempts, lanes and fingerprints.
         put = object.__setattr__
-        turns = (Message("user", messages),) if isinstance(messages, str) else tuple(messages)
+        turns = _as_turns(messages)
         put(self, "messages", turns)
         put(self, "system", system)
         put(self, "output_schema", _as_schema(output_schema))
@@ -156,18 +165,13 @@ class LLMRequest:
         self._check()
 
     def _check(self) -> None:
-        if not self.messages:
-            raise InputError("LLMRequest.messages is empty; a request needs at least one message.")
-        if not all(isinstance(message, Message) for message in self.messages):
-            raise InputError("LLMRequest.messages holds Message objects, or is one string.")
-        if self.temperature is not None and self.temperature < 0:
+        if self.temperature is not None and not _is_between(self.temperature, 0, math.inf):
             raise InputError(f"LLMRequest.temperature is 0 or more, not {self.temperature!r}.")
-        if self.top_p is not None and not 0 < self.top_p <= 1:
+        if self.top_p is not None and (not self.top_p or not _is_between(self.top_p, 0, 1)):
             raise InputError(f"LLMRequest.top_p is above 0 and at most 1, not {self.top_p!r}.")
-        if self.max_output_tokens is not None and self.max_output_tokens < 1:
-            raise InputError(
-                f"LLMRequest.max_output_tokens is 1 or more, not {self.max_output_tokens!r}."
-            )
+        limit = self.max_output_tokens
+        if limit is not None and (not isinstance(limit, int) or limit is True or limit < 1):
+            raise InputError(f"LLMRequest.max_output_tokens is 1 or more, not {limit!r}.")
 
     @property
     def text(self) -> str:
@@ -180,6 +184,21 @@ class LLMRequest:
 
     def __bool__(self) -> bool:
         return True
+
+
+def _as_turns(messages: object) -> tuple[Message, ...]:
+    if isinstance(messages, str):
+        return (Message("user", messages),)
+    turns = tuple(messages) if isinstance(messages, Iterable) else ()
+    if not turns or not all(isinstance(turn, Message) for turn in turns):
+        raise InputError("LLMRequest.messages is one string, or Message objects, at least one.")
+    return turns
+
+
+def _is_between(value: object, least: float, most: float) -> bool:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    return math.isfinite(value) and least <= value <= most
 
 
 def _as_schema(schema: SchemaSource | OutputSchema | None) -> OutputSchema | None:

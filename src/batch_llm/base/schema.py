@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from ..exceptions import ConfigurationError, OutputValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    import jsonschema_rs
     from pydantic import BaseModel
 
     SchemaSource = type[BaseModel] | Mapping[str, Any]
@@ -43,7 +44,7 @@ class OutputSchema:
             self.name = _provider_name(str(source.get("title") or "answer"))
         elif isinstance(source, type) and hasattr(source, "model_json_schema"):
             self.json_schema = source.model_json_schema()
-            self._parse = _model_parser(source)
+            self._parse = _model_parser(source, self.json_schema)
             self.name = _provider_name(source.__name__)
         else:
             raise ConfigurationError(
@@ -86,15 +87,14 @@ def _mapping_parser(schema: dict[str, Any]) -> Callable[[str], Any]:
     except (jsonschema_rs.ValidationError, ValueError) as error:
         raise ConfigurationError(f"The output schema is not a valid JSON schema: {error}") from None
 
+    known = _names_in(schema)
+
     def parse(text: str) -> Any:
         try:
             value = json.loads(text)
         except ValueError as error:
             raise OutputValidationError(_not_json(text, error)) from None
-        problems = [
-            f"{'.'.join(map(str, e.instance_path)) or 'answer'}: breaks {e.kind.name!r}"
-            for e in validator.iter_errors(value)
-        ]
+        problems = [_broken_rule(error, known) for error in validator.iter_errors(value)]
         if problems:
             raise OutputValidationError(_not_fitting(problems))
         return value
@@ -102,8 +102,16 @@ def _mapping_parser(schema: dict[str, Any]) -> Callable[[str], Any]:
     return parse
 
 
-def _model_parser(model: type[BaseModel]) -> Callable[[str], Any]:
+def _broken_rule(error: jsonschema_rs.ValidationError, known: frozenset[str]) -> str:
+    missing = getattr(error.kind, "property", None)
+    named = f" ({missing})" if isinstance(missing, str) and missing in known else ""
+    return f"{_place(error.instance_path, known)}: breaks {error.kind.name!r}{named}"
+
+
+def _model_parser(model: type[BaseModel], schema: dict[str, Any]) -> Callable[[str], Any]:
     import pydantic
+
+    known = _names_in(schema)
 
     def parse(text: str) -> Any:
         try:
@@ -112,11 +120,42 @@ def _model_parser(model: type[BaseModel]) -> Callable[[str], Any]:
             details = error.errors(include_url=False, include_input=False, include_context=False)
             if details and details[0]["type"] == "json_invalid":
                 raise OutputValidationError(_not_json(text, details[0]["msg"])) from None
-            problems = [f"{'.'.join(map(str, d['loc'])) or 'answer'}: {d['msg']}" for d in details]
+            problems = [
+                f"{_place(detail['loc'], known)}: {_said_of(detail['type'], detail['msg'])}"
+                for detail in details
+            ]
             # `from None`: pydantic's own message quotes the answer.
             raise OutputValidationError(_not_fitting(problems)) from None
 
     return parse
+
+
+# Their messages are pydantic's own and quote the answer, or a validator's, which may.
+_QUOTING_TYPES = ("union_tag_invalid", "value_error", "assertion_error")
+
+
+def _said_of(kind: str, message: str) -> str:
+    from pydantic_core import core_schema
+
+    is_own = kind in get_args(core_schema.ErrorType)
+    return message if is_own and kind not in _QUOTING_TYPES else f"breaks {kind!r}"
+
+
+def _place(path: Iterable[str | int], known: frozenset[str]) -> str:
+    """Name a place in the answer by the schema's own names; a key of the answer stays out."""
+    parts = [str(part) if isinstance(part, int) or part in known else "*" for part in path]
+    return ".".join(parts) or "answer"
+
+
+def _names_in(schema: object) -> frozenset[str]:
+    """Return the names of all properties, wherever in the schema."""
+    if isinstance(schema, Mapping):
+        properties = schema.get("properties")
+        own = frozenset(properties) if isinstance(properties, Mapping) else frozenset[str]()
+        return own.union(*map(_names_in, schema.values()))
+    if isinstance(schema, list):
+        return frozenset[str]().union(*map(_names_in, schema))
+    return frozenset()
 
 
 def _not_json(text: str, reason: object) -> str:

@@ -267,7 +267,8 @@ async def _encode(request: LLMRequest, model: str, server: LocalServer) -> dict[
     parts = (part for message in request.messages for part in message.parts)
     if other := next((part for part in parts if not isinstance(part, TextPart)), None):
         raise InvalidRequestError(
-            f"The local model reads text only, and the request has an {type(other).__name__}."
+            f"The local model reads text only; the request holds a part of the kind "
+            f"{type(other).__name__}."
         )
     body = encode_chat(request, model, token_limit_field="max_tokens")  # noqa: S106 - a name
     if request.output_schema is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..exceptions import (
@@ -108,7 +108,8 @@ _REFUSED_TYPES = {
     "UserError",
 }
 _RATE_LIMIT_WORDS = re.compile(
-    r"\b(429|resource[ _]exhausted|quota|rate[ _-]?limit(ed|s|ing)?|too many requests)\b",
+    r"\b(429|resource[ _]exhausted|quota|too many requests"
+    r"|rate[ _-]?limit(ed|s|ing|[ _]exceeded|[ _]error)?)\b",
     re.IGNORECASE,
 )
 _API_TIMEOUT_TYPES = {"APITimeoutError", "DeadlineExceeded", "ModelTimeoutError"}
@@ -158,13 +159,9 @@ class DefaultErrorClassifier(ErrorClassifier):
     def classify(self, exception: Exception) -> ErrorInfo:
         """Return what `exception` means."""
         info = self._lookup(exception)
-        if not info.is_retryable:
-            return info
-        wait = suggested_wait(exception)
-        if wait is None:
-            return info
-        return ErrorInfo(
-            info.is_retryable, info.is_rate_limit, info.is_timeout, info.error_category, wait
+        # A new one each time: what the caller does to it is of no one else's concern.
+        return replace(
+            info, suggested_wait=suggested_wait(exception) if info.is_retryable else None
         )
 
     def _lookup(self, exception: Exception) -> ErrorInfo:

@@ -39,7 +39,9 @@ async def test_a_dry_run_estimates_four_characters_a_token(length: int, tokens: 
 
 async def test_a_dry_run_takes_a_request_too() -> None:
     class Takes(RequestStrategy[str]):
-        async def execute(self, prompt: Any, attempt: int, timeout: float, state: Any = None) -> Any:
+        async def execute(
+            self, prompt: Any, attempt: int, timeout: float, state: Any = None
+        ) -> Any:
             return "", {}
 
     output, usage = await Takes().dry_run(LLMRequest("x" * 40))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,6 @@ from batch_llm.engine.events import Events
 from batch_llm.engine.gate import Gate, pacer
 
 from ...standins import now
-import itertools
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -48,7 +48,9 @@ def test_an_answer_without_an_end_is_malformed() -> None:
         read(*chunks("blue")[:2]).finish()
 
 
-@pytest.mark.parametrize("data", [b"", b"[DONE]", b'{"choices": 1}', b"\xff", b'{"usage":' + b"[" * 100_000])
+@pytest.mark.parametrize(
+    "data", [b"", b"[DONE]", b'{"choices": 1}', b"\xff", b'{"usage":' + b"[" * 100_000]
+)
 def test_anything_else_is_malformed_and_nothing_is_raised_into_the_engine(data: bytes) -> None:
     answer = read(*chunks("blue"))
     answer.add(data)

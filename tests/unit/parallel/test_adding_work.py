@@ -155,9 +155,7 @@ async def test_producers_are_let_in_one_for_each_free_place() -> None:
     assert [time for _, time in added] == [0.0, 0.0, 10.0, 20.0, 30.0, 40.0]
 
 
-async def test_results_of_work_begun_by_a_full_queue_are_those_of_the_process_all_that_follows() -> (
-    None
-):
+async def test_results_of_work_begun_by_a_full_queue_are_those_of_the_next_process_all() -> None:
     model = Model(usage={"input_tokens": 1})
     async with bounded(2) as processor:
         for work in items(6, model):

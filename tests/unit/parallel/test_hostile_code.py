@@ -23,10 +23,10 @@ from batch_llm import (
 )
 
 from ...standins import NO_WAIT, Ear, Model, Step, item, items, limited, names, now
+from ...virtual import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 QUICK = ProcessorConfig(max_workers=3, retry=NO_WAIT)
 
@@ -163,6 +163,25 @@ async def test_a_base_exception_ends_the_run_and_every_item_is_accounted_for() -
     assert batch.succeeded >= 4
     assert stats["processed"] == stats["total"] == 10
     assert model.cleanups >= 5
+
+
+@pytest.mark.parametrize("end", [SystemExit, KeyboardInterrupt])
+def test_the_end_of_the_program_passes_through_and_loses_nothing(
+    end: type[BaseException],
+) -> None:
+    model = Model(lambda prompt, attempt: end() if prompt == "4" else prompt, seconds=1.0)
+    processor = ParallelBatchProcessor[Any, Any, None](max_workers=2)
+
+    async def main() -> None:
+        async with processor:
+            await processor.process_all(items(10, model))
+
+    with pytest.raises(end):
+        run(main)
+    assert sorted(names(processor.results)) == [str(number) for number in range(10)]
+    assert processor.results.succeeded >= 4
+    assert model.in_flight == 0
+    assert model.closings == 1
 
 
 # -- cancellations out of nowhere
@@ -363,6 +382,21 @@ async def test_a_classifier_that_fails_leaves_the_error_as_unknown(verdict: Any)
     assert model.calls == 3
 
 
+@pytest.mark.parametrize("wait", [float("nan"), float("inf"), -5.0, "5", [1]])
+@pytest.mark.parametrize("is_rate_limit", [False, True])
+async def test_a_classifier_that_suggests_no_sensible_wait_holds_up_nothing(
+    is_rate_limit: bool, wait: Any
+) -> None:
+    model = Model([ConnectionError("gone"), "ok"])
+    judge = Judge(lambda error: ErrorInfo(True, is_rate_limit, False, "mine", wait))
+    async with ParallelBatchProcessor[Any, Any, None](
+        config=QUICK, error_classifier=judge, rate_limit_cooldown=30.0
+    ) as processor:
+        bad = the_bad_one(await processor.process_all(with_one_bad(model)))
+    assert bad.output == "ok"
+    assert now() < 100
+
+
 class Pace(RateLimitStrategy):
     def __init__(self, cooldown: Any, slow: Any) -> None:
         self.cooldown, self.slow = cooldown, slow
@@ -424,9 +458,9 @@ async def test_calls_that_never_wait_do_not_keep_the_loop_from_a_stop(dry_run: b
     source = (item(str(number), model) for number in range(50_000))
     processor = ParallelBatchProcessor[str, str, None](config=ProcessorConfig(dry_run=dry_run))
     async with processor:
-        run = asyncio.create_task(processor.process_all(source))
+        running = asyncio.create_task(processor.process_all(source))
         for _ in range(20):
             await asyncio.sleep(0)
         processor.stop()
-        batch = await run
+        batch = await running
     assert 0 < batch.total_items < 50_000

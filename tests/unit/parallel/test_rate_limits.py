@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -21,7 +22,6 @@ from batch_llm import (
 )
 
 from ...standins import NO_WAIT, Ear, Model, item, items, limited, now
-import itertools
 
 NO_SLOW_START = RateLimitConfig(cooldown_seconds=100.0, slow_start_items=0)
 
@@ -430,6 +430,14 @@ async def test_after_max_rate_limit_retries_the_item_fails_as_rate_limit(most: i
     assert model.calls == most + 1
     assert result.error_category == "rate_limit"
     assert (result.error or "").startswith("RateLimitedError")
+
+
+async def test_a_retry_after_of_nothing_uses_the_budget_up_all_the_same() -> None:
+    model, other = Model(limited(0.0)), Model()
+    async with processor_with(workers=1, retry=RetryConfig()) as processor:
+        batch = await processor.process_all([item("a", model), item("b", other)])
+    assert model.calls == 21
+    assert [result.error_category for result in batch] == ["rate_limit", None]
 
 
 async def test_the_budget_is_twenty_by_default() -> None:
