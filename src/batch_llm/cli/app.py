@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from . import flags
 from .exit_status import ExitStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-RowFormatName = Literal["jsonl", "csv", "tsv"]
-
-ROWS = "Rows"
-REQUEST = "What each request asks"
-PACE = "How fast"
-OUTPUT = "Results"
 
 RUN_HELP = (
     "Send a prompt for every row of a file, and write one result for each.\n\n"
@@ -72,170 +66,32 @@ def options_of_all_commands(
 @app.command("run", help=RUN_HELP)
 def run_command(
     *,
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="INPUT",
-            help="Rows to work on: a .jsonl, .ndjson, .csv or .tsv file, or - for standard input.",
-        ),
-    ],
-    output: Annotated[
-        str,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="OUTPUT",
-            help="Where results go, in the format of its suffix; - for standard output.",
-        ),
-    ],
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model",
-            "-m",
-            metavar="MODEL",
-            help="local, local:PATH.gguf, openai:NAME, gemini:NAME, anthropic:NAME, or "
-            "http://HOST/v1#NAME for a server that speaks OpenAI's Chat Completions.",
-        ),
-    ],
-    prompt: Annotated[
-        str,
-        typer.Option(
-            "--prompt",
-            "-p",
-            metavar="TEMPLATE",
-            help="The prompt; {field} and {author.name} stand for the row's values, {{ and }} for "
-            "braces. @FILE reads it from a file.",
-        ),
-    ],
-    system: Annotated[
-        str | None,
-        typer.Option(metavar="TEXT", help="The system prompt, or @FILE.", rich_help_panel=REQUEST),
-    ] = None,
-    schema: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE.json|MODULE:MODEL",
-            help="A JSON schema, or a pydantic model, that every answer must fit.",
-            rich_help_panel=REQUEST,
-        ),
-    ] = None,
-    max_tokens: Annotated[
-        int | None,
-        typer.Option(
-            min=1, metavar="N", help="The most tokens of an answer.", rich_help_panel=REQUEST
-        ),
-    ] = None,
-    temperature: Annotated[
-        float | None,
-        typer.Option(min=0, metavar="T", help="0 and up.", rich_help_panel=REQUEST),
-    ] = None,
-    top_p: Annotated[
-        float | None,
-        typer.Option(
-            min=0, max=1, metavar="P", help="Above 0, at most 1.", rich_help_panel=REQUEST
-        ),
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Ask for repeatable answers.", rich_help_panel=REQUEST),
-    ] = None,
-    stop: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="TEXT",
-            help="A text at which an answer ends; may be given more than once.",
-            rich_help_panel=REQUEST,
-        ),
-    ] = None,
-    api_key_env: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="The environment variable that holds the key, where it is not the usual one.",
-            rich_help_panel=REQUEST,
-        ),
-    ] = None,
-    input_format: Annotated[
-        RowFormatName | None,
-        typer.Option("--format", help="The format of INPUT.", rich_help_panel=ROWS),
-    ] = None,
-    id_field: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FIELD",
-            help="The field that holds a row's id. Without it: id, else custom_id, else the line.",
-            rich_help_panel=ROWS,
-        ),
-    ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Take only the first N rows.", rich_help_panel=ROWS),
-    ] = None,
-    output_format: Annotated[
-        RowFormatName | None,
-        typer.Option(
-            help="The format of OUTPUT; jsonl on standard output.", rich_help_panel=OUTPUT
-        ),
-    ] = None,
-    order: Annotated[
-        Literal["completion", "input"],
-        typer.Option(
-            help="Write results as they come, or in the order of INPUT: then a result waits in "
-            "memory for all before it.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = "completion",
-    keep: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FIELD,…",
-            help="Fields of the row to repeat in its result, under input.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    keep_all: Annotated[
-        bool,
-        typer.Option("--keep-all", help="Repeat all of them.", rich_help_panel=OUTPUT),
-    ] = False,
-    force: Annotated[
-        bool,
-        typer.Option("--force", help="Overwrite OUTPUT.", rich_help_panel=OUTPUT),
-    ] = False,
-    max_workers: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N|auto",
-            help="Calls in flight at once. Without it: 5, or what suits a local model.",
-            rich_help_panel=PACE,
-        ),
-    ] = None,
-    max_attempts: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="Attempts a row may have; rate limits do not count.",
-            rich_help_panel=PACE,
-        ),
-    ] = 3,
-    timeout: Annotated[
-        float,
-        typer.Option(
-            min=0, metavar="SECONDS", help="How long one attempt may take.", rich_help_panel=PACE
-        ),
-    ] = 120.0,
-    rpm: Annotated[
-        float | None,
-        typer.Option(
-            min=0, metavar="N", help="Calls allowed in any 60 seconds.", rich_help_panel=PACE
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Check everything and make no call.", rich_help_panel=PACE),
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    source: flags.InputArgument,
+    output: flags.OutputOption,
+    model: flags.ModelOption,
+    prompt: flags.PromptOption,
+    system: flags.SystemOption = None,
+    schema: flags.SchemaOption = None,
+    max_tokens: flags.MaxTokensOption = None,
+    temperature: flags.TemperatureOption = None,
+    top_p: flags.TopPOption = None,
+    seed: flags.SeedOption = None,
+    stop: flags.StopOption = None,
+    api_key_env: flags.ApiKeyEnvOption = None,
+    input_format: flags.InputFormatOption = None,
+    id_field: flags.IdFieldOption = None,
+    limit: flags.LimitOption = None,
+    output_format: flags.OutputFormatOption = None,
+    order: flags.OrderOption = "completion",
+    keep: flags.KeepOption = None,
+    keep_all: flags.KeepAllOption = False,
+    force: flags.ForceOption = False,
+    max_workers: flags.MaxWorkersOption = None,
+    max_attempts: flags.MaxAttemptsOption = 3,
+    timeout: flags.TimeoutOption = 120.0,
+    rpm: flags.RpmOption = None,
+    dry_run: flags.DryRunOption = False,
+    quiet: flags.QuietOption = False,
 ) -> None:
     """Send a prompt for every row of a file, and write one result for each; see `RUN_HELP`."""
     # Imported here, so that --help and --version need not wait for the library.
