@@ -67,10 +67,10 @@ class FakeEngine:
                 return
 
 
-def endless(_: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    """Reply without an end, a chunk every millisecond."""
+def endless(body: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    """Reply for longer than any test waits, a chunk every millisecond."""
     pause = threading.Event()
-    while True:
+    for _ in range(30_000):
         pause.wait(0.001)
         yield chunks("on and ")[1]
 

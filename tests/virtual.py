@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MOST_TURNS_AT_ONE_INSTANT = 200_000
+_END_OF_TIME = 1e9  # seconds: some thirty years
 
 
 class StrictLoop(VirtualTimeLoop):
@@ -25,16 +26,14 @@ class StrictLoop(VirtualTimeLoop):
         self._jump = self._jumping.select
         self._jumping.select = self._select  # type: ignore[method-assign]
 
-    def call_at(self, when: float, *args: Any, **more: Any) -> asyncio.TimerHandle:
-        """Let a timer that is due already fire a little later: it waits for the clock to move."""
-        return super().call_at(max(when, self.time() + 2e-9), *args, **more)
-
     def _select(self, timeout: float | None = None) -> Any:
         if timeout is None:
             ready = self._jump(0)
             if not ready:
                 raise RuntimeError("Locked up: nothing can run, and no timer is set.")
             return ready
+        if not self.time() < _END_OF_TIME:
+            raise RuntimeError("Locked up: all that is left waits for a time that never comes.")
         self._turns = 0 if timeout > 0 else self._turns + 1
         if self._turns > _MOST_TURNS_AT_ONE_INSTANT:
             raise RuntimeError("Spinning: the loop turns and turns, and no time passes.")

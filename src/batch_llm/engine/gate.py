@@ -136,6 +136,8 @@ class Gate:
         return self._consecutive
 
     def _pause_scope(self, scope: str | None, seconds: float) -> None:
+        if seconds <= 0:
+            return
         until = self._loop.time() + seconds
         if scope not in self._scopes:
             # Later reports of the same burst lengthen the pause and say nothing more.

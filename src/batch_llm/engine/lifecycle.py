@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic
 
 from ..base import (
@@ -296,7 +298,7 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
         ):
             info = self._classifier.classify(error)
             if isinstance(info, ErrorInfo):
-                return info
+                return _with_sensible_wait(info)
             raise TypeError(f"classify() must return an ErrorInfo, not a {type(info).__name__}.")
         return _UNKNOWN
 
@@ -404,6 +406,14 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
         else:
             stats.failed += 1
             stats.error_counts[error_type(result)] += 1
+
+
+def _with_sensible_wait(info: ErrorInfo) -> ErrorInfo:
+    """Take a suggested wait that is no time at all, such as nan, as none."""
+    wait = info.suggested_wait
+    if wait is None or (isinstance(wait, (int, float)) and 0 <= wait < math.inf):
+        return info
+    return replace(info, suggested_wait=None)
 
 
 def error_type(result: WorkItemResult[Any, Any]) -> str:

@@ -202,8 +202,11 @@ class Run(Generic[TInput, TOutput, TContext]):
                     break
         finally:
             await self._announce(ProcessingEvent.WORKER_STOPPED, worker_id=worker_id)
-        if lifecycle.fatal is not None:
-            raise lifecycle.fatal
+        fatal, lifecycle.fatal = lifecycle.fatal, None
+        if fatal is not None:
+            # Raised by one worker alone: a second time would cut off the first one's clean-up.
+            self.stop()
+            raise fatal
 
     def _take(self) -> LLMWorkItem[TInput, TOutput, TContext] | None:
         return None if self._stopping else self.intake.take()
@@ -278,20 +281,29 @@ class Run(Generic[TInput, TOutput, TContext]):
     async def _supervise(self) -> None:
         """Account for all once the workers have gone, then tell of it."""
         _current_run.set(self)
-        with seldom_collected(self._max_workers):
-            await self._gone.wait()
-        self._stopping = True
-        cut_short = self._cut_short()
-        self._deadlines.close()
-        self.stats.total = self.intake.taken
-        self.ended = self._deadlines.now()
-        self.outlet.close()
+        cut_short: list[WorkItemResult[TOutput, TContext]] = []
+        try:
+            with seldom_collected(self._max_workers):
+                await self._gone.wait()
+        finally:
+            # Also where the program ends and cancels all its tasks, this one included.
+            cut_short = self._account()
         try:
             # What is told of an aborted run must not hold up the one who aborts it.
             async with asyncio.timeout(_TELLING_SECONDS if self._aborted else None):
                 await self._tell(cut_short)
         except TimeoutError:
             logger.warning("Observers of an aborted run took too long and were cut off.")
+
+    def _account(self) -> list[WorkItemResult[TOutput, TContext]]:
+        """Close the books; return the results of items that no worker came to."""
+        self._stopping = True
+        cut_short = self._cut_short()
+        self._deadlines.close()
+        self.stats.total = self.intake.taken
+        self.ended = self._deadlines.now()
+        self.outlet.close()
+        return cut_short
 
     def _cut_short(self) -> list[WorkItemResult[TOutput, TContext]]:
         """Account for the items that no worker came to."""

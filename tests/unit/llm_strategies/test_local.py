@@ -33,7 +33,7 @@ USAGE = {"input_tokens": 30, "output_tokens": 4, "total_tokens": 34, "cached_inp
 
 class Verdict(BaseModel):
     sentiment: Literal["positive", "negative"]
-    reason: str | None = Field(None, max_length=40)
+    reason: str | None = Field(default=None, max_length=40)
 
 
 @pytest.fixture

@@ -151,13 +151,14 @@ async def test_a_cancelled_call_stops_the_real_model(monkeypatch: pytest.MonkeyP
 
     def add_and_tell(answer: StreamedAnswer, data: bytes) -> None:
         add(answer, data)
-        began.set()
+        if len(answer._pieces) > 2:  # more than the one token that tries the grammar
+            began.set()
 
     monkeypatch.setattr(local_server, "_engine_parameters", with_metrics)
     monkeypatch.setattr(StreamedAnswer, "add", add_and_tell)
     strategy = small()
     await strategy.prepare()
-    schema = {"enum": ["1 2 3 4 5 6 7 8 9 " * 20]}
+    schema = {"enum": ["1 2 3 4 5 6 7 8 9 " * 60]}
     request = LLMRequest("Count.", output_schema=schema, max_output_tokens=250)
     call = asyncio.create_task(strategy.execute(request, 1, 60))
     assert await asyncio.to_thread(began.wait, 60)
@@ -167,9 +168,9 @@ async def test_a_cancelled_call_stops_the_real_model(monkeypatch: pytest.MonkeyP
     # There is one slot: this call is answered only after the other has left it.
     await strategy.execute("Hello", 1, 60)
     assert strategy._server is not None
-    metrics = strategy._server._engine.handle_metrics()  # type: ignore[union-attr]
-    (predicted,) = re.findall(r"llamacpp:tokens_predicted_total (\d+)", metrics)
-    assert int(predicted) < 200
+    engine: Any = strategy._server._engine
+    (predicted,) = re.findall(r"llamacpp:tokens_predicted_total (\d+)", engine.handle_metrics())
+    assert int(predicted) < 250
     await strategy.aclose()
 
 
