@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict, cast, overload
 from typing_extensions import TypeVar
 
 from ..base.request import LLMRequest, RequestDefaults, TextPart
-from ..base.strategy import RequestStrategy, TOutput
+from ..base.strategy import TOutput
 from ..exceptions import ConfigurationError, InvalidRequestError, MissingExtraError
 from ..wire.openai_chat import encode_chat, parse_output
+from .composed import ComposedRequestStrategy
 from .local_model import SMOLLM2, gguf_file, smollm2_file
 from .local_schema import grammar_schema
 from .local_server import LocalServer, ServerSettings, usual_threads
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from ..base.retry_state import RetryState
     from ..base.schema import OutputSchema, SchemaSource
     from ..base.usage import TokenUsage
-    from ..wire.openai_chat import ChatAnswer
 
 logger = logging.getLogger("batch_llm")
 
@@ -53,7 +53,7 @@ class _Options(TypedDict, total=False):
     threads: int | None
 
 
-class LocalModelStrategy(RequestStrategy[TOutput]):
+class LocalModelStrategy(ComposedRequestStrategy[TOutput]):
     """Runs a model in this process: the small one named "smollm2", or any GGUF file.
 
     Good for trying things out, for tests and for simple classification, without a key. Its output
@@ -150,7 +150,6 @@ class LocalModelStrategy(RequestStrategy[TOutput]):
         self.model = os.fspath(model)
         self.parallel_slots = _count("parallel_slots", parallel_slots, USUAL_SLOTS)
         self.quota_scope = f"local:{self.model}"
-        self.truncated_answers = 0
         self._file = None if model == SMOLLM2 else gguf_file(model)
         self._context_tokens = _count("context_tokens", context_tokens, USUAL_CONTEXT_TOKENS)
         self._threads = _count("threads", threads, usual_threads())
@@ -211,21 +210,8 @@ class LocalModelStrategy(RequestStrategy[TOutput]):
             )
         body = await _encode(request, self.model, server)
         answer = await server.ask(body, private=_texts(request))
-        self._note_end(answer, request, state)
+        self._note_end(answer.finish_reason, request, state, self.model)
         return cast("TOutput", parse_output(answer, request)), answer.usage
-
-    async def dry_run(self, prompt: Prompt) -> tuple[TOutput, TokenUsage]:
-        """Return a stand-in for `execute`; the model need not be loaded, or even be there.
-
-        The output is a text that says so, or None where the answer would have to fit a schema:
-        a value made up here could be taken for one of the model's. The usage is an estimate of
-        four characters a token, the system prompt included.
-        """
-        request = self._defaults.apply(prompt)
-        tokens = max(1, len(request) // 4)
-        usage: TokenUsage = {"input_tokens": tokens, "output_tokens": 0, "total_tokens": tokens}
-        text = f"[dry run] {len(request)} characters of prompt for {self.model}"
-        return cast("TOutput", text if request.output_schema is None else None), usage
 
     async def aclose(self) -> None:
         """Free the model: its memory, its threads and its port. A later `prepare()` loads it anew.
@@ -247,20 +233,6 @@ class LocalModelStrategy(RequestStrategy[TOutput]):
             threads=self._threads,
         )
         return LocalServer.start(settings)
-
-    def _note_end(self, answer: ChatAnswer, request: LLMRequest, state: RetryState | None) -> None:
-        if state is not None:
-            state.set("finish_reason", answer.finish_reason)
-        if not answer.is_truncated or request.output_schema is not None:
-            return
-        self.truncated_answers += 1
-        if self.truncated_answers == 1:
-            logger.warning(
-                "An answer of %s stopped at the token limit (max_output_tokens=%s) and is cut. "
-                "Further ones are counted in truncated_answers.",
-                self.model,
-                request.max_output_tokens,
-            )
 
 
 async def _encode(request: LLMRequest, model: str, server: LocalServer) -> dict[str, object]:

@@ -9,9 +9,10 @@ import msgspec
 from typing_extensions import TypeVar
 
 from ..base.request import LLMRequest, RequestDefaults
-from ..base.strategy import RequestStrategy, TOutput
+from ..base.strategy import TOutput
 from ..exceptions import ConfigurationError, InputError
 from ..wire.openai_chat import decode_chat, encode_chat, error_from_response, parse_output
+from .composed import ComposedRequestStrategy
 from .http import HTTPTransport, make_transport
 from .openai_endpoint import find_endpoint
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from ..base.retry_state import RetryState
     from ..base.schema import OutputSchema, SchemaSource
     from ..base.usage import TokenUsage
-    from ..wire.openai_chat import ChatAnswer, TokenLimitField
+    from ..wire.openai_chat import TokenLimitField
     from .http import TransportChoice
 
 logger = logging.getLogger("batch_llm")
@@ -53,7 +54,7 @@ class _Options(TypedDict, total=False):
     transport: TransportChoice | HTTPTransport
 
 
-class OpenAICompatibleStrategy(RequestStrategy[TOutput]):
+class OpenAICompatibleStrategy(ComposedRequestStrategy[TOutput]):
     """Calls `POST {base_url}/chat/completions`: OpenAI, and the many that speak its language.
 
     Its output is text; with a pydantic model as `output_schema` it is an instance of that model,
@@ -142,7 +143,6 @@ class OpenAICompatibleStrategy(RequestStrategy[TOutput]):
         endpoint = find_endpoint(base_url, api_key, headers or {})
         self.model = model
         self.quota_scope = endpoint.quota_scope(model)
-        self.truncated_answers = 0
         self._endpoint = endpoint
         self._defaults = RequestDefaults(
             system=system,
@@ -197,21 +197,8 @@ class OpenAICompatibleStrategy(RequestStrategy[TOutput]):
                 reply.status, reply.headers, reply.body, private=self._private(request)
             )
         answer = decode_chat(reply.body, private=self._private(request))
-        self._note_end(answer, request, state)
+        self._note_end(answer.finish_reason, request, state, self.model)
         return cast("TOutput", parse_output(answer, request)), answer.usage
-
-    async def dry_run(self, prompt: Prompt) -> tuple[TOutput, TokenUsage]:
-        """Return a stand-in for `execute`, without a call.
-
-        The output is a text that says so, or None where the answer would have to fit a schema:
-        a value made up here could be taken for one of the model's. The usage is an estimate of
-        four characters a token, the system prompt included.
-        """
-        request = self._defaults.apply(prompt)
-        tokens = max(1, len(request) // 4)
-        usage: TokenUsage = {"input_tokens": tokens, "output_tokens": 0, "total_tokens": tokens}
-        text = f"[dry run] {len(request)} characters of prompt for {self.model}"
-        return cast("TOutput", text if request.output_schema is None else None), usage
 
     async def aclose(self) -> None:
         """Close the pool, unless the transport was given by the caller."""
@@ -238,20 +225,6 @@ class OpenAICompatibleStrategy(RequestStrategy[TOutput]):
         yield from self._endpoint.secrets
         yield from (message.text for message in request.messages)
         yield request.system or ""
-
-    def _note_end(self, answer: ChatAnswer, request: LLMRequest, state: RetryState | None) -> None:
-        if state is not None:
-            state.set("finish_reason", answer.finish_reason)
-        if not answer.is_truncated or request.output_schema is not None:
-            return
-        self.truncated_answers += 1
-        if self.truncated_answers == 1:
-            logger.warning(
-                "An answer of %s stopped at the token limit (max_output_tokens=%s) and is cut. "
-                "Further ones are counted in truncated_answers.",
-                self.model,
-                request.max_output_tokens,
-            )
 
 
 def _checked_extras(extras: Mapping[str, object]) -> dict[str, object]:

@@ -274,7 +274,7 @@ async def test_a_cut_answer_with_a_schema_is_an_error(
 
 async def test_a_dry_run_needs_no_model(started: list[Any]) -> None:
     output, usage = await LocalModelStrategy(system="x" * 20).dry_run("y" * 20)
-    assert output == "[dry run] 40 characters of prompt for smollm2"
+    assert output == "[dry run] 40 characters of prompt"
     assert usage == {"input_tokens": 10, "output_tokens": 0, "total_tokens": 10}
     assert started == []
 

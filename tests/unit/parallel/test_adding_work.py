@@ -17,7 +17,7 @@ from batch_llm import (
     WorkItemResult,
 )
 
-from ...standins import Model, item, items, names, now
+from ...standins import Model, Step, item, items, names, now
 
 
 def bounded(size: int, workers: int = 2, **more: Any) -> ParallelBatchProcessor[Any, Any, None]:
@@ -351,3 +351,69 @@ async def test_a_full_queue_while_the_last_run_is_still_being_told_of_is_no_lock
         batch = await processor.process_all()
     assert sorted(names(batch)) == [f"late {number}" for number in range(6)]
     assert batch.succeeded == 6
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize(
+    "where", ["execute", "on_error", "cleanup", "before", "after", "observer", "progress"]
+)
+async def test_adding_work_to_a_full_queue_from_anywhere_inside_is_no_lock_up(
+    where: str, workers: int
+) -> None:
+    added: set[str] = set()
+
+    async def add(name: str, place: str) -> None:
+        if place == where and len(name) == 1 and name not in added:
+            added.add(name)
+            for end in "xyz":
+                await processor.add_work(item(name + end, plain))
+
+    class Adds(Model):
+        async def execute(
+            self, prompt: str, attempt: int, timeout: float, state: Any = None
+        ) -> Any:
+            await add(prompt, "execute")
+            if where == "on_error" and attempt == 1:
+                state.set("name", prompt)
+                raise ConnectionError
+            self.last = prompt
+            return await super().execute(prompt, attempt, timeout, state)
+
+        async def on_error(self, exception: Exception, attempt: int, state: Any = None) -> None:
+            await add(state.get("name"), "on_error")
+
+        async def cleanup(self) -> None:
+            await add(self.last, "cleanup")
+
+    class Hears(ProcessorObserver):
+        async def on_event(self, event: ProcessingEvent, data: Any) -> None:
+            if event is ProcessingEvent.ITEM_COMPLETED:
+                await add(data["item_id"], "observer")
+
+    async def before(work: Any) -> Any:
+        await add(work.item_id, "before")
+        return work
+
+    async def after(result: Any) -> Any:
+        await add(result.item_id, "after")
+        return result
+
+    async def report(done: int, total: int, last: str) -> None:
+        await add(last, "progress")
+
+    plain, adds = Model(seconds=1.0), Adds(seconds=1.0)
+    processor = ParallelBatchProcessor[Any, Any, None](
+        config=ProcessorConfig(max_workers=workers, max_queue_size=1, progress_interval=1),
+        middlewares=[Step(before=before, after=after)],
+        observers=[Hears()],
+        progress_callback=report,
+    )
+    async with processor:
+        for name in "abcd":
+            await processor.add_work(item(name, adds))
+        results = [*(await processor.process_all()), *(await processor.process_all())]
+    assert {name for name in names(results) if len(name) == 1} == set("abcd")
+    assert {name for name in names(results) if len(name) == 2} == {
+        name + end for name in added for end in "xyz"
+    }
+    assert all(result.success for result in results)

@@ -10,6 +10,7 @@ from batch_llm import (
     BatchProcessor,
     BatchResult,
     ConfigurationError,
+    GeminiResponse,
     LLMWorkItem,
     ParallelBatchProcessor,
     ProcessorClosedError,
@@ -275,3 +276,17 @@ async def test_a_processor_works_without_async_with() -> None:
     processor = ParallelBatchProcessor[str, str, None]()
     assert (await processor.process_all(items(2, Model()))).succeeded == 2
     await processor.cleanup()
+
+
+async def test_safety_ratings_of_a_gemini_answer_are_in_the_result() -> None:
+    answer = GeminiResponse(
+        output="out",
+        safety_ratings={"HARM_CATEGORY_HARASSMENT": "NEGLIGIBLE"},
+        finish_reason="STOP",
+        token_usage={"input_tokens": 1},
+        raw_response=None,
+    )
+    async with ParallelBatchProcessor() as processor:
+        (result,) = await processor.process_all([item("a", Model(answer))])
+    assert result.output is answer
+    assert result.gemini_safety_ratings == {"HARM_CATEGORY_HARASSMENT": "NEGLIGIBLE"}

@@ -544,3 +544,14 @@ async def test_a_cooldown_under_way_ends_with_the_processor() -> None:
         batch = await processor.process_all([item("a", Model(limited()))])
     assert batch.failed == 1
     assert now() == 0
+
+
+@pytest.mark.parametrize("refused", [limited(), limited(86_400.0)])
+async def test_a_closed_processor_leaves_no_timer_behind(refused: Exception) -> None:
+    async with ParallelBatchProcessor(max_workers=2) as processor:
+        run = asyncio.create_task(processor.process_all(items(3, Model(refused, seconds=1.0))))
+        await asyncio.sleep(5)
+        run.cancel()
+        await asyncio.wait([run])
+    loop = asyncio.get_running_loop()
+    assert [timer for timer in loop._scheduled if not timer.cancelled()] == []  # type: ignore[attr-defined]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast, overload
 from typing_extensions import TypeVar
 
 from ...base.request import RequestDefaults
-from ...base.strategy import RequestStrategy, TOutput
+from ...base.strategy import TOutput
+from ..composed import ComposedRequestStrategy
 from .answer import read_answer
 from .errors import translated
 from .messages import (
@@ -52,7 +53,7 @@ class _Options(TypedDict, total=False):
     model_settings: ModelSettings | None
 
 
-class PydanticAIModelStrategy(RequestStrategy[TOutput]):
+class PydanticAIModelStrategy(ComposedRequestStrategy[TOutput]):
     """Calls any of pydantic-ai's models directly: one request, one answer, no agent.
 
     An agent costs milliseconds of CPU a call, this a fraction of one: take it wherever no tools
@@ -159,7 +160,6 @@ class PydanticAIModelStrategy(RequestStrategy[TOutput]):
             key = key_of_model(model)
         self._key = key or ""
         self._parameters: ModelRequestParameters | None = None
-        self.truncated_answers = 0
 
     def check(self) -> None:
         """Refuse a model that cannot be called, without a call and without importing an SDK.
@@ -206,22 +206,9 @@ class PydanticAIModelStrategy(RequestStrategy[TOutput]):
         """
         request = self._defaults.apply(prompt)
         response = await self._send(request, timeout)
-        self._note_end(response, request, state)
+        self._note_end(response.finish_reason, request, state, response.model_name)
         output, usage = read_answer(response, request.output_schema)
         return cast("TOutput", output), usage
-
-    async def dry_run(self, prompt: Prompt) -> tuple[TOutput, TokenUsage]:
-        """Return a stand-in for `execute`, without a call.
-
-        The output is a text that says so, or None where the answer would have to fit a schema:
-        a value made up here could be taken for one of the model's. The usage is an estimate of
-        four characters a token, the system prompt included.
-        """
-        request = self._defaults.apply(prompt)
-        tokens = max(1, len(request) // 4)
-        usage: TokenUsage = {"input_tokens": tokens, "output_tokens": 0, "total_tokens": tokens}
-        text = f"[dry run] {len(request)} characters of prompt"
-        return cast("TOutput", text if request.output_schema is None else None), usage
 
     async def aclose(self) -> None:
         """Close a model that was opened by its name."""
@@ -268,19 +255,3 @@ class PydanticAIModelStrategy(RequestStrategy[TOutput]):
         if self._parameters is None:
             self._parameters = encode_parameters(schema, model)
         return self._parameters
-
-    def _note_end(
-        self, response: ModelResponse, request: LLMRequest, state: RetryState | None
-    ) -> None:
-        if state is not None:
-            state.set("finish_reason", response.finish_reason)
-        if response.finish_reason != "length" or request.output_schema is not None:
-            return
-        self.truncated_answers += 1
-        if self.truncated_answers == 1:
-            logger.warning(
-                "An answer of %s stopped at the token limit (max_output_tokens=%s) and is cut. "
-                "Further ones are counted in truncated_answers.",
-                response.model_name,
-                request.max_output_tokens,
-            )
