@@ -120,6 +120,8 @@ _HOMES = {
         "FixedDelayStrategy FrameworkTimeoutError RateLimitStrategy"
     ),
 }
+# Reached as attributes too: `import batch_llm; batch_llm.core.RetryConfig`.
+_ROOMS = frozenset((*_HOMES, "testing"))
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
@@ -201,6 +203,8 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name == "__version__":
         value: object = _version()
+    elif name in _ROOMS:
+        value = importlib.import_module(f"{__name__}.{name}")
     elif name in _HOME_OF:
         value = getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
     else:

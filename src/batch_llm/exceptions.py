@@ -61,6 +61,9 @@ class MissingExtraError(ConfigurationError, ImportError):
         self.feature = feature
         self.extra = extra
 
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
+        return type(self), (self.feature, self.extra)
+
 
 class MissingKeyError(ConfigurationError):
     """A provider's key is not set. The message names the environment variable."""
@@ -80,6 +83,9 @@ class SourceError(BatchLLMError):
     def __init__(self, message: str, result: BatchResult[Any, Any]) -> None:
         super().__init__(message)
         self.result = result
+
+    def __reduce__(self) -> tuple[type[SourceError], tuple[str, BatchResult[Any, Any]]]:
+        return type(self), (str(self), self.result)
 
 
 class ProcessorClosedError(BatchLLMError, RuntimeError):

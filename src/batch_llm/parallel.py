@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from contextlib import ExitStack
 from dataclasses import replace
@@ -303,8 +304,10 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
     ) -> Run[TInput, TOutput, TContext]:
         config = self.config
         self._leases.forgive()
-        if self._gate is None:
+        if self._gate is None or self._gate.loop is not asyncio.get_running_loop():
+            # What belongs to an event loop is of no use on the next one.
             self._gate = self._new_gate()
+            self._leases = Leases()
         stats = ProcessingStats()
         deadlines = Deadlines(config.timeout_per_item)
         lifecycle = Lifecycle(

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -552,7 +553,11 @@ class TestOutput:
             "0 rows: No space left on device. The run was stopped."
         ]
         assert "Traceback" not in done.stderr.decode()
-        assert len(server.bodies) < 50
+        assert 0 < len(server.bodies) < 50
+        # Those that were answered are paid for; some may have been cut off.
+        (tokens,) = re.findall(r"Tokens: (\d+) in, (\d+) out", done.stderr.decode())
+        assert 0 < int(tokens[0]) <= 10 * len(server.bodies)
+        assert int(tokens[1]) * 10 == int(tokens[0]) * 3
 
     def test_a_reader_that_goes_away_ends_the_run(
         self, program: Program, server: ChatServer

@@ -295,10 +295,13 @@ def check_each(results: list[WorkItemResult[Any, Any]], case: Case) -> None:
             assert result.output is None
             assert result.error
             assert result.outcome == ("cancelled" if was_cut(result) else "failed")
-        assert result.attempts <= case.retry.max_attempts + case.retry.max_rate_limit_retries
+        assert (
+            result.attempts
+            <= case.retry.max_attempts + PATIENCE * case.retry.max_rate_limit_retries
+        )
         if case.end == "none":
             assert result.outcome != "cancelled"
-            assert result.success is succeeds(plan, case, int(result.item_id))
+            assert result.success in ends(plan, case, int(result.item_id))
         usage = result.token_usage
         assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
         assert usage["input_tokens"] >= (10 if result.success else 0)
@@ -308,26 +311,34 @@ def was_cut(result: WorkItemResult[Any, Any]) -> bool:
     return result.error_category == "cancelled"
 
 
-def succeeds(plan: str, case: Case, number: int) -> bool:
-    """Return what the rules say of an item that nothing cuts short."""
+# A refusal while others get through is not counted, up to this multiple of the budget.
+PATIENCE = 10
+
+
+def ends(plan: str, case: Case, number: int) -> set[bool]:
+    """Return what the rules allow for an item that nothing cuts short: success, failure, or either.
+
+    Either, where it was refused more often than its budget: it depends on what others did.
+    """
     if case.middleware and number % 7 == 3:
-        return False
+        return {False}
+    allowed: set[bool] = set()
     attempts = refusals = call = 0
     while True:
         fate = plan[min(call, len(plan) - 1)]
         call += 1
-        if fate == "o":
-            return True
-        if fate == "b":
-            return False
+        if fate in "ob":
+            return allowed | {fate == "o"}
         if fate in "lr":
             refusals += 1
             if refusals > case.retry.max_rate_limit_retries:
-                return False
+                allowed.add(False)
+            if refusals > PATIENCE * case.retry.max_rate_limit_retries:
+                return allowed
         else:
             attempts += 1
             if attempts >= case.retry.max_attempts:
-                return False
+                return allowed | {False}
 
 
 @MANY
@@ -357,10 +368,10 @@ def test_process_all_returns_what_the_rules_say_in_the_order_asked_for(case: Cas
         assert sorted(ids) == list(range(len(work)))
         if case.order == "input":
             assert ids == sorted(ids)
-        expected = [succeeds(plan, case, -4) for plan, _, _ in case.plans]
         case.middleware = False
-        expected = [succeeds(plan, case, number) for number, (plan, _, _) in enumerate(case.plans)]
-        assert {int(r.item_id): r.success for r in batch} == dict(enumerate(expected))
+        for result in batch:
+            number = int(result.item_id)
+            assert result.success in ends(case.plans[number][0], case, number)
         assert batch.total_items == batch.succeeded + batch.failed
         assert batch.cancelled == 0
         for model in models:

@@ -248,8 +248,41 @@ def test_the_processor_takes_what_it_always_took_in_that_order() -> None:
     assert set(signature(batch_llm.ParallelBatchProcessor).values()) == {None}
 
 
-def test_every_public_class_and_function_has_a_docstring() -> None:
-    for name in batch_llm.__all__:
-        thing = getattr(batch_llm, name)
-        if inspect.isclass(thing) or inspect.isfunction(thing):
-            assert inspect.getdoc(thing), name
+def public_members(thing: Any) -> dict[str, Any]:
+    """Return the public methods and properties that a class of ours defines itself."""
+    return {
+        f"{thing.__qualname__}.{name}": member
+        for name, member in vars(thing).items()
+        if not name.startswith("_") and (inspect.isfunction(member) or isinstance(member, property))
+    }
+
+
+@pytest.mark.parametrize("name", sorted(set(batch_llm.__all__) - {"__version__"}))
+def test_every_public_name_has_a_docstring_and_so_have_its_members(name: str) -> None:
+    thing = getattr(batch_llm, name)
+    if not (inspect.isclass(thing) or inspect.isfunction(thing)):
+        return
+    assert thing.__doc__, name
+    if inspect.isclass(thing):
+        for member, value in public_members(thing).items():
+            assert inspect.getdoc(value), member
+
+
+SOURCES = sorted(Path(batch_llm.__file__).parent.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_every_broad_except_has_its_reason_beside_it(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ExceptHandler) and is_broad(node):
+            around = lines[node.lineno - 2 : node.body[0].lineno]
+            assert any("#" in line for line in around), f"{path}:{node.lineno}"
+
+
+def is_broad(handler: ast.ExceptHandler) -> bool:
+    """Return whether a handler catches everything, and does not raise it on untouched."""
+    caught = "" if handler.type is None else ast.unparse(handler.type)
+    re_raises = any(isinstance(part, ast.Raise) and part.exc is None for part in handler.body)
+    return caught in ("", "Exception", "BaseException") and not re_raises

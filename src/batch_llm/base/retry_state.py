@@ -14,8 +14,8 @@ class RetryState:
 
     __slots__ = ("data",)
 
-    def __init__(self) -> None:
-        self.data: dict[str, Any] = {}
+    def __init__(self, data: dict[str, Any] | None = None) -> None:
+        self.data: dict[str, Any] = {} if data is None else data
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value under `key`, or `default`."""

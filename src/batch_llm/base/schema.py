@@ -61,6 +61,17 @@ class OutputSchema:
         """
         return self._parse(_unfenced(text))
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, OutputSchema):
+            return NotImplemented
+        return self.source is other.source or self.source == other.source
+
+    def __hash__(self) -> int:
+        return hash(json.dumps(self.json_schema, sort_keys=True, default=str))
+
+    def __reduce__(self) -> tuple[type[OutputSchema], tuple[SchemaSource]]:
+        return OutputSchema, (self.source,)
+
     def __repr__(self) -> str:
         return f"OutputSchema({self.name})"
 
@@ -84,8 +95,10 @@ def _mapping_parser(schema: dict[str, Any]) -> Callable[[str], Any]:
 
     try:
         validator = jsonschema_rs.validator_for(schema)
-    except (jsonschema_rs.ValidationError, ValueError) as error:
-        raise ConfigurationError(f"The output schema is not a valid JSON schema: {error}") from None
+    except ValueError as error:
+        raise ConfigurationError(
+            f"The output schema is not a valid JSON schema: {_schema_fault(error)}."
+        ) from None
 
     known = _names_in(schema)
 
@@ -100,6 +113,17 @@ def _mapping_parser(schema: dict[str, Any]) -> Callable[[str], Any]:
         return value
 
     return parse
+
+
+def _schema_fault(error: ValueError) -> str:
+    """Say in one line what is wrong, and where in the schema."""
+    import jsonschema_rs
+
+    if not isinstance(error, jsonschema_rs.ValidationError):
+        return " ".join(str(error).split())
+    place = "/".join(map(str, error.instance_path))
+    message = " ".join(error.message.split())
+    return f"at {place!r}, {message}" if place else message
 
 
 def _broken_rule(error: jsonschema_rs.ValidationError, known: frozenset[str]) -> str:

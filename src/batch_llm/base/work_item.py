@@ -59,6 +59,11 @@ class LLMWorkItem(Generic[TInput, TOutput, TContext]):
                 f"{type(self.strategy).__name__} takes text prompts, and {item_id!r} has an "
                 f"LLMRequest. Use a RequestStrategy (all built-in ones are), or pass text."
             )
+        if not isinstance(prompt, (str, LLMRequest)):
+            raise ValueError(  # noqa: TRY004 - the contract names ValueError
+                f"prompt of {item_id!r} must be a text or an LLMRequest, "
+                f"not a {type(prompt).__name__}."
+            )
         if len(prompt) > LARGE_PROMPT_CHARACTERS:
             logger.warning(
                 "The prompt of %s has %d characters; it may exceed the model's context.",

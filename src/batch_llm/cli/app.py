@@ -90,6 +90,7 @@ def run_command(
     max_attempts: flags.MaxAttemptsOption = 3,
     timeout: flags.TimeoutOption = 120.0,
     rpm: flags.RpmOption = None,
+    cooldown: flags.CooldownOption = 60.0,
     dry_run: flags.DryRunOption = False,
     quiet: flags.QuietOption = False,
 ) -> None:
@@ -101,6 +102,7 @@ def run_command(
     from ..rows.sink import OutputError
     from ..rows.template import PromptTemplate
     from .option_values import (
+        read_above,
         read_key,
         read_names,
         read_path,
@@ -110,6 +112,7 @@ def run_command(
     )
     from .run import FileOptions, ModelOptions, PaceOptions, RunOptions, run
     from .stderr import ErrorConsole
+    from .wording import in_words_of_the_command
 
     console = ErrorConsole()
     try:
@@ -135,7 +138,7 @@ def run_command(
                     "system": None if system is None else read_text("--system", system),
                     "output_schema": None if schema is None else read_schema(schema),
                     "temperature": temperature,
-                    "top_p": top_p,
+                    "top_p": None if top_p is None else read_above("--top-p", top_p),
                     "max_output_tokens": max_tokens,
                     "stop": tuple(stop or ()),
                     "seed": seed,
@@ -144,14 +147,15 @@ def run_command(
             pace=PaceOptions(
                 max_workers=None if max_workers is None else read_workers(max_workers),
                 max_attempts=max_attempts,
-                timeout_seconds=timeout,
-                requests_per_minute=rpm,
+                timeout_seconds=read_above("--timeout", timeout),
+                requests_per_minute=None if rpm is None else read_above("--rpm", rpm),
+                cooldown_seconds=cooldown,
                 dry_run=dry_run,
             ),
         )
         status = run(options, console, quiet=quiet)
     except BatchLLMError as error:
-        console.say(f"Error: {error}", style="red")
+        console.say(f"Error: {in_words_of_the_command(str(error))}", style="red")
         status = ExitStatus.FAILED if isinstance(error, OutputError) else ExitStatus.REFUSED
     except KeyboardInterrupt:
         console.say("Interrupted before any call.", style="yellow")

@@ -164,8 +164,21 @@ RpmOption = Annotated[
     float | None,
     typer.Option(min=0, metavar="N", help="Calls allowed in any 60 seconds.", rich_help_panel=PACE),
 ]
+CooldownOption = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        metavar="SECONDS",
+        help="How long all calls pause after a rate limit that names no time.",
+        rich_help_panel=PACE,
+    ),
+]
 DryRunOption = Annotated[
     bool,
-    typer.Option("--dry-run", help="Check everything and make no call.", rich_help_panel=PACE),
+    typer.Option(
+        "--dry-run",
+        help="Check everything and estimate tokens; make no call, write nothing.",
+        rich_help_panel=PACE,
+    ),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]

@@ -25,7 +25,7 @@ class Glance:
     Attributes:
         elapsed_seconds: since its start.
         rows_per_second: of late.
-        eta_seconds: until its end at that rate; None where there is no rate yet.
+        eta_seconds: until its end at that rate, the pause included; None where there is no rate yet.
         retries: calls beyond the first of a row.
         rate_limits: calls refused for coming too soon.
         pause_seconds: until calls go on after a rate limit; 0 where they do.
@@ -81,6 +81,7 @@ class Monitor(ProcessorObserver):
         tally = self._tally
         speed = self._rows_per_second(now, tally.done)
         left = tally.total - tally.done
+        pause = max(0.0, self._resume_at - now)
         return Glance(
             done=tally.done,
             total=tally.total,
@@ -89,10 +90,10 @@ class Monitor(ProcessorObserver):
             output_tokens=tally.output_tokens,
             elapsed_seconds=now - self._start,
             rows_per_second=speed,
-            eta_seconds=left / speed if speed else None,
+            eta_seconds=pause + left / speed if speed else None,
             retries=self.retries,
             rate_limits=self.rate_limits,
-            pause_seconds=max(0.0, self._resume_at - now),
+            pause_seconds=pause,
         )
 
     def _rows_per_second(self, now: float, done: int) -> float:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..base import OutputSchema
 from ..core import AUTO
 from ..exceptions import ConfigurationError, MissingKeyError
 
@@ -63,6 +64,17 @@ def read_workers(value: str) -> int | Literal["auto"]:
     )
 
 
+def read_above(option: str, value: float, limit: float = 0) -> float:
+    """Return `value`.
+
+    Raises:
+        ConfigurationError: unless it is a number above `limit`.
+    """
+    if value > limit:  # which NaN is not
+        return value
+    raise ConfigurationError(f"{option} takes a number above {limit:g}, not {value:g}.")
+
+
 def read_names(values: Iterable[str]) -> tuple[str, ...]:
     """Return the names in lists such as "title,author"; each once."""
     names = (name.strip() for value in values for name in value.split(","))
@@ -110,6 +122,10 @@ def _schema_in_file(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"--schema: {str(path)!r} is not JSON: {error}.") from error
     if not isinstance(schema, dict):
         raise ConfigurationError(f"--schema: {str(path)!r} holds no JSON object.")
+    try:
+        OutputSchema(schema)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"--schema: {str(path)!r}: {error}") from error
     return schema
 
 

@@ -8,27 +8,28 @@ from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..core import ProcessorConfig, RetryConfig
+from ..core import ProcessorConfig, RateLimitConfig, RetryConfig
 from ..exceptions import BatchLLMError, ConfigurationError, InputError, SourceError
 from ..llm_strategies.by_name import strategy_by_name, usual_workers
 from ..parallel import ParallelBatchProcessor
 from ..rows.formats import FORMATS, format_of
 from ..rows.plan import Entry
 from ..rows.run import RowRun
-from ..rows.sink import OutputError, check_output, open_sink
+from ..rows.sink import OutputError, check_output, discarding_sink, open_sink
 from ..rows.source import open_source
 from ..rows.survey import survey
 from .display import display_for
 from .exit_status import ExitStatus
 from .monitor import Monitor
 from .stderr import logged_to
-from .summary import summary
+from .summary import dry_run_summary, summary
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
     from typing import Literal
 
-    from ..base import RequestStrategy
+    from ..base import RequestStrategy, WorkItemResult
     from ..llm_strategies.by_name import RequestOptions
     from ..rows.format import RowFormat
     from ..rows.plan import RowPlan
@@ -57,6 +58,7 @@ class PaceOptions:
     max_attempts: int = 3
     timeout_seconds: float = 120.0
     requests_per_minute: float | None = None
+    cooldown_seconds: float = 60.0
     dry_run: bool = False
 
 
@@ -108,8 +110,13 @@ def run(options: RunOptions, console: ErrorConsole, *, quiet: bool) -> ExitStatu
             trouble = carry_out(job, monitor, display_for(console, quiet=quiet))
         tally = job.rows.tally
         if not quiet:
-            dry_run = options.pace.dry_run
-            for line in summary(tally, monitor.glance(), output=job.sink.name, dry_run=dry_run):
+            glance = monitor.glance()
+            lines = (
+                dry_run_summary(tally)
+                if options.pace.dry_run
+                else summary(tally, glance, output=job.sink.name)
+            )
+            for line in lines:
                 console.print(line, soft_wrap=True)
     if trouble is not None:
         console.say(f"Error: {trouble}", style="red")
@@ -131,13 +138,18 @@ def enter(options: RunOptions, resources: ExitStack) -> Job:
     files, plan = options.files, options.plan
     strategy = _strategy(options)
     config = _config(options.pace, usual_workers(strategy))
-    check_output(files.output, files.input, overwrite=files.overwrite)
+    dry_run = options.pace.dry_run
+    if not dry_run:
+        check_output(files.output, files.input, overwrite=files.overwrite)
     output_format = _format(files.output, files.output_format, standard="jsonl")
     input_format = _format(files.input, files.input_format, standard=None)
     source = resources.enter_context(open_source(files.input, input_format))
     found = survey(source, plan)
     kept = found.fields if plan.keep is None else tuple(plan.keep)
-    sink = open_sink(files.output, output_format, kept, overwrite=files.overwrite)
+    if dry_run:
+        sink = discarding_sink(output_format, kept)
+    else:
+        sink = open_sink(files.output, output_format, kept, overwrite=files.overwrite)
     resources.enter_context(sink)
     rows = RowRun(source, plan, found, sink, in_input_order=files.in_input_order)
     return Job(rows=rows, sink=sink, strategy=strategy, config=config)
@@ -158,6 +170,7 @@ def _config(pace: PaceOptions, usual_workers: int) -> ProcessorConfig:
         max_workers=usual_workers if pace.max_workers is None else pace.max_workers,
         timeout_per_item=pace.timeout_seconds,
         retry=RetryConfig(max_attempts=pace.max_attempts),
+        rate_limit=RateLimitConfig(cooldown_seconds=pace.cooldown_seconds),
         max_requests_per_minute=pace.requests_per_minute,
         dry_run=pace.dry_run,
     )
@@ -215,10 +228,23 @@ async def _process(job: Job, monitor: Monitor, display: Display) -> None:
                     job.rows.finish(result)
         finally:
             # Cut short, the stream leaves behind what had ended by then: it is paid for.
-            for result in processor.results:
-                job.rows.finish(result)
-            monitor.take_stats(await processor.get_stats())
-            watch.cancel()
+            try:
+                _finish_all(job.rows, processor.results)
+            finally:
+                monitor.take_stats(await processor.get_stats())
+                watch.cancel()
+
+
+def _finish_all(rows: RowRun, results: Iterable[WorkItemResult[Any, Entry]]) -> None:
+    """Finish each of `results`; where they cannot be written, their tokens are still counted."""
+    trouble: OutputError | None = None
+    for result in results:
+        try:
+            rows.finish(result)
+        except OutputError as error:
+            trouble = error
+    if trouble is not None:
+        raise trouble
 
 
 async def _watch(

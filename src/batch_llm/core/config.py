@@ -46,7 +46,8 @@ class RetryConfig:
         max_wait: the longest wait before any attempt, in seconds.
         exponential_base: each wait is this many times the one before.
         jitter: multiplies each wait by a random 0.5 to 1, so that items do not return in step.
-        max_rate_limit_retries: times an item may be refused by a rate limit and come back.
+        max_rate_limit_retries: times an item may be refused by a rate limit and come back. Where
+            other items get through meanwhile, it may be ten times as many.
     """
 
     max_attempts: int = 3
@@ -114,7 +115,8 @@ class ProcessorConfig:
         max_requests_per_minute: starts allowed in any 60 seconds; None for no limit.
         progress_interval: items between two progress reports.
         progress_callback_timeout: seconds an async progress callback may take.
-        enable_detailed_logging: log each attempt at DEBUG (never prompts or answers).
+        enable_detailed_logging: log each attempt at DEBUG (never prompts or answers), and let the
+            exceptions in results keep their tracebacks, with all that their frames hold.
         max_queue_size: items that may wait in the queue; 0 for no limit.
         dry_run: call `strategy.dry_run` instead of the model.
         graceful_interrupt: the first Ctrl-C lets calls in flight finish, the second stops at once.

@@ -95,8 +95,8 @@ def _timeout(
     elapsed = deadlines.now() - life.called
     limit = deadlines.limit_seconds
     timeout = FrameworkTimeoutError(
-        f"Attempt {life.attempt} of {life.item.item_id} {what} after {elapsed:.1f} s "
-        f"(limit {limit:g} s). Raise timeout_per_item if calls need longer.",
+        f"Item {life.item.item_id!r}: attempt {life.attempt} {what} after {elapsed:.1f} s "
+        f"(one attempt may take {limit:g} s).",
         item_id=life.item.item_id,
         elapsed=elapsed,
         timeout_limit=limit,

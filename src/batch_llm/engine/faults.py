@@ -6,6 +6,8 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from .tracebacks import place_of
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -56,5 +58,10 @@ class logged_faults:  # noqa: N801 - used as `with logged_faults(…):`, like co
         return True
 
     def log(self, error: BaseException) -> None:
-        """Log the fault."""
-        logger.warning(self._message, *self._arguments, exc_info=error)
+        """Log the fault: its type and its place.
+
+        Not its message, nor what it came from: it may have come up while a call's failure was dealt
+        with, and quote the answer.
+        """
+        fault = f"{type(error).__name__} {place_of(error)}"
+        logger.warning(f"{self._message} %s", *self._arguments, fault)  # noqa: G004 - a format

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from .events import Events
 
 _FALLBACK_COOLDOWN_SECONDS = 60.0
-# The loop may call back early by this much.
-_CLOCK_RESOLUTION_SECONDS = 1e-6
 # A start reaches the wire a little after its permit: with exact spacing, one late start and one
 # prompt one could fall into the same window. Two thousandths of 60 s allow 120 ms of that.
 _SPACING_MARGIN = 1.002
@@ -55,8 +53,10 @@ class Gate:
         events: who hears of cooldowns.
 
     Attributes:
+        loop: the event loop it belongs to.
         epoch: how many cooldowns there were. A rate limit met by an attempt of an earlier epoch
             says nothing new, and a success of one does not end a series of hits.
+        successes: attempts that succeeded so far.
     """
 
     def __init__(
@@ -66,18 +66,20 @@ class Gate:
         concurrency: AdaptiveConcurrency | None,
         events: Events,
     ) -> None:
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._rate_limits = rate_limits
         self._pace = pace
         self._concurrency = concurrency
         self._events = events
         self._always_open = pace is None and concurrency is None
-        self._scopes: dict[str | None, float] = {}
+        # Each pause is the timer that ends it.
+        self._scopes: dict[str | None, asyncio.TimerHandle] = {}
         self._cooling: asyncio.Task[None] | None = None
         self._slow_step: int | None = None
         self._slow_turn = 0.0
         self._consecutive = 0
         self.epoch = 0
+        self.successes = 0
 
     def admit(self, scope: str | None) -> Awaitable[None] | None:
         """Return None where the attempt may start now, else what to await first."""
@@ -103,6 +105,7 @@ class Gate:
 
     def succeeded(self, epoch: int) -> None:
         """Learn that an attempt admitted in `epoch` succeeded."""
+        self.successes += 1
         if epoch == self.epoch and self._cooling is None:
             self._consecutive = 0
         if self._concurrency is not None:
@@ -125,7 +128,10 @@ class Gate:
             self._cooling = asyncio.create_task(self._cool_down(worker_id))
 
     async def aclose(self) -> None:
-        """End a cooldown under way."""
+        """End the pauses under way."""
+        while self._scopes:
+            _, pause = self._scopes.popitem()
+            pause.cancel()
         if self._cooling is not None:
             self._cooling.cancel()
             await asyncio.wait([self._cooling])
@@ -138,25 +144,23 @@ class Gate:
     def _pause_scope(self, scope: str | None, seconds: float) -> None:
         if seconds <= 0:
             return
-        until = self._loop.time() + seconds
-        if scope not in self._scopes:
+        until = self.loop.time() + seconds
+        current = self._scopes.get(scope)
+        if current is None:
             # Later reports of the same burst lengthen the pause and say nothing more.
             self._slow_down()
-        if until > self._scopes.get(scope, -math.inf):
-            self._scopes[scope] = until
-            self._loop.call_at(until, self._resume_scope, scope)
-
-    def _resume_scope(self, scope: str | None) -> None:
-        # Each lengthening set a timer of its own; only the last one ends the pause.
-        if self._scopes.get(scope, math.inf) <= self._loop.time() + _CLOCK_RESOLUTION_SECONDS:
-            del self._scopes[scope]
+        elif current.when() >= until:
+            return
+        else:
+            current.cancel()
+        self._scopes[scope] = self.loop.call_at(until, self._scopes.pop, scope)
 
     def _slow_down(self) -> None:
         if self._concurrency is not None:
             self._concurrency.fall()
 
     async def _cool_down(self, worker_id: int) -> None:
-        began = self._loop.time()
+        began = self.loop.time()
         try:
             seconds = await self._cooldown_seconds(worker_id)
             await self._announce(
@@ -169,7 +173,7 @@ class Gate:
             await self._announce(
                 ProcessingEvent.COOLDOWN_ENDED,
                 worker_id=worker_id,
-                duration=self._loop.time() - began,
+                duration=self.loop.time() - began,
             )
         finally:
             self._slow_step = 0
@@ -211,9 +215,9 @@ class Gate:
         while True:
             if self._cooling is not None:
                 await asyncio.shield(self._cooling)
-            until = self._scopes.get(scope)
-            if until is not None:
-                await asyncio.sleep(until - self._loop.time())
+            pause = self._scopes.get(scope)
+            if pause is not None:
+                await asyncio.sleep(pause.when() - self.loop.time())
             elif self._cooling is None:
                 return
 
@@ -223,12 +227,12 @@ class Gate:
         delay = self._slow_delay(self._slow_step)
         if delay is not None:
             self._slow_step += 1
-            self._slow_turn = max(self._slow_turn, self._loop.time()) + delay
-        elif self._slow_turn <= self._loop.time():
+            self._slow_turn = max(self._slow_turn, self.loop.time()) + delay
+        elif self._slow_turn <= self.loop.time():
             self._slow_step = None
             return
         # All turns may be given out and not taken yet: who comes then comes after them.
-        await asyncio.sleep(self._slow_turn - self._loop.time())
+        await asyncio.sleep(self._slow_turn - self.loop.time())
 
     def _slow_delay(self, step: int) -> float | None:
         with logged_faults(

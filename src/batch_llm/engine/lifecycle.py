@@ -23,6 +23,7 @@ from .attempt import CallCancelledError
 from .chain import Chain
 from .faults import logged_faults
 from .life import CANCELLED, ItemLife, unstarted
+from .tracebacks import forget_frames
 from .usage_reading import failed_usage, usage_of
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("batch_llm")
 
+_PATIENCE = 10
 _UNKNOWN = ErrorInfo(
     is_retryable=True, is_rate_limit=False, is_timeout=False, error_category="unknown"
 )
@@ -320,7 +322,22 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
         )
         if hit is not None:
             await hit
-        return None if life.refusals > self._retry.max_rate_limit_retries else 0.0
+        if self._is_refused_for_good(life):
+            return None
+        # "Come back at once" says no time: without a wait, all refusals would be spent at once.
+        return 0.0 if info.suggested_wait != 0 else self._backoff(life.refusals)
+
+    def _is_refused_for_good(self, life: ItemLife[TInput, TOutput, TContext]) -> bool:
+        """Return whether an item has used up its refusals.
+
+        Where others get through meanwhile, the limit works and the item's turn will come: such a
+        refusal is not counted, up to a multiple of the budget.
+        """
+        most = self._retry.max_rate_limit_retries
+        if life.successes_seen in (-1, self._gate.successes):
+            life.vain_refusals += 1
+        life.successes_seen = self._gate.successes
+        return life.vain_refusals > most or life.refusals > most * _PATIENCE
 
     def _next_wait(
         self, life: ItemLife[TInput, TOutput, TContext], error: Exception, info: ErrorInfo
@@ -335,14 +352,16 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
         life.attempt += 1
         if info.error_category == "validation_error":
             return info.suggested_wait or 0.0
-        wait_seconds = backoff_seconds(
-            failed_attempt,
+        return max(self._backoff(failed_attempt), info.suggested_wait or 0.0)
+
+    def _backoff(self, failures: int) -> float:
+        return backoff_seconds(
+            failures,
             initial=self._retry.initial_wait,
             base=self._retry.exponential_base,
             longest=self._retry.max_wait,
             jitter=self._retry.jitter,
         )
-        return max(wait_seconds, info.suggested_wait or 0.0)
 
     # -- end
 
@@ -365,6 +384,8 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
             life.category = self._classify(error).error_category
         answer = await self._chain.answer(life.item, error) if self._chain else None
         if answer is None:
+            if not self._detailed:
+                forget_frames(error)
             return life.failed(error, life.category, self._now())
         if life.usage is not None and not answer.token_usage["total_tokens"]:
             # What a middleware makes up names no tokens; the attempts cost some all the same.

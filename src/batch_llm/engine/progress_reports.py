@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from typing import TYPE_CHECKING
 
 from .faults import logged_faults
@@ -74,6 +74,11 @@ class ProgressReports:
                 except TimeoutError:
                     if not limit.expired():
                         raise
+                    # What waits behind it is old by now; only the newest is worth the time.
+                    for stale in self._pending[:-1]:
+                        if isinstance(stale, Coroutine):
+                            stale.close()
+                    del self._pending[:-1]
                     logger.warning(
                         "The progress callback took longer than %g s and was cut off.",
                         self._timeout_seconds,

@@ -7,15 +7,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..base import complete_usage, empty_usage
+from .tracebacks import chain_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ..base import TokenUsage
 
 logger = logging.getLogger("batch_llm")
 
-_CHAIN_LIMIT = 20
 # Each count, by the names that libraries give it.
 _NAMES = {
     "input_tokens": ("input_tokens", "request_tokens", "prompt_tokens"),
@@ -52,21 +50,12 @@ def failed_usage(exception: BaseException) -> TokenUsage | None:
     Read in this order, along the chain of causes: `_failed_token_usage` in the exception's
     `__dict__`, `usage` (a value or a method), `result.usage` (likewise). None where none says.
     """
-    for link in _chain(exception):
+    for link in chain_of(exception):
         usage = _stated(link)
         if usage is not None:
             return usage
     logger.debug("%s carries no token usage; counted as 0.", type(exception).__name__)
     return None
-
-
-def _chain(exception: BaseException) -> Iterator[BaseException]:
-    link: BaseException | None = exception
-    for _ in range(_CHAIN_LIMIT):  # causes can form a ring
-        if link is None:
-            return
-        yield link
-        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
 
 
 def _stated(link: BaseException) -> TokenUsage | None:
@@ -81,7 +70,7 @@ def _stated(link: BaseException) -> TokenUsage | None:
             if counts is not None:
                 return counts
     except Exception:  # foreign attributes and methods may raise anything; the count is unknown
-        logger.debug("Could not read the usage of a %s.", type(link).__name__, exc_info=True)
+        logger.debug("Could not read the usage of a %s.", type(link).__name__)
     return None
 
 

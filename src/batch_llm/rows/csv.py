@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import deque
 from contextlib import closing
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -13,12 +14,17 @@ from .json_text import as_json
 from .row import BrokenRow, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from .result_row import ResultRow
 
 # The csv module refuses fields above 128 KiB unless told otherwise; a prompt may well be longer.
 LONGEST_FIELD: Final = 2**31 - 1
+
+# A quote that is never closed reaches to the end of the file. So far is it followed, and no
+# further: what was read of it stays in memory until it can be read again, line by line.
+MOST_LINES: Final = 100_000
+MOST_CHARACTERS: Final = 2**24
 
 RESULT_COLUMNS: Final = (
     "id",
@@ -92,20 +98,25 @@ def _as_cell(value: object) -> str:
 def _records(
     stream: BinaryIO, delimiter: str
 ) -> Generator[tuple[int, list[str] | csv.Error], None, None]:
-    """Yield each record, or why it is none, with the line on which it begins."""
+    """Yield each record, or why it is none, with the line on which it begins.
+
+    What cannot be read is one line alone: a quote that is never closed swallows no other.
+    """
     csv.field_size_limit(max(csv.field_size_limit(), LONGEST_FIELD))
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    # Strict: without it a quote that is never closed swallows the rest of the file as one field.
-    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    lines = _Lines(text)
+    # Strict: without it the end of the file, or text behind a closing quote, is no error.
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
         while True:
-            line = reader.line_num + 1
+            line = lines.begin_record()
             try:
                 record = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
                 yield line, error
+                lines.return_to_second_line()
             else:
                 if record:
                     yield line, record
@@ -113,6 +124,46 @@ def _records(
         # The stream is the caller's: a wrapper that is merely dropped would close it.
         if not text.closed:
             text.detach()
+
+
+class _Lines:
+    """The lines of a text, of which those of the record that is being read can be read again."""
+
+    def __init__(self, text: Iterable[str]) -> None:
+        self._text = iter(text)
+        self._again: deque[str] = deque()
+        self._record: list[str] = []
+        self._characters = 0
+        self._number = 0
+
+    def begin_record(self) -> int:
+        """Forget the record before, and return the number of the next line."""
+        self._record.clear()
+        self._characters = 0
+        return self._number + 1
+
+    def return_to_second_line(self) -> None:
+        """Give all lines of the record but its first once more."""
+        rest = self._record[1:]
+        self._again.extendleft(reversed(rest))
+        self._number -= len(rest)
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if len(self._record) >= MOST_LINES or self._characters >= MOST_CHARACTERS:
+            raise csv.Error("a quote in it is not closed for too long")
+        try:
+            line = self._again.popleft() if self._again else next(self._text)
+        except StopIteration:
+            if self._record:
+                raise csv.Error("a quote in it is never closed") from None
+            raise
+        self._record.append(line)
+        self._characters += len(line)
+        self._number += 1
+        return line
 
 
 def _read_header(first: tuple[int, list[str] | csv.Error] | None) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import json
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
@@ -54,4 +55,38 @@ def _read_line(line: int, content: bytes) -> Row | BrokenRow:
     except msgspec.ValidationError as error:
         return BrokenRow(line, f"cannot be used as a row: {error}")
     except msgspec.DecodeError as error:
-        return BrokenRow(line, f"is not valid JSON: {error}")
+        return _half_a_pair(line, content) or BrokenRow(line, f"is not valid JSON: {error}")
+
+
+def _half_a_pair(line: int, content: bytes) -> BrokenRow | None:
+    """Return the row for a line whose only fault is half of a surrogate pair, else None.
+
+    The decoder has several words for it, some of them misleading. Programs that cut text between
+    the halves of a pair write such lines.
+    """
+    try:
+        values = json.loads(content, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(values, dict):
+        return None
+    whole = {name: value for name, value in values.items() if _is_text({name: value})}
+    if len(whole) == len(values):
+        return None
+    reason = (
+        "holds half of a surrogate pair (an escape such as \\ud83d without its other half), "
+        "which stands for no character"
+    )
+    return BrokenRow(line, reason, whole)
+
+
+def _refuse(constant: str) -> object:
+    raise ValueError(f"{constant} is no JSON.")
+
+
+def _is_text(value: object) -> bool:
+    try:
+        msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -72,7 +72,7 @@ class RowPlan:
     def entry(self, position: int, row: Row | BrokenRow) -> Entry:
         """Return what is made of `row`."""
         if isinstance(row, BrokenRow):
-            return Entry(position, row.line, None, reason=f"Line {row.line} {row.reason}.")
+            return self._broken(position, row)
         kept = self._kept(row.fields)
         try:
             own_id = self.ids.id_of(row.fields)
@@ -88,6 +88,15 @@ class RowPlan:
             reason = f"Line {row.line} makes an empty prompt."
             return Entry(position, row.line, own_id, reason=reason, kept=kept)
         return Entry(position, row.line, own_id, prompt, kept=kept)
+
+    def _broken(self, position: int, row: BrokenRow) -> Entry:
+        reason = f"Line {row.line} {row.reason}."
+        try:
+            own_id = self.ids.id_of(row.fields)
+        except InputError:
+            own_id = None  # it stands in what cannot be read, or is no id: the line names the row
+        kept = self._kept(row.fields) if row.fields else None
+        return Entry(position, row.line, own_id, reason=reason, kept=kept)
 
     def _kept(self, fields: Fields) -> Fields | None:
         if self.keep is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ class BrokenRow:
         line: the line on which it begins, from 1.
         reason: what is wrong, as the end of a sentence that begins with the line. It quotes nothing
             of the record, which may hold what belongs in no log.
+        fields: those of its values that could be read nevertheless.
     """
 
     line: int
     reason: str
+    fields: Fields = field(default_factory=dict)

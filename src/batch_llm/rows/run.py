@@ -112,6 +112,8 @@ class RowRun:
             yield entry
 
     def _end(self, entry: Entry, row: ResultRow) -> None:
+        # Before anything can go wrong: the tokens are spent, even if the row cannot be written.
+        self.tally.add_tokens(row)
         ready = (row,) if self._order is None else self._order.arrive(entry.position, row)
         for each in ready:
             self._sink.write(each)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -127,6 +128,11 @@ def check_output(path: Path | None, source: Path | None, *, overwrite: bool = Fa
         )
 
 
+def discarding_sink(row_format: RowFormat, kept: Sequence[str] = ()) -> RowSink:
+    """Return a sink that takes every result and keeps none."""
+    return RowSink(open(os.devnull, "wb", buffering=0), row_format, "nowhere", kept)  # noqa: SIM115
+
+
 def open_sink(
     path: Path | None, row_format: RowFormat, kept: Sequence[str] = (), *, overwrite: bool = False
 ) -> RowSink:
@@ -136,6 +142,8 @@ def open_sink(
         ConfigurationError: if it cannot be opened, or exists and is not to be overwritten.
     """
     if path is None:
+        if sys.stdout is None:
+            raise ConfigurationError("Standard output is closed; name a file for the results.")
         stream = open(sys.stdout.fileno(), "wb", buffering=0, closefd=False)  # noqa: SIM115
         return RowSink(stream, row_format, "standard output", kept)
     # Devices and named pipes exist before they are written to, and hold nothing to lose.

@@ -69,6 +69,8 @@ def open_source(path: Path | None, row_format: RowFormat) -> Iterator[RowSource]
 
 def _open_stream(path: Path | None) -> BinaryIO:
     if path is None:
+        if sys.stdin is None:
+            raise ConfigurationError("Standard input is closed; name a file of rows.")
         # Standard input stays open for whoever else reads it.
         return open(sys.stdin.fileno(), "rb", closefd=False)
     try:

@@ -53,10 +53,13 @@ class Tally:
         """Whether every row that went in has succeeded."""
         return self.succeeded == self.total
 
-    def add(self, row: ResultRow) -> None:
-        """Count one result."""
+    def add_tokens(self, row: ResultRow) -> None:
+        """Count what one result cost, whether or not it can be written."""
         self.input_tokens += row.tokens.get("input_tokens", 0)
         self.output_tokens += row.tokens.get("output_tokens", 0)
+
+    def add(self, row: ResultRow) -> None:
+        """Count one result that has been written; its tokens are counted apart."""
         if row.status == "succeeded":
             self.succeeded += 1
         elif row.status == "cancelled":

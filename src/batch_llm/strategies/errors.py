@@ -109,7 +109,7 @@ _REFUSED_TYPES = {
 }
 _RATE_LIMIT_WORDS = re.compile(
     r"\b(429|resource[ _]exhausted|quota|too many requests"
-    r"|rate[ _-]?limit(ed|s|ing|[ _]exceeded|[ _]error)?)\b",
+    r"|rate[ _-]?limit(ed|s|ing|[ _]?exceeded|[ _]?error)?)\b",
     re.IGNORECASE,
 )
 _API_TIMEOUT_TYPES = {"APITimeoutError", "DeadlineExceeded", "ModelTimeoutError"}
@@ -169,10 +169,10 @@ class DefaultErrorClassifier(ErrorClassifier):
         return (
             _from_provider(exception, names)
             or _from_own(exception)
-            or _from_timeouts(exception, names)
             or _from_validation(exception, names)
             or (_LOGIC if isinstance(exception, _BUG_TYPES) else None)
             or (_RATE_LIMIT if _RATE_LIMIT_WORDS.search(str(exception)) else None)
+            or _from_timeouts(exception, names)
             or (_LOGIC if isinstance(exception, ValueError) else None)
             or _UNKNOWN
         )

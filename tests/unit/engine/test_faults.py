@@ -33,11 +33,20 @@ async def test_a_cancellation_is_a_fault_only_where_nobody_cancelled() -> None:
     assert seen == [False]
 
 
-async def test_faults_are_logged_and_forgiven(caplog: pytest.LogCaptureFixture) -> None:
+async def test_faults_are_logged_by_type_and_place_and_forgiven(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with logged_faults("%s failed for %s.", "Step", "a"):
-        raise ValueError("why")
-    assert caplog.records[0].message == "Step failed for a."
-    assert caplog.records[0].exc_info is not None
+        try:
+            raise KeyError("an answer")
+        except KeyError:
+            raise ValueError("a prompt") from None
+    (record,) = caplog.records
+    assert record.message.startswith("Step failed for a.")
+    assert "ValueError" in record.message
+    assert "test_faults.py" in record.message
+    assert "prompt" not in caplog.text
+    assert "answer" not in caplog.text
 
 
 async def test_what_is_no_fault_passes_through(caplog: pytest.LogCaptureFixture) -> None:

@@ -9,16 +9,22 @@ from typing import Any
 import pytest
 
 from batch_llm import (
+    DefaultErrorClassifier,
+    ErrorInfo,
     LLMRequest,
     LLMWorkItem,
     OutputValidationError,
     ParallelBatchProcessor,
+    ProcessingEvent,
     ProcessorConfig,
+    ProcessorObserver,
+    RateLimitStrategy,
     RequestStrategy,
+    RetryConfig,
     ServerError,
 )
 
-from ...standins import NO_WAIT, Model, limited
+from ...standins import NO_WAIT, Model, Step, limited
 
 PROMPT = "the-secret-prompt"
 ANSWER = "the-secret-answer"
@@ -27,7 +33,10 @@ KEY = "sk-the-secret-key"
 
 def detailed(**more: Any) -> ParallelBatchProcessor[Any, Any, Any]:
     config = ProcessorConfig(
-        max_workers=2, retry=NO_WAIT, enable_detailed_logging=True, progress_interval=1
+        max_workers=2,
+        retry=RetryConfig(max_attempts=9, initial_wait=0.0),
+        enable_detailed_logging=True,
+        progress_interval=1,
     )
     return ParallelBatchProcessor(config=config, rate_limit_cooldown=1.0, **more)
 
@@ -54,14 +63,15 @@ async def test_without_it_attempts_are_not_logged(caplog: pytest.LogCaptureFixtu
 
 
 class Echoes(Model, RequestStrategy[Any]):
-    """Fails in every way there is, with nothing secret of its own in the errors."""
+    """Fails in every way there is, and its own faults quote all they know."""
 
     def __init__(self) -> None:
         super().__init__(
             [
                 limited(),
                 limited(1.0),
-                OutputValidationError("does not fit"),
+                OutputValidationError(f"does not fit: {ANSWER}"),
+                ConnectionError(f"could not send {PROMPT} with {KEY}"),
                 asyncio.CancelledError(),
                 ANSWER,
             ]
@@ -72,25 +82,55 @@ class Echoes(Model, RequestStrategy[Any]):
         return f"Echoes({KEY})"
 
     async def on_error(self, exception: Exception, attempt: int, state: Any = None) -> None:
-        state.set("prompt", PROMPT)
-        raise ZeroDivisionError
+        raise ValueError(f"cannot use {exception} of {PROMPT}") from exception
 
     async def cleanup(self) -> None:
-        raise ZeroDivisionError
+        raise ValueError(f"cannot forget {ANSWER}")
+
+    async def aclose(self) -> None:
+        raise ValueError(f"cannot close {KEY}")
+
+
+class Quotes(DefaultErrorClassifier, RateLimitStrategy, ProcessorObserver):
+    """Classifier, pacing and observer in one; each quotes what it sees, and fails."""
+
+    def classify(self, exception: Exception) -> ErrorInfo:
+        if isinstance(exception, OutputValidationError):
+            raise ValueError(f"what is {exception}?")
+        return super().classify(exception)
+
+    async def on_rate_limit(self, worker_id: int, consecutive_limits: int) -> float:
+        raise ValueError(PROMPT)
+
+    def should_apply_slow_start(self, items_since_resume: int) -> tuple[bool, float]:
+        raise ValueError(PROMPT)
+
+    async def on_event(self, event: ProcessingEvent, data: Any) -> None:
+        raise ValueError(f"{KEY} {data}")
 
 
 @pytest.mark.parametrize("prompt", [PROMPT, LLMRequest(PROMPT, system=PROMPT)])
 async def test_no_prompt_answer_or_key_is_logged_whatever_fails(
     prompt: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fails(*_: object) -> None:
-        raise ZeroDivisionError
+    def quotes(*seen: object) -> None:
+        raise ValueError(f"cannot use {seen} {ANSWER}")
 
     with caplog.at_level(logging.DEBUG):
-        async with detailed(post_processor=fails, progress_callback=fails) as processor:
+        async with detailed(
+            post_processor=quotes,
+            progress_callback=quotes,
+            middlewares=[Step(after=quotes)],
+            observers=[Quotes()],
+            error_classifier=Quotes(),
+            rate_limit_strategy=Quotes(),
+        ) as processor:
             batch = await processor.process_all([LLMWorkItem("a", Echoes(), prompt, PROMPT)])
     assert batch.results[0].output == ANSWER
-    assert caplog.records
+    for step in ("on_error", "cleanup", "close", "post-processor", "progress", "after_process"):
+        assert any(step in record.message for record in caplog.records), step
+    for step in ("on_rate_limit", "should_apply_slow_start", "Observer", "taken as unknown"):
+        assert any(step in record.message for record in caplog.records), step
     for secret in (PROMPT, ANSWER, KEY):
         assert secret not in caplog.text
 

@@ -462,9 +462,14 @@ async def test_cleanup_of_a_cancelled_item_runs_to_its_end() -> None:
 
 
 async def test_cancelled_twice_it_does_not_wait_for_a_cleanup_that_hangs() -> None:
+    cut_off: list[float] = []
+
     class Hangs(Model):
         async def cleanup(self) -> None:
-            await asyncio.sleep(100_000)
+            try:
+                await asyncio.sleep(100_000)
+            finally:
+                cut_off.append(now())
 
     async with ParallelBatchProcessor(max_workers=2) as processor:
         run = asyncio.create_task(processor.process_all(items(4, Hangs(seconds=10.0))))
@@ -475,6 +480,8 @@ async def test_cancelled_twice_it_does_not_wait_for_a_cleanup_that_hangs() -> No
         await asyncio.wait([run])
         assert now() == 10
         assert run.cancelled()
+        await asyncio.sleep(1)
+        assert cut_off == [10.0, 10.0]
 
 
 async def test_cancelled_while_the_last_observer_hangs_it_ends_at_once() -> None:

@@ -15,7 +15,7 @@ from batch_llm import (
     RetryConfig,
 )
 
-from ...standins import NO_WAIT, Model, item, items, limited, now
+from ...standins import NO_WAIT, Ear, Model, item, items, limited, now
 
 
 def limit(seconds: float, **more: Any) -> ParallelBatchProcessor[Any, Any, None]:
@@ -181,6 +181,26 @@ async def test_a_call_that_swallows_the_cut_and_fails_fails_in_its_own_way() -> 
     assert [result.item_id for result in failed] == ["a"]
     assert failed[0].error == "ConnectionError: closed in a hurry"
     assert model.calls == 3
+
+
+async def test_a_cut_that_was_swallowed_is_not_held_against_the_next_attempt() -> None:
+    async def answer(prompt: str, attempt: int) -> str:
+        if attempt == 3:
+            return "third time lucky"
+        try:
+            await asyncio.sleep(100)
+        except asyncio.CancelledError:
+            if attempt == 1:
+                raise ConnectionError("closed in a hurry") from None
+            raise
+        return "never"
+
+    model, ear = Model(answer), Ear()
+    async with limit(10.0, observers=[ear]) as processor:
+        (result,) = await processor.process_all([item("a", model)])
+    assert result.output == "third time lucky"
+    assert model.starts == [0.0, 10.0, 20.0]
+    assert [name for name, _, _ in model.heard] == ["ConnectionError", "FrameworkTimeoutError"]
 
 
 async def test_a_call_that_tidies_up_after_the_cut_is_given_the_time() -> None:

@@ -33,13 +33,39 @@ def test_a_record_with_too_few_or_too_many_fields_is_broken(record: str, fields:
     assert fine == Row(3, {"id": "b", "text": "x"})
 
 
-def test_a_quote_that_is_never_closed_swallows_no_row_unseen() -> None:
-    (fine, broken) = read('id,text\na,x\nb,"open\nc,y\nd,z\n')
+@pytest.mark.parametrize("later", ["c,y\n", 'c,"y"\n', 'c,"y\n\nz"\n'], ids=repr)
+def test_a_quote_that_is_never_closed_breaks_its_own_line_alone(later: str) -> None:
+    (before, broken, *after) = read(f'id,text\na,x\nb,"open\n{later}d,"z"\n')
 
-    assert fine == Row(2, {"id": "a", "text": "x"})
+    assert before == Row(2, {"id": "a", "text": "x"})
     assert isinstance(broken, BrokenRow)
     assert broken.line == 3
-    assert "unexpected end of data" in broken.reason
+    (_, expected, last) = read(f"id,text\n,\n{later}d,z\n")
+    assert isinstance(expected, Row)
+    assert isinstance(last, Row)
+    assert after == [Row(expected.line + 1, expected.fields), Row(last.line + 1, last.fields)]
+
+
+def test_a_quote_that_is_never_closed_is_named() -> None:
+    (broken, _) = read('id,text\nb,"open\nc,y\n')
+
+    assert broken == BrokenRow(
+        2, "begins a record that cannot be read: a quote in it is never closed"
+    )
+
+
+@pytest.mark.parametrize(("limit", "value"), [("MOST_LINES", 10), ("MOST_CHARACTERS", 50)])
+def test_an_open_quote_is_followed_only_so_far(
+    limit: str, value: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"batch_llm.rows.csv.{limit}", value)
+    (broken, *others) = read('id,text\na,"open\n' + "b,xxxxx\n" * 100 + 'c,"y"\n')
+
+    assert broken == BrokenRow(
+        2, "begins a record that cannot be read: a quote in it is not closed for too long"
+    )
+    assert [row.line for row in others] == list(range(3, 104))
+    assert all(isinstance(row, Row) for row in others)
 
 
 def test_text_behind_a_closing_quote_breaks_that_record_alone() -> None:

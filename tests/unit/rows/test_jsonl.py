@@ -51,6 +51,24 @@ def test_a_line_that_is_no_json_object_is_broken(line: bytes) -> None:
     assert row.reason
 
 
+@pytest.mark.parametrize(
+    "text", ["\\ud83d", "\\ud83d\\ud83d more", "\\ude00 more", "\\ud83d and more"]
+)
+def test_half_of_a_surrogate_pair_is_named_and_the_other_fields_are_kept(text: str) -> None:
+    row = read(b'{"id": "h", "nested": {"text": "%s"}, "n": 1}' % text.encode())
+
+    assert isinstance(row, BrokenRow)
+    assert row.reason.startswith("holds half of a surrogate pair")
+    assert row.fields == {"id": "h", "n": 1}
+
+
+def test_half_of_a_surrogate_pair_does_not_hide_another_fault() -> None:
+    for line in (b'{"a": "\\ud83d", "b": NaN}', b'{"a": "\\ud83d"', b'["\\ud83d"]'):
+        row = read(line)
+        assert isinstance(row, BrokenRow)
+        assert "surrogate pair (an" not in row.reason
+
+
 class Label(pydantic.BaseModel):
     name: str
     score: float

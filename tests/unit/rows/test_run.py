@@ -105,6 +105,20 @@ def test_results_are_written_as_they_come() -> None:
     assert bench.run.tally.done == bench.run.tally.total == 5
 
 
+@pytest.mark.parametrize("in_input_order", [False, True])
+def test_tokens_of_a_result_that_cannot_be_written_are_counted(in_input_order: bool) -> None:
+    bench = Bench(in_input_order=in_input_order)
+    first = next(bench.items)
+    bench.written.close()
+    tokens = {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7}
+
+    with pytest.raises(ValueError, match="closed file"):
+        bench.run.finish(answer(first, token_usage=tokens))
+
+    tally = bench.run.tally
+    assert (tally.input_tokens, tally.output_tokens, tally.done) == (5, 2, 0)
+
+
 def test_results_are_written_in_input_order_if_asked_for() -> None:
     bench = Bench(in_input_order=True)
     first, second, third = bench.items
