@@ -32,6 +32,8 @@ def main() -> None:
     parser.add_argument("sections", nargs="*", default=[], metavar="|".join(SECTIONS))
     parser.add_argument("--rounds", type=int, default=5)
     chosen = parser.parse_args()
+    if chosen.rounds < 1:
+        parser.error("--rounds takes a number from 1 up")
     for name in chosen.sections or SECTIONS:
         if name not in SECTIONS:
             parser.error(f"no section {name!r}; there are {', '.join(SECTIONS)}")

@@ -6,8 +6,8 @@ from . import peers
 from .measure import Client, interleaved, table
 
 NOOP_ITEMS = 100_000
-# Peers that cost 40 times as much are given fewer items: their cost an item does not depend on it.
-PEER_ITEMS = 20_000
+# One that costs 40 times as much is given fewer items, so that a run takes minutes and not an hour.
+SLOW_PEER_ITEMS = 40_000
 LATENCY_CASES = ((1_000, 20, 0.05), (10_000, 5, 1.0))
 
 
@@ -19,11 +19,11 @@ def noop(rounds: int, *, suspend: bool) -> None:
     clients = [
         Client("bare queue and 50 tasks", "noop_bare.py", (str(NOOP_ITEMS), *extra)),
         ours,
-        Client("flexllm 0.17", "noop_flexllm.py", (str(PEER_ITEMS), *extra), python),
+        Client("flexllm 0.17", "noop_flexllm.py", (str(NOOP_ITEMS), *extra), python),
         Client(
             "async-batch-llm 0.28, metrics on",
             "noop_async_batch_llm.py",
-            (str(PEER_ITEMS), *extra),
+            (str(SLOW_PEER_ITEMS), *extra),
             python,
         ),
     ]
@@ -31,6 +31,7 @@ def noop(rounds: int, *, suspend: bool) -> None:
     rows = [
         [
             client.name,
+            f"{int(client.arguments[0]):,}",
             f"{client.median('cpu_us'):.1f}",
             f"{client.median('rss_bytes'):.0f}",
             f"{client.median('cpu_us') / ours.median('cpu_us'):.1f}",
@@ -40,7 +41,7 @@ def noop(rounds: int, *, suspend: bool) -> None:
     what = "calls that suspend once" if suspend else "no-op calls"
     table(
         f"{what}, 50 workers, medians of {rounds} interleaved runs",
-        ["", "CPU us/item", "RSS bytes/item", "CPU, times ours"],
+        ["", "items", "CPU us/item", "RSS bytes/item", "CPU, times ours"],
         rows,
     )
 
