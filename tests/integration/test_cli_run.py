@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -28,8 +29,8 @@ PRIVATE = "sk-private-0123456789"
 class ChatServer(ThreadingHTTPServer):
     """Answers Chat Completions with "re: " and the prompt; words in the prompt change that.
 
-    "refuse" gives 400, "echo" gives 401 and quotes prompt and key, "flaky" fails the first time,
-    "label" gives JSON, and "hold" waits until `release` is set.
+    "refuse" gives 400, "echo" gives 401 and quotes prompt and key, "crowded" gives 429 and
+    "flaky" 500 the first time, "label" gives JSON, and "hold" waits until `release` is set.
     """
 
     daemon_threads = True
@@ -78,6 +79,8 @@ class _Answer(BaseHTTPRequestHandler):
             self._send(400, {"error": {"message": "refused"}})
         elif "echo" in prompt:
             self._send(401, {"error": {"message": f"{self.headers['Authorization']}: {prompt}"}})
+        elif "crowded" in prompt and times == 1:
+            self._send(429, {"error": {"message": "too many requests"}})
         elif "flaky" in prompt and times == 1:
             self._send(500, {"error": {"message": "try again"}})
         else:
@@ -303,20 +306,38 @@ class TestEveryRow:
             row["id"]: row for row in numbered(3)
         }
 
-    def test_a_dry_run_makes_no_call(self, program: Program, server: ChatServer) -> None:
+    def test_a_dry_run_makes_no_call_and_writes_nothing(
+        self, program: Program, server: ChatServer
+    ) -> None:
         program.write("in.jsonl", *numbered(3), "broken")
+        program.write("taken.jsonl", "precious")
+        for output in ("taken.jsonl", "new.jsonl"):
+            done = program.run(
+                *("in.jsonl", "-o", output, "-m", server.model, "-p", "{text}", "--dry-run")
+            )
+
+            assert done.returncode == 1
+            report = done.stderr.decode()
+            assert "Dry run: no model was called, and nothing was written." in report
+            assert "4 rows: 3 requests would be sent, about " in report
+            assert "1 failed." in report
+            assert "input_error: 1 row, first '4'" in report
+        assert server.bodies == []
+        assert (program.directory / "taken.jsonl").read_text() == "precious\n"
+        assert not (program.directory / "new.jsonl").exists()
+
+    def test_a_pause_lasts_as_long_as_was_asked_for(
+        self, program: Program, server: ChatServer
+    ) -> None:
+        program.write("in.jsonl", {"id": "a", "text": "crowded"})
 
         done = program.run(
-            *("in.jsonl", "-o", "out.jsonl", "-m", server.model, "-p", "{text}", "--dry-run")
+            *("in.jsonl", "-o", "out.jsonl", "-m", server.model, "-p", "{text}"),
+            *("--cooldown", "0.01"),
         )
 
-        assert done.returncode == 1
-        assert server.bodies == []
-        assert Counter(row["status"] for row in program.results()) == {
-            "succeeded": 3,
-            "failed": 1,
-        }
-        assert "Dry run: no model was called" in done.stderr.decode()
+        assert done.returncode == 0, done.stderr.decode()
+        assert "Rate limits: 1." in done.stderr.decode()
 
 
 class TestRequests:
@@ -402,12 +423,16 @@ class TestDoor:
             (["-p", " "], "template is empty"),
             (["--id-field", "key"], "no row has the field 'key', which is to hold the id"),
             (["--keep", "text,nope"], "no row has the field 'nope', which is to be kept"),
+            (
+                ["--schema", "wrong.json"],
+                "'wrong.json': The output schema is not a valid JSON schema",
+            ),
             (["--schema", "none.json"], "'none.json' cannot be read"),
             (["--schema", "taken.jsonl"], "takes FILE.json or MODULE:MODEL"),
             (["--max-workers", "some"], "'auto', not 'some'"),
-            (["--timeout", "0"], "timeout"),
-            (["--rpm", "0"], "max_requests_per_minute"),
-            (["--top-p", "0"], "top_p"),
+            (["--timeout", "0"], "--timeout takes a number above 0"),
+            (["--rpm", "0"], "--rpm takes a number above 0"),
+            (["--top-p", "0"], "--top-p takes a number above 0"),
             (["-o", "taken.jsonl"], "'taken.jsonl' exists"),
             (["-o", "in.jsonl", "--force"], "'in.jsonl' is the input itself"),
             (["-o", "none/out.jsonl"], "directory 'none' does not exist"),
@@ -419,6 +444,7 @@ class TestDoor:
     ) -> None:
         program.write("in.jsonl", *numbered(2))
         program.write("taken.jsonl", "precious")
+        program.write("wrong.json", {"type": "strin"})
 
         done = program.run(
             *("in.jsonl", "-o", "out.jsonl", "-m", server.model, "-p", "{text}"), *arguments
@@ -588,6 +614,63 @@ class TestOutput:
 
         assert process.wait() == 0
         assert len(program.results()) == 5
+
+
+class TestClosedStreams:
+    """Some programs start others without standard streams."""
+
+    def run(self, program: Program, redirection: str, *arguments: str) -> tuple[int, str]:
+        command = shlex.join(program.command(*arguments))
+        done = subprocess.run(
+            ["bash", "-c", f"{command} {redirection}"],
+            cwd=program.directory,
+            env=program.environment,
+            capture_output=True,
+            check=False,
+        )
+        return done.returncode, done.stderr.decode()
+
+    @pytest.mark.parametrize(
+        ("redirection", "source", "output", "said"),
+        [
+            ("<&-", "-", "out.jsonl", "Error: Standard input is closed; name a file of rows."),
+            (">&-", "in.jsonl", "-", "Error: Standard output is closed; name a file for the resul"),
+        ],
+    )
+    def test_one_that_is_needed(
+        self,
+        program: Program,
+        server: ChatServer,
+        redirection: str,
+        source: str,
+        output: str,
+        said: str,
+    ) -> None:
+        program.write("in.jsonl", *numbered(2))
+
+        status, report = self.run(
+            program,
+            redirection,
+            *(source, "-o", output, "-m", server.model, "-p", "{text}", "--format", "jsonl"),
+        )
+
+        assert (status, report[: len(said)], report.count("\n")) == (2, said, 1)
+
+    @pytest.mark.parametrize("redirection", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+    def test_one_that_is_not_needed(
+        self, program: Program, server: ChatServer, redirection: str
+    ) -> None:
+        program.write("in.jsonl", *numbered(2))
+
+        status, report = self.run(
+            program,
+            redirection,
+            *("in.jsonl", "-o", "out.jsonl", "-m", server.model, "-p", "{text}"),
+        )
+
+        assert status == 0, report
+        assert "Traceback" not in report
+        assert [row["status"] for row in program.results()] == ["succeeded"] * 2
 
 
 @pytest.mark.local_model

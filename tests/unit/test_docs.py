@@ -105,6 +105,24 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in anchors_of(file), f"{page.name} links to {target!r}"
 
 
+def test_the_first_program_of_the_readme_shows_right_answers_in_twelve_lines() -> None:
+    """That it prints them is checked with the page."""
+    blocks = blocks_of(ROOT / "README.md")
+    place = next(n for n, block in enumerate(blocks) if block.language == "python")
+    assert len(blocks[place].code.splitlines()) == 12
+    assert blocks[place + 1].code.splitlines() == [
+        "kettle sentiment='positive'",
+        "chair sentiment='negative'",
+    ]
+
+
+def test_the_readme_installs_what_can_be_had() -> None:
+    """The package is on no index yet: the README installs the clone."""
+    blocks = blocks_of(ROOT / "README.md")
+    installs = [block.code for block in blocks if "pip install" in block.code]
+    assert installs == ["pip install '.[cli,local]'\n"]
+
+
 def test_every_page_of_docs_is_in_the_index() -> None:
     index = ROOT / "docs" / "index.md"
     listed = {target for target in links_of(index) if target.endswith(".md")}
@@ -238,7 +256,7 @@ def _check_make(words: list[str]) -> None:
 def _check_pip(words: list[str]) -> None:
     assert words[0] == "install"
     for requirement in words[1:]:
-        name = re.match(r"batch-llm(?:\[(?P<extras>[^\]]+)\])?$", requirement)
+        name = re.match(r"(?:batch-llm|\.)(?:\[(?P<extras>[^\]]+)\])?$", requirement)
         if name is not None and name["extras"]:
             assert set(name["extras"].split(",")) <= set(EXTRAS), requirement
 

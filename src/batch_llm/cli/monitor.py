@@ -25,7 +25,7 @@ class Glance:
     Attributes:
         elapsed_seconds: since its start.
         rows_per_second: of late.
-        eta_seconds: until its end at that rate, the pause included; None where there is no rate yet.
+        eta_seconds: until its end at that rate, a pause included; None where there is none yet.
         retries: calls beyond the first of a row.
         rate_limits: calls refused for coming too soon.
         pause_seconds: until calls go on after a rate limit; 0 where they do.

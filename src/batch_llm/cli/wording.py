@@ -7,8 +7,7 @@ from typing import Final
 _WORDS: Final = (
     (
         "or pass api_key. For another server, pass base_url.",
-        "or name another variable with --api-key-env. For another server, name its address with "
-        "--model.",
+        "or name another variable with --api-key-env. For another server, give its address.",
     ),
     ("or pass api_key=…", "or name another variable with --api-key-env."),
     ("Check api_key and headers.", "Check the key."),
@@ -16,8 +15,6 @@ _WORDS: Final = (
     (" Pass them as headers={'Authorization': 'Basic …'}.", ""),
     ("LLMRequest.temperature", "--temperature"),
     ("LLMRequest.top_p", "--top-p"),
-    ("LLMRequest.stop", "--stop"),
-    ("LLMRequest.seed", "--seed"),
 )
 """Parameters of Python that a user of the command meets, and the options that set them."""
 

@@ -46,8 +46,7 @@ class RetryConfig:
         max_wait: the longest wait before any attempt, in seconds.
         exponential_base: each wait is this many times the one before.
         jitter: multiplies each wait by a random 0.5 to 1, so that items do not return in step.
-        max_rate_limit_retries: times an item may be refused by a rate limit and come back. Where
-            other items get through meanwhile, it may be ten times as many.
+        max_rate_limit_retries: times an item may be refused by a rate limit and come back.
     """
 
     max_attempts: int = 3

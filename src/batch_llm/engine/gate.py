@@ -56,7 +56,6 @@ class Gate:
         loop: the event loop it belongs to.
         epoch: how many cooldowns there were. A rate limit met by an attempt of an earlier epoch
             says nothing new, and a success of one does not end a series of hits.
-        successes: attempts that succeeded so far.
     """
 
     def __init__(
@@ -79,7 +78,6 @@ class Gate:
         self._slow_turn = 0.0
         self._consecutive = 0
         self.epoch = 0
-        self.successes = 0
 
     def admit(self, scope: str | None) -> Awaitable[None] | None:
         """Return None where the attempt may start now, else what to await first."""
@@ -105,7 +103,6 @@ class Gate:
 
     def succeeded(self, epoch: int) -> None:
         """Learn that an attempt admitted in `epoch` succeeded."""
-        self.successes += 1
         if epoch == self.epoch and self._cooling is None:
             self._consecutive = 0
         if self._concurrency is not None:

@@ -38,8 +38,6 @@ class ItemLife(Generic[TInput, TOutput, TContext]):
         calls: calls made.
         called: the loop's time at the last call.
         refusals: calls refused by a rate limit.
-        vain_refusals: those of them since which nothing else got through either.
-        successes_seen: successes of all items at this one's last refusal.
         epoch: the gate's epoch at the last admission.
         usage: tokens of all calls so far; None for none.
         last_error: why the last call failed.
@@ -56,8 +54,6 @@ class ItemLife(Generic[TInput, TOutput, TContext]):
     calls: int = 0
     called: float = 0.0
     refusals: int = 0
-    vain_refusals: int = 0
-    successes_seen: int = -1
     epoch: int = 0
     usage: TokenUsage | None = None
     last_error: Exception | None = None

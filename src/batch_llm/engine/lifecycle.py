@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("batch_llm")
 
-_PATIENCE = 10
 _UNKNOWN = ErrorInfo(
     is_retryable=True, is_rate_limit=False, is_timeout=False, error_category="unknown"
 )
@@ -322,22 +321,10 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
         )
         if hit is not None:
             await hit
-        if self._is_refused_for_good(life):
+        if life.refusals > self._retry.max_rate_limit_retries:
             return None
         # "Come back at once" says no time: without a wait, all refusals would be spent at once.
         return 0.0 if info.suggested_wait != 0 else self._backoff(life.refusals)
-
-    def _is_refused_for_good(self, life: ItemLife[TInput, TOutput, TContext]) -> bool:
-        """Return whether an item has used up its refusals.
-
-        Where others get through meanwhile, the limit works and the item's turn will come: such a
-        refusal is not counted, up to a multiple of the budget.
-        """
-        most = self._retry.max_rate_limit_retries
-        if life.successes_seen in (-1, self._gate.successes):
-            life.vain_refusals += 1
-        life.successes_seen = self._gate.successes
-        return life.vain_refusals > most or life.refusals > most * _PATIENCE
 
     def _next_wait(
         self, life: ItemLife[TInput, TOutput, TContext], error: Exception, info: ErrorInfo

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,9 +41,11 @@ def forget_frames(error: BaseException) -> None:
     Frames hold all that was in reach when it was raised: the prompt, the answer, the connection.
     With them, a run that fails for every item would keep some ten kilobytes for each.
     """
-    if error.__traceback__ is not None and not getattr(error, "__notes__", None):
-        error.add_note(f"Raised {place_of(error)}")
-    for link in chain_of(error):
-        link.__traceback__ = None
-        if link.__suppress_context__:
-            link.__context__ = None
+    # A foreign exception may refuse to be changed (a frozen dataclass, say): it keeps what it has.
+    with suppress(Exception):
+        if error.__traceback__ is not None and not getattr(error, "__notes__", None):
+            error.add_note(f"Raised {place_of(error)}")
+        for link in chain_of(error):
+            link.__traceback__ = None
+            if link.__suppress_context__:
+                link.__context__ = None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ..exceptions import BatchLLMError, ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
@@ -130,7 +130,7 @@ def check_output(path: Path | None, source: Path | None, *, overwrite: bool = Fa
 
 def discarding_sink(row_format: RowFormat, kept: Sequence[str] = ()) -> RowSink:
     """Return a sink that takes every result and keeps none."""
-    return RowSink(open(os.devnull, "wb", buffering=0), row_format, "nowhere", kept)  # noqa: SIM115
+    return RowSink(Path(os.devnull).open("wb", buffering=0), row_format, "nowhere", kept)
 
 
 def open_sink(

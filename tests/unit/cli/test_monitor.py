@@ -77,3 +77,15 @@ def test_takes_over_what_the_processor_counts(clock: Clock) -> None:
     glance = monitor.glance()
 
     assert (glance.retries, glance.rate_limits) == (3, 2)
+
+
+def test_a_pause_is_part_of_the_time_that_is_left(clock: Clock) -> None:
+    tally = Tally(100)
+    monitor = Monitor(tally, clock)
+    clock.now += 5
+    finish(tally, 20)
+    monitor.on_event(ProcessingEvent.COOLDOWN_STARTED, {"duration": 300.0})
+
+    glance = monitor.glance()
+
+    assert (glance.pause_seconds, glance.eta_seconds) == (300, 320)

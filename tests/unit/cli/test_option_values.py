@@ -9,6 +9,7 @@ import pytest
 
 from batch_llm.base import OutputSchema
 from batch_llm.cli.option_values import (
+    read_above,
     read_key,
     read_names,
     read_path,
@@ -96,6 +97,31 @@ def test_a_schema_is_a_model_in_a_module_of_the_current_directory() -> None:
     finally:
         sys.modules.pop("my_models_for_test", None)
     assert sys.path == before
+
+
+@pytest.mark.parametrize("value", [0, -1, float("nan")])
+def test_a_number_that_must_be_above_another(value: float) -> None:
+    assert read_above("--rpm", 0.5) == 0.5
+    with pytest.raises(ConfigurationError, match="--rpm takes a number above 0, not"):
+        read_above("--rpm", value)
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ('{"properties": {"a": {"type": "strin"}}}', "at 'properties/a/type', \"strin\" is not"),
+        ('{"$ref": "#/nope"}', "'/nope' does not exist"),
+    ],
+)
+def test_a_schema_that_is_none_is_one_line_with_its_file(schema: str, said: str) -> None:
+    Path("bad.json").write_text(schema)
+
+    with pytest.raises(ConfigurationError) as caught:
+        read_schema("bad.json")
+    message = str(caught.value)
+    assert message.startswith("--schema: 'bad.json': The output schema is not a valid JSON schema")
+    assert said in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize(

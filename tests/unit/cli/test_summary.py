@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from batch_llm.cli.monitor import Monitor
-from batch_llm.cli.summary import summary
+from batch_llm.cli.summary import dry_run_summary, summary
 from batch_llm.rows.result_row import ResultRow
 from batch_llm.rows.tally import Tally
 
 
-def lines_of(tally: Tally, *, dry_run: bool = False) -> list[str]:
+def lines_of(tally: Tally) -> list[str]:
     now = iter([0.0, 10.0])
     glance = Monitor(tally, lambda: next(now)).glance()
-    return [str(line) for line in summary(tally, glance, output="out.jsonl", dry_run=dry_run)]
+    return [str(line) for line in summary(tally, glance, output="out.jsonl")]
 
 
 def failed(row_id: str, category: str, error: str) -> ResultRow:
@@ -60,5 +60,18 @@ def test_what_a_file_or_a_provider_says_cannot_move_the_cursor() -> None:
     assert all(line.isprintable() for line in lines_of(tally))
 
 
-def test_a_dry_run_says_so() -> None:
-    assert lines_of(Tally(0), dry_run=True)[0].startswith("Dry run: no model was called")
+def test_a_dry_run_says_what_would_be_sent() -> None:
+    tally = Tally(3)
+    for row_id in "ab":
+        row = ResultRow(id=row_id, line=1, status="succeeded")
+        row.tokens = {"input_tokens": 700, "output_tokens": 0, "total_tokens": 700}
+        tally.add_tokens(row)
+        tally.add(row)
+    tally.add(failed("x", "input_error", "I: no"))
+
+    assert [str(line) for line in dry_run_summary(tally)] == [
+        "Dry run: no model was called, and nothing was written.",
+        "3 rows: 2 requests would be sent, about 1,400 tokens in, 1 failed.",
+        "Failures:",
+        "  input_error: 1 row, first 'x': I: no",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -127,7 +128,16 @@ class Thorny(Exception):
         raise RuntimeError("nor that")
 
 
-@pytest.mark.parametrize("error", [Quiet(), Thorny("thorny"), ExceptionGroup("g", [KeyError(1)])])
+@dataclass(frozen=True)
+class Frozen(Exception):
+    """Nothing can be set on it, its traceback included."""
+
+    code: int = 7
+
+
+@pytest.mark.parametrize(
+    "error", [Quiet(), Thorny("thorny"), Frozen(), ExceptionGroup("g", [KeyError(1)])]
+)
 async def test_an_exception_that_defends_itself_fails_its_item_after_all_its_attempts(
     error: Exception,
 ) -> None:

@@ -56,31 +56,6 @@ async def test_detailed_logging_keeps_the_traceback() -> None:
     assert error.__traceback__ is not None
 
 
-class Bucket(Model):
-    """A provider that lets a few calls a second through, and says to come back in one."""
-
-    def __init__(self, calls_a_second: int) -> None:
-        super().__init__()
-        self.calls_a_second = calls_a_second
-        self.second = -1
-        self.left = 0
-
-    async def execute(self, prompt: str, attempt: int, timeout: float, state: Any = None) -> Any:
-        second = int(asyncio.get_running_loop().time())
-        if second != self.second:
-            self.second, self.left = second, self.calls_a_second
-        if self.left == 0:
-            raise RateLimitedError("slow down", retry_after=1.0)
-        self.left -= 1
-        return prompt, {}
-
-
-async def test_a_limit_that_lets_some_through_fails_no_item() -> None:
-    async with ParallelBatchProcessor[Any, Any, None](max_workers=200) as processor:
-        batch = await processor.process_all(items(600, Bucket(5)))
-    assert batch.succeeded == 600
-
-
 async def test_a_limit_that_lets_none_through_ends_after_the_budget() -> None:
     model = Model(RateLimitedError("never", retry_after=1.0))
     async with ParallelBatchProcessor[Any, Any, None](max_workers=4) as processor:

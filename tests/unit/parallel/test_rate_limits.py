@@ -440,6 +440,17 @@ async def test_a_retry_after_of_nothing_uses_the_budget_up_all_the_same() -> Non
     assert [result.error_category for result in batch] == ["rate_limit", None]
 
 
+async def test_the_budget_holds_though_others_get_through() -> None:
+    """Each refusal without a Retry-After stops all: one hopeless item must not go on with that."""
+    hopeless, good = Model(limited(), seconds=5.0), Model(seconds=1.0)
+    retry = RetryConfig(max_rate_limit_retries=3)
+    async with processor_with(workers=2, retry=retry) as processor:
+        batch = await processor.process_all([item("hopeless", hopeless), *items(40, good)])
+    assert batch.succeeded == 40
+    assert hopeless.calls == 4
+    assert now() <= 4 * 100 + 4 * 5 + 40
+
+
 async def test_the_budget_is_twenty_by_default() -> None:
     model = Model(limited(1.0))
     async with processor_with(workers=1, retry=RetryConfig()) as processor:

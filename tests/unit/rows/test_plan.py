@@ -27,6 +27,15 @@ def test_a_broken_row_has_its_reason() -> None:
     )
 
 
+def test_a_broken_row_keeps_the_id_and_the_fields_that_can_be_read() -> None:
+    broken = BrokenRow(3, "is bad", {"id": "a", "n": 1})
+
+    assert RowPlan(ASK, keep=("n", "text")).entry(0, broken) == Entry(
+        0, 3, "a", reason="Line 3 is bad.", kept={"n": 1}
+    )
+    assert RowPlan(ASK, IdRule("key")).entry(0, broken).own_id is None
+
+
 def test_a_row_that_lacks_fields_keeps_its_id() -> None:
     plan = RowPlan(ASK)
 

@@ -1,0 +1,41 @@
+"""The command line speaks of its options, not of parameters of Python."""
+
+from __future__ import annotations
+
+import pytest
+
+from batch_llm.cli.wording import in_words_of_the_command
+from batch_llm.exceptions import BatchLLMError
+from batch_llm.llm_strategies.by_name import strategy_by_name
+
+PARAMETERS = ("api_key", "base_url", "headers", "LLMRequest", "top_p")
+
+
+@pytest.mark.parametrize(
+    ("spec", "options", "said"),
+    [
+        ("openai:gpt", {}, "--api-key-env"),
+        ("anthropic:claude", {}, "--api-key-env"),
+        ("openai:gpt", {"api_key": "k\u00e9y"}, "Check the key."),
+        ("http://h:99999/v1#x", {}, "The address in --model"),
+        ("http://me:secret@h/v1#x", {}, "The address in --model"),
+        ("http://h/v1#x", {"top_p": 0.0}, "--top-p is above 0"),
+        ("http://h/v1#x", {"temperature": float("nan")}, "--temperature is 0 or more"),
+    ],
+)
+def test_what_is_wrong_with_a_model_names_options(
+    spec: str, options: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+    with pytest.raises(BatchLLMError) as caught:
+        strategy_by_name(spec, **options)  # type: ignore[arg-type]
+
+    message = in_words_of_the_command(str(caught.value))
+    assert said in message
+    assert [name for name in PARAMETERS if name in message] == []
+
+
+def test_other_messages_stay_as_they_are() -> None:
+    assert in_words_of_the_command("There are no rows.") == "There are no rows."
