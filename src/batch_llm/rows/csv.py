@@ -187,7 +187,11 @@ def _read_record(line: int, record: list[str] | csv.Error, header: list[str]) ->
     if not _is_utf8(record):
         return BrokenRow(line, "is not valid UTF-8")
     if len(record) != len(header):
-        return BrokenRow(line, f"has {len(record)} fields where the header has {len(header)}")
+        # The fields before the one that is missing, or too much, are probably those they seem: they
+        # name the row, and are sent nowhere.
+        seeming = dict(zip(header, record, strict=False))
+        reason = f"has {len(record)} fields where the header has {len(header)}"
+        return BrokenRow(line, reason, seeming)
     # Spreadsheets export columns without a name; nothing can refer to those.
     return Row(line, {name: value for name, value in zip(header, record, strict=True) if name})
 
