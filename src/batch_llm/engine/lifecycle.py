@@ -374,8 +374,12 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
             if not self._detailed:
                 forget_frames(error)
             return life.failed(error, life.category, self._now())
+        # What a middleware makes up need not know what the item went through.
+        answer.attempts = answer.attempts or life.calls
+        answer.duration_seconds = answer.duration_seconds or self._now() - life.began
+        if answer.context is None:
+            answer.context = life.item.context
         if life.usage is not None and not answer.token_usage["total_tokens"]:
-            # What a middleware makes up names no tokens; the attempts cost some all the same.
             answer.token_usage = life.usage
         return answer
 

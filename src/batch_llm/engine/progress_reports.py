@@ -46,6 +46,10 @@ class ProgressReports:
         if completed % self._interval == 0:
             self._report()
 
+    def ended_at(self, completed: int, total: int, item_id: str) -> None:
+        """Learn how the run ended, items that were cut short included; `finish` reports it."""
+        self._last = (completed, total, item_id)
+
     async def finish(self) -> None:
         """Report the end, unless that was done, and wait for what is under way."""
         if self._last is not None and self._reported != self._last[0]:

@@ -303,6 +303,8 @@ class Run(Generic[TInput, TOutput, TContext]):
         self.stats.total = self.intake.taken
         self.ended = self._deadlines.now()
         self.outlet.close()
+        if self._progress is not None and cut_short:
+            self._progress.ended_at(self.stats.processed, self.stats.total, cut_short[-1].item_id)
         return cut_short
 
     def _cut_short(self) -> list[WorkItemResult[TOutput, TContext]]:

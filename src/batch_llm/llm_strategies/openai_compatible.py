@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("batch_llm")
 
+# The engine ends an attempt at its limit, and says whose it was; the client alone comes later.
+_GRACE_SECONDS: Final = 1.0
+
 TModel = TypeVar("TModel", bound="BaseModel")
 
 # Set by parameters of their own, or impossible: an answer is read whole, not as a stream.
@@ -176,7 +179,7 @@ class OpenAICompatibleStrategy(ComposedRequestStrategy[TOutput]):
         Args:
             prompt: text, or a whole request.
             attempt: 1 for the first attempt.
-            timeout: seconds until the whole answer must be there.
+            timeout: seconds the attempt may take; the client waits a little longer.
             state: the item's memory; gets "finish_reason".
 
         Returns:
@@ -190,7 +193,7 @@ class OpenAICompatibleStrategy(ComposedRequestStrategy[TOutput]):
         request = self._defaults.apply(prompt)
         endpoint = self._endpoint
         reply = await self._transport.post(
-            endpoint.url, endpoint.headers, self._encode(request), timeout
+            endpoint.url, endpoint.headers, self._encode(request), timeout + _GRACE_SECONDS
         )
         if not 200 <= reply.status < 300:
             raise error_from_response(

@@ -15,6 +15,7 @@ subprocesses do not share that clock: keep them out of such a test.
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 from typing import TYPE_CHECKING, TypeVar
 
@@ -40,7 +41,8 @@ class _JumpingSelector(selectors.DefaultSelector):
         if timeout is None:
             # No timer is left: only another thread can wake the loop, so wait for it.
             return super().select(None)
-        self.now += timeout
+        # At large times a small step is lost in rounding, and the clock would stand still.
+        self.now = max(self.now + timeout, math.nextafter(self.now, math.inf))
         return ready
 
 

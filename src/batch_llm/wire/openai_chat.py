@@ -210,6 +210,11 @@ def decode_chat(body: bytes, *, private: Iterable[str] = ()) -> ChatAnswer:
         answer = _ANSWERS.decode(body)
     except _UNREADABLE as error:
         raise MalformedAnswerError(_unreadable(body, error), usage=_billed(body)) from None
+    if (status := _status_in(answer.error)) is not None:
+        # Gateways answer 200 and put the status of what lies behind them into the body.
+        reported = error_from_response(status, {}, body, private=private)
+        reported.usage = None if answer.usage is None else _usage(answer.usage)
+        raise reported
     if answer.error or not answer.choices:
         _reject(MalformedAnswerError, _missing_choice(answer, private), answer)
     choice = answer.choices[0]
@@ -220,6 +225,11 @@ def decode_chat(body: bytes, *, private: Iterable[str] = ()) -> ChatAnswer:
     if text is None:
         _reject(MalformedAnswerError, _missing_text(choice), answer)
     return ChatAnswer(text, choice.finish_reason, _usage(answer.usage), answer.model, answer.id)
+
+
+def _status_in(error: object) -> int | None:
+    code = error.get("code") if isinstance(error, dict) else None
+    return code if isinstance(code, int) and 400 <= code <= 599 else None
 
 
 def _text(choice: _Choice) -> str | None:

@@ -114,7 +114,7 @@ async def test_sends_the_prompt_with_the_strategys_defaults() -> None:
     assert url == "http://models.example:8000/v1/chat/completions"
     assert headers["Authorization"] == f"Bearer {KEY}"
     assert (headers["X-Team"], headers["Content-Type"]) == ("maps", "application/json")
-    assert timeout == 12.5
+    assert timeout == 13.5
     assert body == {
         "model": "m",
         "messages": [

@@ -14,10 +14,14 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, with_config
 from batch_llm.base.request import FilePart, ImagePart, LLMRequest, Message, TextPart
 from batch_llm.exceptions import (
     AnswerError,
+    AuthenticationError,
     MalformedAnswerError,
     OutputTruncatedError,
     OutputValidationError,
+    ProviderError,
+    RateLimitedError,
     RefusalError,
+    ServerError,
 )
 from batch_llm.strategies import DefaultErrorClassifier
 from batch_llm.wire.openai_chat import ChatAnswer, decode_chat, encode_chat, parse_output
@@ -333,3 +337,15 @@ def test_an_answer_that_does_not_fit_carries_what_it_cost() -> None:
     assert (raised.value.usage, raised.value.request_id) == (USAGE, "chatcmpl-1")
     info = DefaultErrorClassifier().classify(raised.value)
     assert (info.error_category, info.is_retryable) == ("validation_error", True)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [(429, RateLimitedError), (401, AuthenticationError), (503, ServerError)]
+)
+def test_a_200_that_carries_a_status_in_its_body_means_that_status(
+    code: int, kind: type[ProviderError]
+) -> None:
+    body = msgspec.json.encode({"error": {"code": code, "message": "from behind the gateway"}})
+    with pytest.raises(kind) as caught:
+        decode_chat(body)
+    assert caught.value.status_code == code
