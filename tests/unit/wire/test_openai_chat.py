@@ -220,7 +220,7 @@ def test_a_limit_spent_before_the_first_word_is_a_truncated_text(content: str | 
         (answer_of(None, "tool_calls"), MalformedAnswerError),
         (answer_of(5), MalformedAnswerError),
         (answer_of("half an ans", "error"), MalformedAnswerError),
-        (answer_of(error={"message": "Upstream failed", "code": 502}), MalformedAnswerError),
+        (answer_of(error={"message": "Upstream failed", "code": 502}), ServerError),
         (answer_of("", "content_filter"), RefusalError),
         (answer_of(choices=[{"message": {"refusal": "I'm sorry"}}]), RefusalError),
     ],
