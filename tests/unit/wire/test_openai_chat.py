@@ -226,9 +226,9 @@ def test_a_limit_spent_before_the_first_word_is_a_truncated_text(content: str | 
     ],
 )
 def test_an_answer_that_cannot_be_used_carries_what_it_cost(
-    document: dict[str, Any], kind: type[AnswerError]
+    document: dict[str, Any], kind: type[ProviderError]
 ) -> None:
-    with pytest.raises(AnswerError) as raised:
+    with pytest.raises(ProviderError) as raised:
         decode_chat(encoded(document))
     assert type(raised.value) is kind
     assert raised.value.usage == USAGE
