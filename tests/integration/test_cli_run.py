@@ -261,7 +261,7 @@ class TestEveryRow:
             rows = list(csv.DictReader(file))
         assert [(row["id"], row["line"], row["status"]) for row in rows] == [
             ("a", "2", "succeeded"),
-            ("4", "4", "failed"),
+            ("b", "4", "failed"),
             ("c", "5", "succeeded"),
         ]
         assert rows[0]["output"] == "re: Ada: two\r\nlines"
