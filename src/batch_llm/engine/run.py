@@ -28,7 +28,10 @@ logger = logging.getLogger("batch_llm")
 _ITEMS_BETWEEN_YIELDS = 128
 _TELLING_SECONDS = 5.0
 
-_current_run: ContextVar[Run[Any, Any, Any] | None] = ContextVar("batch_llm_run", default=None)
+# All runs that a task works inside of, the outermost first: a processor may be used within another.
+_enclosing_runs: ContextVar[tuple[Run[Any, Any, Any], ...]] = ContextVar(
+    "batch_llm_runs", default=()
+)
 
 
 class Run(Generic[TInput, TOutput, TContext]):
@@ -74,7 +77,8 @@ class Run(Generic[TInput, TOutput, TContext]):
         self._room_to_read: asyncio.Future[None] | None = None
         # Copied for each worker, so that all know whose they are and none sees another's variables.
         self._context = copy_context()
-        self._context.run(_current_run.set, self)
+        self._enclosing = (*_enclosing_runs.get(), self)
+        self._context.run(_enclosing_runs.set, self._enclosing)
         self._is_ramping = True
         self._gone = asyncio.Event()
         self._stopping = False
@@ -180,7 +184,7 @@ class Run(Generic[TInput, TOutput, TContext]):
     @property
     def is_called_from_within(self) -> bool:
         """Whether the caller runs inside one of this run's tasks, and so cannot wait for it."""
-        return _current_run.get() is self
+        return self in _enclosing_runs.get()
 
     # -- workers
 
@@ -236,7 +240,7 @@ class Run(Generic[TInput, TOutput, TContext]):
 
         In a task of its own: a source may be slow, and may itself wait for what a worker does.
         """
-        _current_run.set(self)
+        _enclosing_runs.set(self._enclosing)
         while not self._stopping and await self.intake.fetch():
             self.spawn_if_useful()
             while self.intake.waiting and not self._free_ids:
@@ -280,7 +284,7 @@ class Run(Generic[TInput, TOutput, TContext]):
 
     async def _supervise(self) -> None:
         """Account for all once the workers have gone, then tell of it."""
-        _current_run.set(self)
+        _enclosing_runs.set(self._enclosing)
         cut_short: list[WorkItemResult[TOutput, TContext]] = []
         try:
             with seldom_collected(self._max_workers):

@@ -417,3 +417,30 @@ async def test_adding_work_to_a_full_queue_from_anywhere_inside_is_no_lock_up(
         name + end for name in added for end in "xyz"
     }
     assert all(result.success for result in results)
+
+
+async def test_a_processor_within_a_processor_may_add_to_the_outer_full_queue() -> None:
+    """The outer worker waits for the inner run, so the inner one's code must not wait for it."""
+    model = Model()
+    config = ProcessorConfig(max_workers=1, max_queue_size=1)
+    outer = ParallelBatchProcessor[Any, Any, None](config=config)
+
+    async def add_outside(result: Any) -> None:
+        for name in ("x", "y", "z"):
+            await outer.add_work(item(name, model))
+
+    class UsesAnother(Model):
+        async def execute(
+            self, prompt: str, attempt: int, timeout: float, state: Any = None
+        ) -> Any:
+            async with ParallelBatchProcessor[Any, Any, None](
+                max_workers=1, post_processor=add_outside
+            ) as inner:
+                await inner.process_all(items(1, model))
+            return prompt, {}
+
+    async with outer:
+        await outer.add_work(item("a", UsesAnother()))
+        batch = await outer.process_all()
+    assert sorted(names(batch)) == ["a", "x", "y", "z"]
+    assert batch.succeeded == 4
