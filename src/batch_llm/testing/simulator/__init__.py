@@ -1,0 +1,32 @@
+"""OpenAI, Anthropic and Gemini on this machine: limits, faults, batches, and true books.
+
+with Simulator() as simulator:
+    client = OpenAI(base_url=simulator.openai_base_url, api_key="any")
+"""
+
+from .answers import Answers
+from .books import Books, CallRecord
+from .call import Answer, ModelCall, Usage
+from .faults import Fault, FaultKind
+from .latency import Latency
+from .limits import Capacity, Limit, Slope
+from .settings import BatchTimes, SimulatorSettings
+from .simulator import Simulator
+
+__all__ = [
+    "Answer",
+    "Answers",
+    "BatchTimes",
+    "Books",
+    "CallRecord",
+    "Capacity",
+    "Fault",
+    "FaultKind",
+    "Latency",
+    "Limit",
+    "ModelCall",
+    "Simulator",
+    "SimulatorSettings",
+    "Slope",
+    "Usage",
+]

@@ -1,0 +1,5 @@
+"""Anthropic."""
+
+from .face import AnthropicFace
+
+__all__ = ["AnthropicFace"]

@@ -1,0 +1,87 @@
+"""A remote batch, in no provider's words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+if TYPE_CHECKING:
+    from ..call import Provider
+    from ..faults import Fault
+
+BatchState = Literal[
+    "validating",
+    "in_progress",
+    "finalizing",
+    "completed",
+    "failed",
+    "expired",
+    "cancelling",
+    "cancelled",
+]
+ENDED: Final = frozenset({"completed", "failed", "expired", "cancelled"})
+
+LineEnd = Literal["succeeded", "errored", "expired", "canceled"]
+
+
+@dataclass(slots=True)
+class DoneLine:
+    """The result of one line.
+
+    Attributes:
+        custom_id: the client's name for it; "" where it gave none.
+        end: how it ended.
+        encoded: the result as the provider writes it, without a line break; empty for lines that
+            expired or were cancelled, which the provider's own code writes.
+    """
+
+    custom_id: str
+    end: LineEnd
+    encoded: bytes = b""
+
+
+@dataclass(slots=True)
+class RemoteBatch:
+    """One batch at a provider.
+
+    Attributes:
+        id: the provider's name for it.
+        provider: whose it is.
+        key: the API key that made it, and alone sees it.
+        model: that of its lines.
+        created_at: simulated unix seconds.
+        expires_at: when it ends in any case.
+        custom_ids: of all lines, in the order in which they came in.
+        state: where it stands.
+        reached: the moment at which each state was reached.
+        done: results so far, in the order in which lines ran; at the end, one for each line but
+            for those that a fault took away.
+        faults: what goes wrong with it, on purpose.
+        failure: why it failed as a whole: the provider's code, and a sentence.
+        input_tokens: of all lines.
+        details: what the provider's own code keeps about it (metadata, names of files).
+    """
+
+    id: str
+    provider: Provider
+    key: str
+    model: str
+    created_at: float
+    expires_at: float
+    custom_ids: list[str] = field(default_factory=list)
+    state: BatchState = "validating"
+    reached: dict[BatchState, float] = field(default_factory=dict)
+    done: list[DoneLine] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    failure: tuple[str, str] | None = None
+    input_tokens: int = 0
+    details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its state changes no more."""
+        return self.state in ENDED
+
+    def count(self, end: LineEnd) -> int:
+        """Return how many lines ended so, so far."""
+        return sum(1 for line in self.done if line.end == end)

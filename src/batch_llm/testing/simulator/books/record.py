@@ -1,0 +1,55 @@
+"""What the provider knows of one call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from ..call import Usage
+
+if TYPE_CHECKING:
+    from ..call import Lane, Provider
+    from ..faults import FaultKind
+
+Fate = Literal["open", "answered", "lost", "limited", "failed"]
+"""How a call ended: "answered" in full; "lost", done and billed, but the answer did not arrive
+whole; "limited" by a limit; "failed" before anything was done."""
+
+
+@dataclass(slots=True)
+class CallRecord:
+    """One call of a model, live or a line of a batch, as the provider saw it.
+
+    Attributes:
+        started_at: simulated unix seconds.
+        provider: whose API it was.
+        operation: the endpoint.
+        model: as the client named it.
+        key: the API key.
+        lane: live, or a line of a batch.
+        identity: equal for equal requests.
+        custom_id: of a line of a batch.
+        prompt: the last turn of the user.
+        fate: how it ended.
+        status: of HTTP; 0 where no answer was sent.
+        fault: what went wrong on purpose.
+        executed: whether the model ran, and the call is billed.
+        usage: tokens billed.
+        usd: billed; None where the price is not known, 0 where nothing was executed.
+    """
+
+    started_at: float
+    provider: Provider
+    operation: str
+    model: str
+    key: str
+    lane: Lane
+    identity: bytes
+    custom_id: str | None = None
+    prompt: str = ""
+    fate: Fate = "open"
+    status: int = 0
+    fault: FaultKind | None = None
+    executed: bool = False
+    usage: Usage = field(default_factory=Usage)
+    usd: float | None = 0.0

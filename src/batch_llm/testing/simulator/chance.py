@@ -1,0 +1,51 @@
+"""Chance that comes out the same in every run, whatever the order in which requests arrive."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from typing import Final
+
+_BOUND: Final = 2**64
+_REMEMBERED: Final = 100_000
+
+
+class Chance:
+    """Draws numbers from a seed, a subject and a purpose.
+
+    Two runs with one seed draw the same for the same request, also where many requests race:
+    nothing depends on who came first.
+
+    Args:
+        seed: any text or number.
+    """
+
+    def __init__(self, seed: int | str = 0) -> None:
+        self._seed = str(seed).encode()
+
+    def uniform(self, purpose: str, subject: bytes) -> float:
+        """Return a number from 0 up to, and without, 1."""
+        return int.from_bytes(self.digest(purpose, subject)[:8], "big") / _BOUND
+
+    def digest(self, purpose: str, subject: bytes) -> bytes:
+        """Return 16 bytes."""
+        data = b"\0".join((self._seed, purpose.encode(), subject))
+        return hashlib.blake2b(data, digest_size=16).digest()
+
+
+class Occurrences:
+    """Counts how often each request was seen, so that a second try draws anew.
+
+    Remembers the latest 100,000 different ones: a longer run does not grow.
+    """
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[bytes, int] = OrderedDict()
+
+    def next(self, identity: bytes) -> int:
+        """Return 1 for the first time, 2 for the second, and so on."""
+        count = self._seen.pop(identity, 0) + 1
+        self._seen[identity] = count
+        if len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+        return count

@@ -1,0 +1,174 @@
+"""Which request meets which fault."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from pydantic import ValidationError
+
+from ....exceptions import ConfigurationError
+from .fault import OF_BATCH, Fault, FaultKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from ..call import ModelCall
+    from ..chance import Chance
+
+FAULT_HEADER: Final = "x-sim-fault"
+"""A header by which a request asks for a fault of its own."""
+
+
+class _Entry:
+    """A fault, and what became of it so far."""
+
+    __slots__ = ("calls", "fault", "happened", "id")
+
+    def __init__(self, fault: Fault, identifier: int) -> None:
+        self.fault = fault
+        self.id = identifier
+        self.calls = 0
+        self.happened = 0
+
+
+class FaultPlan:
+    """All faults that are in force, in the order in which they were added.
+
+    Args:
+        chance: where rates are drawn from.
+    """
+
+    def __init__(self, chance: Chance) -> None:
+        self._chance = chance
+        self._entries: list[_Entry] = []
+        self._next_id = 1
+
+    def add(self, fault: Fault) -> int:
+        """Put a fault into force; return its number, for `remove`."""
+        entry = _Entry(fault, self._next_id)
+        self._next_id += 1
+        self._entries.append(entry)
+        return entry.id
+
+    def remove(self, identifier: int) -> bool:
+        """Take a fault out of force; return whether it was there."""
+        kept = [entry for entry in self._entries if entry.id != identifier]
+        found = len(kept) < len(self._entries)
+        self._entries = kept
+        return found
+
+    def clear(self) -> None:
+        """Take all faults out of force."""
+        self._entries = []
+
+    def in_force(self) -> list[tuple[int, Fault, int]]:
+        """Return the number of each fault, the fault, and how often it happened."""
+        return [(entry.id, entry.fault, entry.happened) for entry in self._entries]
+
+    def for_call(self, call: ModelCall) -> Fault | None:
+        """Return what happens to this call of a model, live or in a batch."""
+        if (asked := fault_in(call.headers)) is not None and asked.kind not in OF_BATCH:
+            return asked
+        return self._draw(_happens_to_calls, lambda fault: fault.fits_call(call), call.subject)
+
+    def for_request(
+        self,
+        provider: str,
+        operation: str,
+        key: str,
+        headers: Mapping[str, str],
+        subject: bytes,
+    ) -> Fault | None:
+        """Return what happens to a request that calls no model: a create, a list, a download."""
+        if (asked := fault_in(headers)) is not None and asked.kind not in OF_BATCH:
+            return asked
+        return self._draw(
+            _happens_to_requests, lambda fault: fault.fits(provider, operation, key), subject
+        )
+
+    def for_list(self, provider: str, operation: str, key: str, subject: bytes) -> Fault | None:
+        """Return the fault that makes a list stale, or None."""
+        return self._draw(
+            lambda fault: fault.kind is FaultKind.STALE_LIST,
+            lambda fault: fault.fits(provider, operation, key),
+            subject,
+        )
+
+    def for_batch(self, call: ModelCall, headers: Mapping[str, str], subject: bytes) -> list[Fault]:
+        """Return what happens to a batch whose first line is `call`: any number of faults.
+
+        `operation` of such a fault is "batches.create", or is left out; `headers` are those of
+        the request that made the batch.
+        """
+        asked = fault_in(headers)
+        faults = [asked] if asked is not None and asked.kind in OF_BATCH else []
+        for entry in self._entries:
+            fault = entry.fault
+            if fault.kind in OF_BATCH and _fits_batch(fault, call) and self._falls(entry, subject):
+                faults.append(fault)
+        return faults
+
+    def _draw(
+        self,
+        happens: Callable[[Fault], bool],
+        fits: Callable[[Fault], bool],
+        subject: bytes,
+    ) -> Fault | None:
+        for entry in self._entries:
+            if happens(entry.fault) and fits(entry.fault) and self._falls(entry, subject):
+                return entry.fault
+        return None
+
+    def _falls(self, entry: _Entry, subject: bytes) -> bool:
+        fault = entry.fault
+        entry.calls += 1
+        if fault.times is not None and entry.happened >= fault.times:
+            return False
+        if fault.calls and entry.calls not in fault.calls:
+            return False
+        if fault.rate < 1 and self._chance.uniform(f"fault {entry.id}", subject) >= fault.rate:
+            return False
+        entry.happened += 1
+        return True
+
+
+def fault_in(headers: Mapping[str, str]) -> Fault | None:
+    """Return the fault that a request asks for by its header, or None.
+
+    Raises:
+        ConfigurationError: for a header that is neither a kind nor a fault as JSON.
+    """
+    wanted = headers.get(FAULT_HEADER)
+    if wanted is None:
+        return None
+    try:
+        value = msgspec.json.decode(wanted) if wanted.lstrip().startswith("{") else {"kind": wanted}
+        return Fault.model_validate(value)
+    except (msgspec.DecodeError, ValidationError) as error:
+        raise ConfigurationError(
+            f"The header {FAULT_HEADER} is a kind of fault, such as 'reset_before', or a fault as "
+            f"JSON: {error}"
+        ) from error
+
+
+def faults_of(values: Iterable[Fault | Mapping[str, object]]) -> list[Fault]:
+    """Return faults as faults; mappings are checked."""
+    return [value if isinstance(value, Fault) else Fault.model_validate(value) for value in values]
+
+
+def _happens_to_calls(fault: Fault) -> bool:
+    return fault.kind not in OF_BATCH and fault.kind is not FaultKind.STALE_LIST
+
+
+def _happens_to_requests(fault: Fault) -> bool:
+    return _happens_to_calls(fault) and not fault.concerns_calls_only()
+
+
+def _fits_batch(fault: Fault, call: ModelCall) -> bool:
+    return (
+        fault.provider in (None, call.provider)
+        and fault.operation in (None, "batches.create")
+        and fault.key in (None, call.key)
+        and fault.model in (None, call.model)
+    )

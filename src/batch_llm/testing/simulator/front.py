@@ -1,0 +1,96 @@
+"""The whole simulated world behind one address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from .anthropic import AnthropicFace
+from .control import Control
+from .exchange import json_response
+from .gateway import Gateway
+from .gemini import GeminiFace
+from .openai import OpenAIFace
+from .world import World
+
+if TYPE_CHECKING:
+    from .answers import Answers
+    from .books import Fate
+    from .call import Provider
+    from .clock import Clock
+    from .exchange import Request, Response
+    from .provider import ProviderFace
+    from .settings import SimulatorSettings
+
+PREFIXES: Final[dict[Provider, str]] = {
+    "openai": "/openai/v1",
+    "anthropic": "/anthropic",
+    "gemini": "/gemini",
+}
+"""Where each provider is; what follows is the provider's own path."""
+CONTROL_PREFIX: Final = "/_sim"
+
+
+class Front:
+    """Takes each request to the provider of its path, and closes the books on its answer.
+
+    Args:
+        settings: how the world starts.
+        answers: what models say; None takes what the settings name.
+    """
+
+    def __init__(self, settings: SimulatorSettings, answers: Answers | None = None) -> None:
+        self.world = World(settings, answers)
+        self._faces: tuple[ProviderFace, ...] = (
+            OpenAIFace(self.world),
+            AnthropicFace(self.world),
+            GeminiFace(self.world),
+        )
+        self.gateways = {face.name: Gateway(self.world, face) for face in self._faces}
+        self.control = Control(self)
+
+    @property
+    def clock(self) -> Clock:
+        """Simulated time."""
+        return self.world.clock
+
+    @property
+    def broken(self) -> int:
+        """Requests that met a defect of the simulator."""
+        return sum(gateway.broken for gateway in self.gateways.values())
+
+    async def answer(self, request: Request) -> Response:
+        """Return the response to a request, whose path is the whole path."""
+        path = request.path
+        for name, prefix in PREFIXES.items():
+            if path.startswith(prefix + "/"):
+                request.path = path[len(prefix) :]
+                request.origin += prefix
+                return await self._answer_for(name, request)
+        if path.startswith(CONTROL_PREFIX):
+            request.path = path[len(CONTROL_PREFIX) :]
+            return await self.control.answer(request)
+        message = f"Nothing is at {path}. Providers are under {', '.join(PREFIXES.values())}."
+        return json_response({"error": {"message": message}}, status=404)
+
+    async def _answer_for(self, provider: Provider, request: Request) -> Response:
+        route, response = await self.gateways[provider].answer(request)
+        response.route = (provider, route)
+        return response
+
+    def settle(self, response: Response, status: int, whole: bool) -> None:
+        """Write down what was sent of a response."""
+        books = self.world.books
+        if response.route is not None:
+            books.note_request(*response.route, status)
+        if (record := response.record) is not None:
+            fate: Fate
+            if record.executed:
+                fate = "answered" if whole and status < 400 else "lost"
+            else:
+                fate = "limited" if status == 429 and record.fault is None else "failed"
+            books.close(record, fate, status)
+
+    async def aclose(self) -> None:
+        """Stop what runs, such as batches."""
+        for face in self._faces:
+            await face.aclose()

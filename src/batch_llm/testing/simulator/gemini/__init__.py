@@ -1,0 +1,5 @@
+"""Gemini."""
+
+from .face import GeminiFace
+
+__all__ = ["GeminiFace"]

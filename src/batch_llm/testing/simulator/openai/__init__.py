@@ -1,0 +1,5 @@
+"""OpenAI."""
+
+from .face import OpenAIFace
+
+__all__ = ["OpenAIFace"]

@@ -1,0 +1,278 @@
+"""The socket: HTTP by aiohttp, and all that can happen to an answer on its way."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import parse_qsl, unquote
+
+from ...exceptions import ConfigurationError, MissingExtraError
+from .exchange import Request, Response
+from .faults import FaultKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiohttp import web
+
+    from .clock import Clock
+    from .faults import Fault
+
+_BACKLOG: Final = 4_096
+_SLOW_PIECES: Final = 20
+_NOT_JSON: Final = (
+    b"upstream connect error or disconnect/reset before headers. reset reason: overflow"
+)
+_PAGE: Final = b"<html><head><title>Service</title></head><body>One moment please.</body></html>"
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
+
+
+class Behind(Protocol):
+    """What stands behind the socket."""
+
+    @property
+    def clock(self) -> Clock:
+        """Simulated time."""
+        ...
+
+    async def answer(self, request: Request) -> Response:
+        """Return the response to a request, whose path is the whole path."""
+        ...
+
+    def settle(self, response: Response, status: int, whole: bool) -> None:
+        """Hear what was sent of a response.
+
+        Args:
+            response: what `answer` gave.
+            status: that was sent; 0 for none.
+            whole: whether all of it left as it was meant.
+        """
+        ...
+
+
+class HTTPServer:
+    """Listens on one address, and sends what stands behind it.
+
+    Args:
+        behind: answers requests.
+        host: address to listen on.
+        port: 0 takes a free one.
+
+    Raises:
+        MissingExtraError: if aiohttp is not installed.
+    """
+
+    def __init__(self, behind: Behind, host: str = "127.0.0.1", port: int = 0) -> None:
+        if find_spec("aiohttp") is None:
+            raise MissingExtraError("The simulator", "simulator")
+        self._behind = behind
+        self._host = host
+        self.port = port
+        self._server: asyncio.Server | None = None
+        self._web: web.Server | None = None
+        self._outage: asyncio.TimerHandle | None = None
+        self._returns: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            ConfigurationError: if the address cannot be taken.
+        """
+        from aiohttp import web
+
+        self._web = web.Server(self._handle, access_log=None, keepalive_timeout=3_600)
+        await self._listen()
+
+    async def aclose(self) -> None:
+        """Stop listening, and drop the connections that are open."""
+        if self._outage is not None:
+            self._outage.cancel()
+        for task in self._returns:
+            task.cancel()
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        if self._web is not None:
+            await self._web.shutdown(timeout=0)
+
+    async def _listen(self) -> None:
+        assert self._web is not None
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(
+                self._web, self._host, self.port, backlog=_BACKLOG, reuse_address=True
+            )
+        except OSError as error:
+            raise ConfigurationError(
+                f"Cannot listen on {self._host}:{self.port}: {error.strerror or error}. "
+                f"Choose another port; 0 takes a free one."
+            ) from error
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def refuse(self, real_seconds: float) -> None:
+        """Stop listening for a while: whoever connects is refused."""
+        if self._server is None:
+            return
+        self._server.close()
+        self._server = None
+        self._outage = asyncio.get_running_loop().call_later(real_seconds, self._return)
+
+    def _return(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._listen())
+        self._returns.add(task)
+        task.add_done_callback(self._returns.discard)
+
+    # --- one request -----------------------------------------------------------------------
+
+    async def _handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
+        request = await _read(incoming)
+        response = await self._behind.answer(request)
+        sending = _Sending(incoming, response, self, self._behind.clock)
+        try:
+            return await sending.send()
+        finally:
+            self._behind.settle(response, sending.status, sending.whole)
+
+
+async def _read(incoming: web.BaseRequest) -> Request:
+    """Return the whole request; its size has no limit but the memory's."""
+    path, _, query = incoming.raw_path.partition("?")
+    body = await incoming.content.read() if incoming.body_exists else b""
+    return Request(
+        incoming.method,
+        unquote(path),
+        incoming.headers,
+        body,
+        dict(parse_qsl(query, keep_blank_values=True)) if query else {},
+        origin=f"{incoming.scheme}://{incoming.host}",
+    )
+
+
+class _Sending:
+    """One response on its way.
+
+    Attributes:
+        status: that was sent; 0 for none.
+        whole: whether all of it left as it was meant.
+    """
+
+    def __init__(
+        self, incoming: web.BaseRequest, response: Response, server: HTTPServer, clock: Clock
+    ) -> None:
+        self._incoming = incoming
+        self._response = response
+        self._server = server
+        self._clock = clock
+        self.status = 0
+        self.whole = False
+
+    async def send(self) -> web.StreamResponse:
+        response, fault = self._response, self._response.fault
+        if fault is None:
+            if response.pieces is not None:
+                return await self._stream(response.pieces, response.piece_seconds)
+            return self._plain()
+        return await self._send_faulty(fault)
+
+    async def _send_faulty(self, fault: Fault) -> web.StreamResponse:
+        response, kind = self._response, fault.kind
+        if kind is FaultKind.REFUSED:
+            self._server.refuse(fault.seconds / self._clock.speed)
+        if kind is FaultKind.HANG:
+            await self._clock.sleep(fault.seconds)
+        if kind is FaultKind.SLOW_BODY:
+            pieces = response.pieces or _cut(response.body, _SLOW_PIECES)
+            return await self._stream(pieces, fault.seconds / len(pieces), len(response.body))
+        if kind is FaultKind.RESET_IN_BODY:
+            await self._send_half()
+        if kind is FaultKind.TRUNCATED_JSON:
+            return await self._truncated()
+        if kind is FaultKind.INVALID_JSON:
+            return self._spoiled(_NOT_JSON, response.content_type)
+        if kind is FaultKind.WRONG_CONTENT_TYPE:
+            return self._spoiled(_PAGE, "text/html")
+        return self._reset()
+
+    def _plain(self) -> web.StreamResponse:
+        from aiohttp import web
+
+        response = self._response
+        self.status, self.whole = response.status, True
+        return web.Response(
+            body=response.body,
+            status=response.status,
+            headers={**response.headers, "Content-Type": response.content_type},
+        )
+
+    async def _open(self, length: int | None) -> web.StreamResponse:
+        from aiohttp import web
+
+        response = self._response
+        stream = web.StreamResponse(
+            status=response.status,
+            headers={**response.headers, "Content-Type": response.content_type},
+        )
+        stream.content_length = length
+        await stream.prepare(self._incoming)
+        self.status = response.status
+        return stream
+
+    async def _stream(
+        self, pieces: Sequence[bytes], seconds: float, length: int | None = None
+    ) -> web.StreamResponse:
+        stream = await self._open(None if self._response.pieces is not None else length)
+        with contextlib.suppress(ConnectionError):  # the client went away: the books say so
+            for piece in pieces:
+                await stream.write(piece)
+                if seconds:
+                    await self._clock.sleep(seconds)
+            await stream.write_eof()
+            self.whole = True
+        return stream
+
+    async def _send_half(self) -> None:
+        body, pieces = self._response.body, self._response.pieces
+        half = pieces[: len(pieces) // 2] if pieces is not None else [body[: len(body) // 2]]
+        stream = await self._open(None if pieces is not None else len(body))
+        for piece in half:
+            await stream.write(piece)
+        # The pieces must leave before the reset, which throws away what waits.
+        await asyncio.sleep(0)
+
+    async def _truncated(self) -> web.StreamResponse:
+        pieces = self._response.pieces
+        if pieces is None:
+            body = self._response.body
+            return self._spoiled(body[: len(body) // 2], self._response.content_type)
+        stream = await self._stream(pieces[: len(pieces) // 2], 0)
+        self.whole = False
+        return stream
+
+    def _spoiled(self, body: bytes, content_type: str) -> web.StreamResponse:
+        from aiohttp import web
+
+        self.status = 200
+        headers = {**self._response.headers, "Content-Type": content_type}
+        return web.Response(body=body, status=200, headers=headers)
+
+    def _reset(self) -> web.StreamResponse:
+        """Drop the connection with a reset, not with an orderly end."""
+        from aiohttp import web
+
+        transport = self._incoming.transport
+        if transport is not None:
+            raw = transport.get_extra_info("socket")
+            if raw is not None:
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            transport.abort()
+        return web.Response()
+
+
+def _cut(body: bytes, count: int) -> list[bytes]:
+    size = max(1, -(-len(body) // count))
+    return [body[start : start + size] for start in range(0, len(body), size)] or [b""]

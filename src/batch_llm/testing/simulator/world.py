@@ -1,0 +1,55 @@
+"""All that one simulated world holds, besides the providers' own things."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .answers import EchoAnswers
+from .books import Books
+from .chance import Chance, Occurrences
+from .clock import Clock
+from .faults import FaultPlan
+from .ids import Ids
+from .limits import Limits
+from .settings import SimulatorSettings
+
+if TYPE_CHECKING:
+    from .answers import Answers
+
+
+class World:
+    """Time, chance, limits, faults, answers and books, shared by the three providers.
+
+    It belongs to one event loop; nothing in it is locked.
+
+    Args:
+        settings: how it starts; what changes later is changed in the parts.
+        answers: what models say; None takes what the settings name.
+    """
+
+    def __init__(self, settings: SimulatorSettings, answers: Answers | None = None) -> None:
+        self.settings = settings
+        self.clock = Clock(settings.speed)
+        self.chance = Chance(settings.seed)
+        self.ids = Ids(settings.seed)
+        self.occurrences = Occurrences()
+        self.faults = FaultPlan(self.chance)
+        for fault in settings.faults:
+            self.faults.add(fault)
+        self.limits = Limits(self.clock, settings.limits)
+        self.latency = settings.latency
+        self.batch_times = settings.batch_times
+        self.books = Books(self.clock, settings.books)
+        self.answers: Answers = answers or EchoAnswers()
+
+    def is_key(self, key: str) -> bool:
+        """Return whether an API key is right."""
+        known = self.settings.keys
+        return key in known if known is not None else bool(key) and not key.startswith("wrong")
+
+    def visible_before(self, provider: str, operation: str, key: str) -> float:
+        """Return the moment up to which a list shows what was made: now, but for a stale one."""
+        now = self.clock.now()
+        subject = self.ids.hexadecimal().encode()
+        fault = self.faults.for_list(provider, operation, key, subject)
+        return now if fault is None else now - fault.seconds
