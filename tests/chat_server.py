@@ -66,22 +66,22 @@ def _answer_to(request: Mapping[str, Any]) -> str:
     if wanted is None:
         return f"An answer of {request['model']}."
     schema = wanted["json_schema"]["schema"]
-    return json.dumps(_least_value(schema, schema.get("$defs", {})))
+    return json.dumps(least_value(schema, schema.get("$defs", {})))
 
 
-def _least_value(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Any:
+def least_value(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Any:
     """Return a value that fits a schema as pydantic writes them."""
     if "$ref" in schema:
-        return _least_value(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+        return least_value(definitions[schema["$ref"].rpartition("/")[2]], definitions)
     if "const" in schema:
         return schema["const"]
     if "enum" in schema:
         return schema["enum"][0]
     if "anyOf" in schema:
-        return _least_value(schema["anyOf"][0], definitions)
+        return least_value(schema["anyOf"][0], definitions)
     if schema.get("type") == "object":
         fields = schema.get("properties", {})
-        return {name: _least_value(field, definitions) for name, field in fields.items()}
+        return {name: least_value(field, definitions) for name, field in fields.items()}
     return {"string": "text", "integer": 1, "number": 1.5, "boolean": True, "array": []}.get(
         schema.get("type", "")
     )

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         SourceError,
     )
     from .llm_strategies import (
+        AnthropicStrategy,
         GeminiCachedStrategy,
         GeminiResponse,
         GeminiStrategy,
@@ -107,7 +108,7 @@ _HOMES = {
         "ProviderTimeoutError RateLimitedError RefusalError ServerError SourceError"
     ),
     "llm_strategies": (
-        "GeminiCachedStrategy GeminiResponse GeminiStrategy LocalModelStrategy "
+        "AnthropicStrategy GeminiCachedStrategy GeminiResponse GeminiStrategy LocalModelStrategy "
         "OpenAICompatibleStrategy PydanticAIModelStrategy PydanticAIStrategy strategy_by_name"
     ),
     "middleware": "BaseMiddleware Middleware",
@@ -128,6 +129,7 @@ __all__ = [
     "ERROR_MESSAGE_MAX_LENGTH",
     "AgentLike",
     "AnswerError",
+    "AnthropicStrategy",
     "AuthenticationError",
     "BaseMiddleware",
     "BaseObserver",

@@ -486,15 +486,16 @@ class TestDoor:
             "class Hidden:\n"
             "    @staticmethod\n"
             "    def find_spec(name, path=None, target=None):\n"
-            "        if name.split('.')[0] == 'pydantic_ai':\n"
+            "        if name.split('.')[0] == 'google':\n"
             "            raise ModuleNotFoundError(name)\n"
             "sys.meta_path.insert(0, Hidden)\n"
         )
+        program.environment["GEMINI_API_KEY"] = PRIVATE
         program.write("in.jsonl", *numbered(2))
 
-        done = program.run("in.jsonl", "-o", "out.jsonl", "-m", "anthropic:c", "-p", "{text}")
+        done = program.run("in.jsonl", "-o", "out.jsonl", "-m", "gemini:g", "-p", "{text}")
 
-        self.check_refused(done, program, server, "pip install 'batch-llm[anthropic]'")
+        self.check_refused(done, program, server, "pip install 'batch-llm[gemini]'")
 
     @staticmethod
     def check_refused(

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from batch_llm import (
     AgentLike,
+    AnthropicStrategy,
     BaseMiddleware,
     BaseObserver,
     BatchProcessor,
@@ -340,6 +341,8 @@ def built_in_strategies() -> None:
     assert_type(
         OpenAICompatibleStrategy("m", output_schema=Review), OpenAICompatibleStrategy[Review]
     )
+    assert_type(AnthropicStrategy("m", system_cache_ttl="1h"), AnthropicStrategy[str])
+    assert_type(AnthropicStrategy("m", output_schema=Review), AnthropicStrategy[Review])
     assert_type(PydanticAIModelStrategy("openai:m"), PydanticAIModelStrategy[str])
     assert_type(
         PydanticAIModelStrategy("openai:m", output_schema=Review, temperature=0.1),

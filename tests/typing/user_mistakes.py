@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from batch_llm import (
+    AnthropicStrategy,
     BaseMiddleware,
     ErrorClassifier,
     ErrorInfo,
@@ -84,6 +85,7 @@ ErrorInfo(is_retryable=True, is_rate_limit=False)  # E: call-arg
 ProcessorConfig(max_workers="many")  # E: arg-type
 ProcessorConfig(workers=5)  # E: call-arg
 ProcessorConfig(retry=RetryConfig(max_attempts="3"))  # E: arg-type
+AnthropicStrategy("claude-haiku-4-5", system_cache_ttl="2h")  # E: call-overload
 PydanticAIStrategy("openai:gpt-5")  # E: arg-type
 PydanticAIModelStrategy("openai:gpt-5", temprature=0.5)  # E: call-overload
 MockAgent(latency="slow")  # E: arg-type

@@ -10,7 +10,8 @@ What a block means:
 Code that shows no failure must have none: where nothing printed is shown, every result that a block
 leaves behind has succeeded.
 
-OpenAI and Gemini are servers on this machine's loopback; the local model is the real one.
+OpenAI, Anthropic and Gemini are servers on this machine's loopback; the local model is the real
+one.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ import pytest
 from tests.chat_server import chat_server
 from tests.gemini_server import serving as gemini_server
 from tests.markdown_pages import ROOT, anchors_of, blocks_of, links_of, pages, prose_of
+from tests.messages_server import messages_server
 
 from batch_llm.base import BatchResult, WorkItemResult
 from batch_llm.core import ProcessorConfig, RateLimitConfig, RetryConfig
@@ -63,9 +65,11 @@ def page_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    with chat_server() as chat, gemini_server() as gemini:
+    with chat_server() as chat, messages_server() as messages, gemini_server() as gemini:
         monkeypatch.setenv("OPENAI_BASE_URL", chat.base_url)
         monkeypatch.setenv("OPENAI_API_KEY", "key-of-the-test")
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", messages.base_url)
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "key-of-the-test")
         monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", gemini.address)
         monkeypatch.setenv("GEMINI_API_KEY", "key-of-the-test")
         yield tmp_path

@@ -12,6 +12,7 @@ _WORDS: Final = (
     ("or pass api_key=…", "or name another variable with --api-key-env."),
     ("Check api_key and headers.", "Check the key."),
     ("base_url (or OPENAI_BASE_URL)", "The address in --model (or OPENAI_BASE_URL)"),
+    ("base_url (or ANTHROPIC_BASE_URL)", "The address in ANTHROPIC_BASE_URL"),
     (" Pass them as headers={'Authorization': 'Basic …'}.", ""),
     ("LLMRequest.temperature", "--temperature"),
     ("LLMRequest.top_p", "--top-p"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..base import LLMCallStrategy, RequestStrategy
 
 if TYPE_CHECKING:
+    from .anthropic import AnthropicStrategy
     from .by_name import strategy_by_name
     from .gemini.cached import GeminiCachedStrategy
     from .gemini.response import GeminiResponse
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .pydantic_ai.strategy import PydanticAIStrategy
 
 _LEAVES = {
+    "AnthropicStrategy": "anthropic",
     "GeminiCachedStrategy": "gemini.cached",
     "GeminiResponse": "gemini.response",
     "GeminiStrategy": "gemini.strategy",
@@ -32,6 +34,7 @@ _LEAVES = {
 }
 
 __all__ = [
+    "AnthropicStrategy",
     "GeminiCachedStrategy",
     "GeminiResponse",
     "GeminiStrategy",

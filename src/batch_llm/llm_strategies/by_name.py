@@ -149,13 +149,9 @@ def _gemini(wanted: _Wanted) -> RequestStrategy[Any]:
 
 
 def _anthropic(wanted: _Wanted) -> RequestStrategy[Any]:
-    from .pydantic_ai.model import PydanticAIModelStrategy
+    from .anthropic import AnthropicStrategy
 
-    strategy = PydanticAIModelStrategy(
-        f"anthropic:{wanted.name}", api_key=wanted.api_key, **wanted.options
-    )
-    strategy.check()
-    return strategy
+    return AnthropicStrategy(wanted.name, api_key=wanted.api_key, **wanted.options)
 
 
 _BUILDERS: Final[Mapping[str, Callable[[_Wanted], RequestStrategy[Any]]]] = {

@@ -13,7 +13,8 @@ from typing_extensions import TypeVar
 from ..base.request import LLMRequest, RequestDefaults, TextPart
 from ..base.strategy import TOutput
 from ..exceptions import ConfigurationError, InvalidRequestError, MissingExtraError
-from ..wire.openai_chat import encode_chat, parse_output
+from ..wire.answer import parse_output
+from ..wire.openai_chat import encode_chat
 from .composed import ComposedRequestStrategy
 from .local_model import SMOLLM2, gguf_file, smollm2_file
 from .local_schema import grammar_schema

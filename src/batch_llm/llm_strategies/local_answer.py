@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..exceptions import InvalidRequestError, MalformedAnswerError, ProviderError, ServerError
+from ..wire.http_errors import short_message
 from ..wire.openai_chat import decode_chat
-from ..wire.openai_errors import short_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..wire.openai_chat import ChatAnswer
+    from ..wire.answer import ChatAnswer
 
 
 class _Delta(msgspec.Struct):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-    from ..wire.openai_chat import ChatAnswer
+    from ..wire.answer import ChatAnswer
 
 T = TypeVar("T")
 

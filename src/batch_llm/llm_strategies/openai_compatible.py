@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING, Any, Final, TypedDict, cast, overload
+from typing import TYPE_CHECKING, Any, TypedDict, overload
 
-import msgspec
 from typing_extensions import TypeVar
 
-from ..base.request import LLMRequest, RequestDefaults
+from ..base.request import RequestDefaults
 from ..base.strategy import TOutput
-from ..exceptions import ConfigurationError, InputError
-from ..wire.openai_chat import decode_chat, encode_chat, error_from_response, parse_output
-from .composed import ComposedRequestStrategy
-from .http import HTTPTransport, make_transport
-from .openai_endpoint import find_endpoint
+from ..wire.openai_chat import decode_chat, encode_chat
+from ..wire.openai_errors import error_from_response
+from .endpoint import find_endpoint
+from .http_request import HTTPRequestStrategy
+from .openai_endpoint import OPENAI_CHAT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -22,22 +20,14 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from ..base.request import Prompt
-    from ..base.retry_state import RetryState
+    from ..base.request import LLMRequest
     from ..base.schema import OutputSchema, SchemaSource
-    from ..base.usage import TokenUsage
+    from ..exceptions import ProviderError
+    from ..wire.answer import ChatAnswer
     from ..wire.openai_chat import TokenLimitField
-    from .http import TransportChoice
-
-logger = logging.getLogger("batch_llm")
-
-# The engine ends an attempt at its limit, and says whose it was; the client alone comes later.
-_GRACE_SECONDS: Final = 1.0
+    from .http import HTTPTransport, Reply, TransportChoice
 
 TModel = TypeVar("TModel", bound="BaseModel")
-
-# Set by parameters of their own, or impossible: an answer is read whole, not as a stream.
-_REFUSED_EXTRAS: Final = frozenset({"messages", "model", "stream"})
 
 
 class _Options(TypedDict, total=False):
@@ -57,7 +47,7 @@ class _Options(TypedDict, total=False):
     transport: TransportChoice | HTTPTransport
 
 
-class OpenAICompatibleStrategy(ComposedRequestStrategy[TOutput]):
+class OpenAICompatibleStrategy(HTTPRequestStrategy[TOutput]):
     """Calls `POST {base_url}/chat/completions`: OpenAI, and the many that speak its language.
 
     Its output is text; with a pydantic model as `output_schema` it is an instance of that model,
@@ -141,13 +131,8 @@ class OpenAICompatibleStrategy(ComposedRequestStrategy[TOutput]):
         headers: Mapping[str, str] | None = None,
         transport: TransportChoice | HTTPTransport = "auto",
     ) -> None:
-        if not model:
-            raise ConfigurationError("model is empty; give it the server's name of the model.")
-        endpoint = find_endpoint(base_url, api_key, headers or {})
-        self.model = model
-        self.quota_scope = endpoint.quota_scope(model)
-        self._endpoint = endpoint
-        self._defaults = RequestDefaults(
+        endpoint = find_endpoint(OPENAI_CHAT, base_url, api_key, headers or {})
+        defaults = RequestDefaults(
             system=system,
             output_schema=output_schema,
             temperature=temperature,
@@ -156,89 +141,19 @@ class OpenAICompatibleStrategy(ComposedRequestStrategy[TOutput]):
             stop=stop,
             seed=seed,
         )
-        self._token_limit_field: TokenLimitField = token_limit_field or endpoint.token_limit_field
-        self._extra_body = _checked_extras(extra_body or {})
-        self._owns_transport = not isinstance(transport, HTTPTransport)
-        self._transport = (
-            transport if isinstance(transport, HTTPTransport) else make_transport(transport)
+        super().__init__(model, endpoint, defaults, extra_body, transport)
+        # Other servers may know the older name alone.
+        usual: TokenLimitField = (
+            "max_completion_tokens" if endpoint.is_the_providers else "max_tokens"
         )
+        self._token_limit_field: TokenLimitField = token_limit_field or usual
 
-    async def prepare(self) -> None:
-        """Open the pool of connections."""
-        await self._transport.open()
-
-    async def execute(
-        self,
-        prompt: Prompt,
-        attempt: int,
-        timeout: float,
-        state: RetryState | None = None,
-    ) -> tuple[TOutput, TokenUsage]:
-        """Call the model once.
-
-        Args:
-            prompt: text, or a whole request.
-            attempt: 1 for the first attempt.
-            timeout: seconds the attempt may take; the client waits a little longer.
-            state: the item's memory; gets "finish_reason".
-
-        Returns:
-            The output, and the tokens billed.
-
-        Raises:
-            ProviderError: one of its kinds, carrying the tokens billed where the server names
-                them, and its `retry_after` where it asks to wait.
-            InputError: for a prompt that no JSON can hold.
-        """
-        request = self._defaults.apply(prompt)
-        endpoint = self._endpoint
-        reply = await self._transport.post(
-            endpoint.url, endpoint.headers, self._encode(request), timeout + _GRACE_SECONDS
-        )
-        if not 200 <= reply.status < 300:
-            raise error_from_response(
-                reply.status, reply.headers, reply.body, private=self._private(request)
-            )
-        answer = decode_chat(reply.body, private=self._private(request))
-        self._note_end(answer.finish_reason, request, state, self.model)
-        return cast("TOutput", parse_output(answer, request)), answer.usage
-
-    async def aclose(self) -> None:
-        """Close the pool, unless the transport was given by the caller."""
-        if self._owns_transport:
-            await self._transport.aclose()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.model!r} at {self._endpoint.host})"
-
-    def _encode(self, request: LLMRequest) -> bytes:
+    def _compose(self, request: LLMRequest) -> dict[str, object]:
         body = encode_chat(request, self.model, token_limit_field=self._token_limit_field)
-        body.update(self._extra_body)
-        try:
-            return msgspec.json.encode(body)
-        except UnicodeEncodeError as error:
-            # `from None`: the codec's error holds the whole text.
-            raise InputError(
-                f"The prompt cannot be sent: at character {error.start} of a text it has half of "
-                f"a surrogate pair, which no JSON can hold."
-            ) from None
+        return body | self._extra_body
 
-    def _private(self, request: LLMRequest) -> Iterator[str]:
-        """Give what no error may quote; a generator, since nearly every call does without."""
-        yield from self._endpoint.secrets
-        yield from (message.text for message in request.messages)
-        yield request.system or ""
+    def _refusal(self, reply: Reply, private: Iterator[str]) -> ProviderError:
+        return error_from_response(reply.status, reply.headers, reply.body, private=private)
 
-
-def _checked_extras(extras: Mapping[str, object]) -> dict[str, object]:
-    refused = sorted(_REFUSED_EXTRAS & set(extras))
-    if refused:
-        raise ConfigurationError(
-            f"extra_body may not hold {', '.join(refused)}: model and messages are parameters of "
-            f"their own, and answers are not streamed."
-        )
-    try:
-        msgspec.json.encode(extras)
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"extra_body is not JSON: {error}") from error
-    return dict(extras)
+    def _read(self, reply: Reply, private: Iterator[str]) -> ChatAnswer:
+        return decode_chat(reply.body, private=private)

@@ -97,7 +97,13 @@ _RATE_LIMIT_TYPES = {
 }
 _RATE_LIMIT_CODES = {"RESOURCE_EXHAUSTED", "RATE_LIMIT_EXCEEDED", "RATE_LIMIT_ERROR"}
 # Used up for good, not for now: waiting does not bring it back.
-_SPENT_CODES = {"INSUFFICIENT_QUOTA", "BILLING_HARD_LIMIT_REACHED", "BILLING_ERROR"}
+_SPENT_CODES = {
+    "BILLING_ERROR",
+    "BILLING_HARD_LIMIT_REACHED",
+    "CONTRACT_SPEND_LIMIT_REACHED",
+    "ENFORCED_SPEND_LIMIT_REACHED",
+    "INSUFFICIENT_QUOTA",
+}
 # pydantic-ai's names for that, and for what would fail again the same way; they stand in classes
 # that may come with a status, and below `UnexpectedModelBehavior`.
 _REFUSED_TYPES = {

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import mimetypes
 from typing import TYPE_CHECKING, NotRequired, TypedDict
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import urlsplit
 
 from ..base.request import TextPart
-from ..exceptions import InputError
+from .inline_data import inline_data
 
 if TYPE_CHECKING:
     from ..base.request import FilePart, ImagePart, LLMRequest, Message, Part
@@ -50,15 +48,10 @@ def _turn(message: Message) -> dict[str, object]:
 def _part(part: Part) -> dict[str, object]:
     if isinstance(part, TextPart):
         return {"text": part.text}
-    if part.data is not None:
-        return _inline(part.data, part.media_type or "")
-    url = part.url or ""
-    return _from_data_url(url, part) if url.startswith("data:") else _by_address(url, part)
-
-
-def _inline(data: bytes, media_type: str) -> dict[str, object]:
-    encoded = base64.b64encode(data).decode("ascii")
-    return {"inlineData": {"mimeType": media_type, "data": encoded}}
+    inline = inline_data(part)
+    if inline is None:
+        return _by_address(part.url or "", part)
+    return {"inlineData": {"mimeType": inline.media_type, "data": inline.base64}}
 
 
 def _by_address(url: str, part: ImagePart | FilePart) -> dict[str, object]:
@@ -67,27 +60,6 @@ def _by_address(url: str, part: ImagePart | FilePart) -> dict[str, object]:
     if media_type:
         file["mimeType"] = media_type
     return {"fileData": file}
-
-
-def _from_data_url(url: str, part: ImagePart | FilePart) -> dict[str, object]:
-    """Return the bytes that stand in a "data:" address (RFC 2397), inline."""
-    header, comma, payload = url.removeprefix("data:").partition(",")
-    stated, *parameters = header.split(";")
-    data = _payload(payload, is_base64="base64" in parameters) if comma else None
-    if data is None:
-        raise InputError(
-            f"{type(part).__name__}.url starts with 'data:' and cannot be read. It has the form "
-            f"'data:image/png;base64,<base64 text>'."
-        )
-    return _inline(data, part.media_type or stated or "text/plain")
-
-
-def _payload(text: str, *, is_base64: bool) -> bytes | None:
-    data = unquote_to_bytes(text)
-    try:
-        return base64.b64decode(data, validate=True) if is_base64 else data
-    except binascii.Error:
-        return None
 
 
 def _generation_config(request: LLMRequest) -> dict[str, object]:

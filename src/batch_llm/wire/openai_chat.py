@@ -1,14 +1,12 @@
 """OpenAI's Chat Completions, which nearly every server of models speaks.
 
-`encode_chat` makes the body of `POST …/chat/completions`, `decode_chat` reads the answer, and
-`parse_output` turns its text into what was asked for.
+`encode_chat` makes the body of `POST …/chat/completions`, and `decode_chat` reads the answer.
 """
 
 from __future__ import annotations
 
 import base64
 import mimetypes
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -16,14 +14,10 @@ import msgspec
 
 from ..base.request import FilePart, ImagePart, TextPart
 from ..base.usage import complete_usage
-from ..exceptions import (
-    AnswerError,
-    MalformedAnswerError,
-    OutputTruncatedError,
-    OutputValidationError,
-    RefusalError,
-)
-from .openai_errors import error_details, error_from_response, short_message
+from ..exceptions import AnswerError, MalformedAnswerError, RefusalError
+from .answer import UNREADABLE, ChatAnswer, describe_unreadable
+from .http_errors import error_details, short_message
+from .openai_errors import error_from_response
 from .strict_schema import strict_schema
 
 if TYPE_CHECKING:
@@ -32,15 +26,6 @@ if TYPE_CHECKING:
     from ..base.request import LLMRequest, Message, Part
     from ..base.schema import OutputSchema
     from ..base.usage import TokenUsage
-
-__all__ = [
-    "ChatAnswer",
-    "TokenLimitField",
-    "decode_chat",
-    "encode_chat",
-    "error_from_response",
-    "parse_output",
-]
 
 TokenLimitField = Literal["max_completion_tokens", "max_tokens"]
 """How a server calls the limit of output tokens: OpenAI's own models refuse the older name."""
@@ -123,30 +108,6 @@ def _response_format(schema: OutputSchema) -> dict[str, object]:
 # --- the answer ----------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class ChatAnswer:
-    """One answer of a model.
-
-    Attributes:
-        text: what the model wrote; "" where the limit left it no word.
-        finish_reason: why it ended, in the provider's word ("stop", "length"), or None.
-        usage: tokens billed; counts the provider leaves out are 0.
-        model: the model that answered, as the provider names it, or None.
-        request_id: the provider's id of the answer, or None.
-    """
-
-    text: str
-    finish_reason: str | None
-    usage: TokenUsage
-    model: str | None = None
-    request_id: str | None = None
-
-    @property
-    def is_truncated(self) -> bool:
-        """Whether the answer stopped at the token limit."""
-        return self.finish_reason == "length"
-
-
 class _CachedTokens(msgspec.Struct):
     cached_tokens: int | None = None
 
@@ -189,7 +150,6 @@ class _Billed(msgspec.Struct):
 # Lax, since servers write counts as 12.0 and "12" too.
 _ANSWERS = msgspec.json.Decoder(_Answer, strict=False)
 _BILLS = msgspec.json.Decoder(_Billed, strict=False)
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def decode_chat(body: bytes, *, private: Iterable[str] = ()) -> ChatAnswer:
@@ -208,8 +168,9 @@ def decode_chat(body: bytes, *, private: Iterable[str] = ()) -> ChatAnswer:
     """
     try:
         answer = _ANSWERS.decode(body)
-    except _UNREADABLE as error:
-        raise MalformedAnswerError(_unreadable(body, error), usage=_billed(body)) from None
+    except UNREADABLE as error:
+        said = describe_unreadable("a chat completion", body, error)
+        raise MalformedAnswerError(said, usage=_billed(body)) from None
     if (status := _status_in(answer.error)) is not None:
         # Gateways answer 200 and put the status of what lies behind them into the body.
         reported = error_from_response(status, {}, body, private=private)
@@ -262,7 +223,7 @@ def _usage(usage: _Usage | None) -> TokenUsage:
 def _billed(body: bytes) -> TokenUsage | None:
     try:
         usage = _BILLS.decode(body).usage
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
     return None if usage is None else _usage(usage)
 
@@ -271,12 +232,6 @@ def _reject(kind: type[AnswerError], message: str, answer: _Answer) -> NoReturn:
     usage = None if answer.usage is None else _usage(answer.usage)
     code = error_details({"error": answer.error})[1] if answer.error else None
     raise kind(message, usage=usage, code=code, request_id=answer.id)
-
-
-def _unreadable(body: bytes, error: Exception) -> str:
-    # msgspec names the place and the type, and quotes nothing; the others quote the body.
-    reason = f": {error}" if isinstance(error, msgspec.DecodeError) else ""
-    return f"The answer is not a chat completion ({len(body)} bytes){reason}"
 
 
 def _missing_choice(answer: _Answer, private: Iterable[str]) -> str:
@@ -294,36 +249,3 @@ def _refusal(choice: _Choice) -> str:
 
 def _missing_text(choice: _Choice) -> str:
     return f"The answer holds no text (finish_reason {choice.finish_reason!r})."
-
-
-# --- the output ----------------------------------------------------------------------------
-
-
-def parse_output(answer: ChatAnswer, request: LLMRequest) -> object:
-    """Return what was asked for: text, or where the request has a schema, a value that fits it.
-
-    A plain text that stopped at the limit is returned as it is; see `ChatAnswer.is_truncated`.
-
-    Raises:
-        OutputTruncatedError: if the limit cut an answer that has a schema.
-        OutputValidationError: if the text does not fit the schema.
-
-    The errors carry the tokens billed.
-    """
-    schema = request.output_schema
-    if schema is None:
-        return answer.text
-    if answer.is_truncated:
-        raise OutputTruncatedError(
-            f"The answer stopped at the token limit, after {answer.usage.get('output_tokens', 0)} "
-            f"output tokens and before its JSON was complete. Raise max_output_tokens (now "
-            f"{request.max_output_tokens or 'left to the provider'}).",
-            usage=answer.usage,
-            request_id=answer.request_id,
-        )
-    try:
-        return schema.parse(answer.text)
-    except OutputValidationError as error:
-        error.usage = answer.usage
-        error.request_id = answer.request_id
-        raise

@@ -19,6 +19,7 @@ PARAMETERS = ("api_key", "base_url", "headers", "LLMRequest", "top_p")
         ("openai:gpt", {"api_key": "k\u00e9y"}, "Check the key."),
         ("http://h:99999/v1#x", {}, "The address in --model"),
         ("http://me:secret@h/v1#x", {}, "The address in --model"),
+        ("anthropic:claude", {"api_key": "k\u00e9y"}, "Check the key."),
         ("http://h/v1#x", {"top_p": 0.0}, "--top-p is above 0"),
         ("http://h/v1#x", {"temperature": float("nan")}, "--temperature is 0 or more"),
     ],
@@ -26,7 +27,7 @@ PARAMETERS = ("api_key", "base_url", "headers", "LLMRequest", "top_p")
 def test_what_is_wrong_with_a_model_names_options(
     spec: str, options: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY"):
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
 
     with pytest.raises(BatchLLMError) as caught:
@@ -35,6 +36,18 @@ def test_what_is_wrong_with_a_model_names_options(
     message = in_words_of_the_command(str(caught.value))
     assert said in message
     assert [name for name in PARAMETERS if name in message] == []
+
+
+def test_an_address_in_the_environment_is_named_by_its_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "nowhere")
+
+    with pytest.raises(BatchLLMError) as caught:
+        strategy_by_name("anthropic:claude", api_key="k")
+
+    message = in_words_of_the_command(str(caught.value))
+    assert message.startswith("The address in ANTHROPIC_BASE_URL is an absolute")
 
 
 def test_other_messages_stay_as_they_are() -> None:

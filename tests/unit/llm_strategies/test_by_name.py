@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import BaseModel
 from tests.gemini_server import MODEL, FakeGemini, answer, serving
+from tests.messages_server import messages_server
 
 from batch_llm.exceptions import ConfigurationError, InputError, MissingKeyError
+from batch_llm.llm_strategies.anthropic import AnthropicStrategy
 from batch_llm.llm_strategies.by_name import (
     FORMS,
     USUAL_WORKERS,
@@ -20,7 +22,6 @@ from batch_llm.llm_strategies.by_name import (
 from batch_llm.llm_strategies.gemini.request import GeminiRequestStrategy
 from batch_llm.llm_strategies.local import USUAL_SLOTS, LocalModelStrategy
 from batch_llm.llm_strategies.openai_compatible import OpenAICompatibleStrategy
-from batch_llm.llm_strategies.pydantic_ai.model import PydanticAIModelStrategy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,8 +60,8 @@ class TestNames:
 
         strategy = strategy_by_name("anthropic:claude-opus-4-5")
 
-        assert isinstance(strategy, PydanticAIModelStrategy)
-        assert (strategy.quota_scope or "").startswith("anthropic:claude-opus-4-5#")
+        assert isinstance(strategy, AnthropicStrategy)
+        assert repr(strategy) == "AnthropicStrategy('claude-opus-4-5' at api.anthropic.com)"
 
     def test_gemini(self) -> None:
         strategy = strategy_by_name("gemini:gemini-2.5-flash", api_key="k")
@@ -148,6 +149,26 @@ def test_a_model_elsewhere_has_the_usual_workers() -> None:
 
 class Legs(BaseModel):
     spider: int
+
+
+class TestAnthropicRequests:
+    """No SDK: a small server on this machine."""
+
+    async def test_a_request_is_asked_with_the_options(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with messages_server() as server:
+            monkeypatch.setenv("ANTHROPIC_BASE_URL", server.base_url)
+            strategy = strategy_by_name(
+                "anthropic:claude", system="Be brief.", output_schema=Legs, max_output_tokens=7
+            )
+            output, usage = await strategy.execute("How many?", 1, 10.0)
+            await strategy.aclose()
+
+        assert output == Legs(spider=1)
+        assert usage["input_tokens"] > 0
+        (body,) = server.requests
+        assert (body["model"], body["system"], body["max_tokens"]) == ("claude", "Be brief.", 7)
 
 
 class TestGeminiRequests:

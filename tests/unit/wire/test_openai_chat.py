@@ -16,15 +16,14 @@ from batch_llm.exceptions import (
     AnswerError,
     AuthenticationError,
     MalformedAnswerError,
-    OutputTruncatedError,
-    OutputValidationError,
     ProviderError,
     RateLimitedError,
     RefusalError,
     ServerError,
 )
 from batch_llm.strategies import DefaultErrorClassifier
-from batch_llm.wire.openai_chat import ChatAnswer, decode_chat, encode_chat, parse_output
+from batch_llm.wire.answer import ChatAnswer
+from batch_llm.wire.openai_chat import decode_chat, encode_chat
 
 if TYPE_CHECKING:
     from batch_llm.base.usage import TokenUsage
@@ -301,42 +300,6 @@ def test_any_json_gives_an_answer_or_an_answer_error(document: Any) -> None:
 def test_any_text_comes_through(text: str, finish_reason: str | None) -> None:
     answer = decode_chat(encoded(answer_of(text, finish_reason)))
     assert (answer.text, answer.finish_reason) == (text, finish_reason)
-
-
-# --- outputs -------------------------------------------------------------------------------
-
-JUDGED = LLMRequest("judge", output_schema=Verdict, max_output_tokens=4)
-
-
-def answered(text: str, finish_reason: str = "stop") -> ChatAnswer:
-    return decode_chat(encoded(answer_of(text, finish_reason)))
-
-
-def test_without_a_schema_the_output_is_the_text() -> None:
-    assert parse_output(answered("hi"), LLMRequest("hello")) == "hi"
-    assert parse_output(answered("hi", "length"), LLMRequest("hello")) == "hi"
-
-
-def test_with_a_schema_the_output_fits_it() -> None:
-    text = '{"label": "good", "score": 3}'
-    assert parse_output(answered(text), JUDGED) == Verdict(label="good", score=3)
-    plain = LLMRequest("judge", output_schema=Verdict.model_json_schema())
-    assert parse_output(answered(text), plain) == {"label": "good", "score": 3}
-
-
-def test_a_cut_answer_with_a_schema_is_truncated() -> None:
-    with pytest.raises(OutputTruncatedError, match=r"after 4 output.*now 4") as raised:
-        parse_output(answered('{"label": "go', "length"), JUDGED)
-    assert (raised.value.usage, raised.value.request_id) == (USAGE, "chatcmpl-1")
-    assert not DefaultErrorClassifier().classify(raised.value).is_retryable
-
-
-def test_an_answer_that_does_not_fit_carries_what_it_cost() -> None:
-    with pytest.raises(OutputValidationError, match="score") as raised:
-        parse_output(answered('{"label": "good"}'), JUDGED)
-    assert (raised.value.usage, raised.value.request_id) == (USAGE, "chatcmpl-1")
-    info = DefaultErrorClassifier().classify(raised.value)
-    assert (info.error_category, info.is_retryable) == ("validation_error", True)
 
 
 @pytest.mark.parametrize(

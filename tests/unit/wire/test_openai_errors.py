@@ -17,7 +17,8 @@ from batch_llm.exceptions import (
     ServerError,
 )
 from batch_llm.strategies import DefaultErrorClassifier
-from batch_llm.wire.openai_errors import MESSAGE_MAX_LENGTH, error_from_response
+from batch_llm.wire.http_errors import MESSAGE_MAX_LENGTH
+from batch_llm.wire.openai_errors import error_from_response
 
 
 def body_of(message: str = "Something failed.", **fields: Any) -> bytes:

@@ -16,7 +16,7 @@ from ...exceptions import (
     RefusalError,
     ServerError,
 )
-from ...wire.openai_errors import error_details, short_message
+from ...wire.http_errors import error_details, short_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -1,0 +1,158 @@
+"""What strategies have in common that make one POST of one request."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Final, cast
+
+import msgspec
+
+from ..base.strategy import TOutput
+from ..exceptions import ConfigurationError, InputError
+from ..wire.answer import parse_output
+from .composed import ComposedRequestStrategy
+from .http import HTTPTransport, make_transport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ..base.request import LLMRequest, Prompt, RequestDefaults
+    from ..base.retry_state import RetryState
+    from ..base.usage import TokenUsage
+    from ..exceptions import ProviderError
+    from ..wire.answer import ChatAnswer
+    from .endpoint import Endpoint
+    from .http import Reply, TransportChoice
+
+# The engine ends an attempt at its limit, and says whose it was; the client alone comes later.
+_GRACE_SECONDS: Final = 1.0
+
+# Set by parameters of their own, or impossible: an answer is read whole, not as a stream.
+_REFUSED_EXTRAS: Final = frozenset({"messages", "model", "stream"})
+
+
+class HTTPRequestStrategy(ComposedRequestStrategy[TOutput]):
+    """Composes a request, posts it, and reads the answer, without an SDK.
+
+    A subclass says how its API writes them down.
+
+    Args:
+        model: the model, as the server names it.
+        endpoint: where the API is.
+        defaults: what is asked besides the prompt, where the prompt does not say otherwise.
+        extra_body: further fields of the request's JSON.
+        transport: the HTTP library's name, or a transport of the caller's, who closes it.
+
+    Raises:
+        ConfigurationError: for a setting that cannot work, naming it.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        endpoint: Endpoint,
+        defaults: RequestDefaults,
+        extra_body: Mapping[str, object] | None,
+        transport: TransportChoice | HTTPTransport,
+    ) -> None:
+        if not model:
+            raise ConfigurationError("model is empty; give it the server's name of the model.")
+        self.model = model
+        self.quota_scope = endpoint.quota_scope(model)
+        self._endpoint = endpoint
+        self._defaults = defaults
+        self._extra_body = _checked_extras(extra_body or {})
+        self._owns_transport = not isinstance(transport, HTTPTransport)
+        self._transport = (
+            transport if isinstance(transport, HTTPTransport) else make_transport(transport)
+        )
+
+    @abstractmethod
+    def _compose(self, request: LLMRequest) -> dict[str, object]:
+        """Return the body that asks for `request`, the further fields included."""
+
+    @abstractmethod
+    def _refusal(self, reply: Reply, private: Iterator[str]) -> ProviderError:
+        """Return the error that a reply outside 2xx stands for."""
+
+    @abstractmethod
+    def _read(self, reply: Reply, private: Iterator[str]) -> ChatAnswer:
+        """Return the answer in a reply."""
+
+    async def prepare(self) -> None:
+        """Open the pool of connections."""
+        await self._transport.open()
+
+    async def execute(
+        self,
+        prompt: Prompt,
+        attempt: int,
+        timeout: float,
+        state: RetryState | None = None,
+    ) -> tuple[TOutput, TokenUsage]:
+        """Call the model once.
+
+        Args:
+            prompt: text, or a whole request.
+            attempt: 1 for the first attempt.
+            timeout: seconds the attempt may take; the client waits a little longer.
+            state: the item's memory; gets "finish_reason".
+
+        Returns:
+            The output, and the tokens billed.
+
+        Raises:
+            ProviderError: one of its kinds, carrying the tokens billed where the server names
+                them, and its `retry_after` where it asks to wait.
+            InputError: for a prompt that no JSON can hold.
+        """
+        request = self._defaults.apply(prompt)
+        endpoint = self._endpoint
+        body = _encoded(self._compose(request))
+        reply = await self._transport.post(
+            endpoint.url, endpoint.headers, body, timeout + _GRACE_SECONDS
+        )
+        if not 200 <= reply.status < 300:
+            raise self._refusal(reply, self._private(request))
+        answer = self._read(reply, self._private(request))
+        self._note_end(answer.finish_reason, request, state, self.model)
+        return cast("TOutput", parse_output(answer, request)), answer.usage
+
+    async def aclose(self) -> None:
+        """Close the pool, unless the transport was given by the caller."""
+        if self._owns_transport:
+            await self._transport.aclose()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.model!r} at {self._endpoint.host})"
+
+    def _private(self, request: LLMRequest) -> Iterator[str]:
+        """Give what no error may quote; a generator, since nearly every call does without."""
+        yield from self._endpoint.secrets
+        yield from (message.text for message in request.messages)
+        yield request.system or ""
+
+
+def _encoded(body: dict[str, object]) -> bytes:
+    try:
+        return msgspec.json.encode(body)
+    except UnicodeEncodeError as error:
+        # `from None`: the codec's error holds the whole text.
+        raise InputError(
+            f"The prompt cannot be sent: at character {error.start} of a text it has half of "
+            f"a surrogate pair, which no JSON can hold."
+        ) from None
+
+
+def _checked_extras(extras: Mapping[str, object]) -> dict[str, object]:
+    refused = sorted(_REFUSED_EXTRAS & set(extras))
+    if refused:
+        raise ConfigurationError(
+            f"extra_body may not hold {', '.join(refused)}: model and messages are parameters of "
+            f"their own, and answers are not streamed."
+        )
+    try:
+        msgspec.json.encode(extras)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"extra_body is not JSON: {error}") from error
+    return dict(extras)
