@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import flags
+from . import flags, simulate_flags
 from .exit_status import ExitStatus
 
 if TYPE_CHECKING:
@@ -18,6 +18,12 @@ RUN_HELP = (
     "second stops at once; rows that were not reached are written as cancelled.\n\n"
     "Exit status: 0 if all rows succeeded, 1 if some did not, 2 if something was wrong before any "
     "call, 130 after Ctrl-C."
+)
+
+SIMULATE_HELP = (
+    "Be OpenAI, Anthropic and Gemini, on this machine.\n\n"
+    "Prints the environment variables that lead the official SDKs here, and runs until Ctrl-C. "
+    "No call leaves the machine, and none costs anything."
 )
 
 app = typer.Typer(
@@ -160,4 +166,52 @@ def run_command(
     except KeyboardInterrupt:
         console.say("Interrupted before any call.", style="yellow")
         status = ExitStatus.INTERRUPTED
+    raise typer.Exit(status)
+
+
+@app.command("simulate", help=SIMULATE_HELP)
+def simulate_command(
+    *,
+    port: simulate_flags.PortOption = 8_080,
+    host: simulate_flags.HostOption = "127.0.0.1",
+    config: simulate_flags.ConfigOption = None,
+    answers: simulate_flags.AnswersOption = None,
+    seed: simulate_flags.SeedOption = None,
+    key: simulate_flags.KeyOption = None,
+    books: simulate_flags.BooksOption = None,
+    rpm: simulate_flags.RpmOption = None,
+    tpm: simulate_flags.TpmOption = None,
+    fault: simulate_flags.FaultOption = None,
+    faults: simulate_flags.FaultsOption = None,
+    latency: simulate_flags.LatencyOption = None,
+    latency_kind: simulate_flags.LatencyKindOption = None,
+    speed: simulate_flags.SpeedOption = None,
+) -> None:
+    """Be OpenAI, Anthropic and Gemini, on this machine; see `SIMULATE_HELP`."""
+    from ..exceptions import BatchLLMError
+    from .simulate import SimulateOptions, simulate
+    from .stderr import ErrorConsole
+
+    console = ErrorConsole()
+    try:
+        options = SimulateOptions(
+            host=host,
+            port=port,
+            config=config,
+            answers=answers,
+            seed=seed,
+            keys=tuple(key or ()),
+            requests_per_minute=rpm,
+            tokens_per_minute=tpm,
+            faults=tuple(fault or ()),
+            fault_rate=faults,
+            latency_seconds=latency,
+            latency_kind=latency_kind,
+            speed=speed,
+            books=books,
+        )
+        status = simulate(options, console)
+    except BatchLLMError as error:
+        console.say(f"Error: {error}", style="red")
+        status = ExitStatus.REFUSED
     raise typer.Exit(status)

@@ -1,13 +1,15 @@
 """OpenAI, Anthropic and Gemini on this machine: limits, faults, batches, and true books.
 
-with Simulator() as simulator:
-    client = OpenAI(base_url=simulator.openai_base_url, api_key="any")
+    with Simulator() as simulator:
+        client = OpenAI(base_url=simulator.openai_base_url, api_key="any")
+
+It needs the extra `simulator`; `batch-llm simulate` runs it by itself.
 """
 
 from .answers import Answers
 from .books import Books, CallRecord
 from .call import Answer, ModelCall, Usage
-from .faults import Fault, FaultKind
+from .faults import Fault, FaultKind, fault_from_text, mixed_faults
 from .latency import Latency
 from .limits import Capacity, Limit, Slope
 from .settings import BatchTimes, SimulatorSettings
@@ -29,4 +31,6 @@ __all__ = [
     "SimulatorSettings",
     "Slope",
     "Usage",
+    "fault_from_text",
+    "mixed_faults",
 ]

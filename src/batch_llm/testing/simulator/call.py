@@ -46,6 +46,7 @@ class ModelCall:
             it need not.
         max_output_tokens: None for no limit.
         stop: texts at which the answer ends.
+        choices: how often the answer is wanted; its output is billed so many times.
         streamed: whether the answer comes in pieces.
         lane: live, or a line of a batch.
         custom_id: of a line of a batch.
@@ -68,6 +69,7 @@ class ModelCall:
     forced_tool: str | None = None
     max_output_tokens: int | None = None
     stop: Sequence[str] = ()
+    choices: int = 1
     streamed: bool = False
     lane: Lane = "live"
     custom_id: str | None = None
@@ -102,6 +104,8 @@ class Answer:
         output_tokens: billed for it, reasoning included; None counts the text.
         reasoning_tokens: the part of them that is not shown.
         vectors: of an embedding, one a text.
+        stopped_by: the text at which it ends, where `ending` is "stop_sequence"; None where that
+            is not known.
     """
 
     text: str = ""
@@ -110,6 +114,7 @@ class Answer:
     output_tokens: int | None = None
     reasoning_tokens: int = 0
     vectors: Sequence[Sequence[float]] | None = None
+    stopped_by: str | None = None
 
 
 @dataclass(slots=True)

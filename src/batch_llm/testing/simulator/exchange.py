@@ -59,6 +59,7 @@ class Response:
         fault: what the connection does to this answer; None sends it as it is.
         record: the call's entry in the books, closed when it was sent.
         route: provider and endpoint, for the books; None for what is no provider's.
+        generation: of the world that answered; a reset begins the next.
     """
 
     status: int = 200
@@ -70,6 +71,7 @@ class Response:
     fault: Fault | None = None
     record: CallRecord | None = None
     route: tuple[str, str] | None = None
+    generation: int = 0
 
 
 def json_response(

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Final
 from .anthropic import AnthropicFace
 from .control import Control
 from .exchange import json_response
+from .faults import FaultKind
 from .gateway import Gateway
 from .gemini import GeminiFace
 from .openai import OpenAIFace
 from .world import World
 
 if TYPE_CHECKING:
-    from .answers import Answers
-    from .books import Fate
+    from collections.abc import Awaitable, Callable
+
+    from .answers import AnswersSource
+    from .books import CallRecord, Fate
     from .call import Provider
     from .clock import Clock
     from .exchange import Request, Response
@@ -36,9 +39,15 @@ class Front:
     Args:
         settings: how the world starts.
         answers: what models say; None takes what the settings name.
+        reset: begins a new world, where a client asks for it; None where nobody can.
     """
 
-    def __init__(self, settings: SimulatorSettings, answers: Answers | None = None) -> None:
+    def __init__(
+        self,
+        settings: SimulatorSettings,
+        answers: AnswersSource | None = None,
+        reset: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self.world = World(settings, answers)
         self._faces: tuple[ProviderFace, ...] = (
             OpenAIFace(self.world),
@@ -46,7 +55,7 @@ class Front:
             GeminiFace(self.world),
         )
         self.gateways = {face.name: Gateway(self.world, face) for face in self._faces}
-        self.control = Control(self)
+        self.control = Control(self, reset)
 
     @property
     def clock(self) -> Clock:
@@ -83,14 +92,18 @@ class Front:
         if response.route is not None:
             books.note_request(*response.route, status)
         if (record := response.record) is not None:
-            fate: Fate
-            if record.executed:
-                fate = "answered" if whole and status < 400 else "lost"
-            else:
-                fate = "limited" if status == 429 and record.fault is None else "failed"
-            books.close(record, fate, status)
+            books.close(record, _fate(record, status, whole), status)
 
     async def aclose(self) -> None:
         """Stop what runs, such as batches."""
         for face in self._faces:
             await face.aclose()
+        await self.world.aclose()
+
+
+def _fate(record: CallRecord, status: int, whole: bool) -> Fate:
+    if not record.executed:
+        return "limited" if status == 429 and record.fault is None else "failed"
+    # An error in a 200 tells the client nothing of what it is billed for.
+    tells_usage = whole and status < 400 and record.fault is not FaultKind.ERROR_IN_200
+    return "answered" if tells_usage else "lost"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from .exchange import Request, Response
 
@@ -61,6 +61,9 @@ class Router:
             if not _PARAMETER.search(route.pattern)
         }
         self._patterns = [(_compiled(route.pattern), route) for route in self.routes]
+
+    def __iter__(self) -> Iterator[Route]:
+        return iter(self.routes)
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """Return the route and the named parts of the path.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .faults import Fault
 
 _BACKLOG: Final = 4_096
+_FAREWELL_SECONDS: Final = 0.01  # 0 would be for ever
 _SLOW_PIECES: Final = 20
 _NOT_JSON: Final = (
     b"upstream connect error or disconnect/reset before headers. reset reason: overflow"
@@ -98,7 +99,7 @@ class HTTPServer:
             self._server.close()
             self._server = None
         if self._web is not None:
-            await self._web.shutdown(timeout=0)
+            await self._web.shutdown(timeout=_FAREWELL_SECONDS)
 
     async def _listen(self) -> None:
         assert self._web is not None

@@ -15,6 +15,7 @@ from .tokens import count_text, cut_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .answers import Answers
     from .books import CallRecord
     from .call import Ending, ModelCall
     from .faults import Fault
@@ -84,7 +85,11 @@ class Dialect(Protocol):
 
 
 async def respond(
-    world: World, call: ModelCall, dialect: Dialect, encode: Callable[[Outcome], Response]
+    world: World,
+    call: ModelCall,
+    dialect: Dialect,
+    encode: Callable[[Outcome], Response],
+    answers: Answers | None = None,
 ) -> Response:
     """Serve a call, and return what goes back.
 
@@ -94,8 +99,9 @@ async def respond(
         dialect: how errors are said.
         encode: makes the response of a call that was executed. It must mind the fault `EMPTY`,
             and all kinds of `Ending`.
+        answers: what says the answer; None is the world's. Embeddings are made elsewhere.
     """
-    outcome = await _serve(world, call)
+    outcome = await _serve(world, call, answers or world.answers)
     response = _said(outcome, dialect, encode)
     response.headers.update(dialect.rate_headers(outcome.admission))
     response.record = outcome.record
@@ -126,7 +132,7 @@ def _said(outcome: Outcome, dialect: Dialect, encode: Callable[[Outcome], Respon
     return response
 
 
-async def _serve(world: World, call: ModelCall) -> Outcome:
+async def _serve(world: World, call: ModelCall, answers: Answers) -> Outcome:
     call.occurrence = world.occurrences.next(call.identity)
     outcome = Outcome(call, world.books.open(call))
     outcome.fault = world.faults.for_call(call)
@@ -139,14 +145,14 @@ async def _serve(world: World, call: ModelCall) -> Outcome:
         if outcome.admission.exceeded is not None:
             outcome.fault = outcome.record.fault = None
             return outcome
-    await _execute(world, outcome)
+    await _execute(world, outcome, answers)
     return outcome
 
 
-async def _execute(world: World, outcome: Outcome) -> None:
+async def _execute(world: World, outcome: Outcome, answers: Answers) -> None:
     call = outcome.call
     try:
-        answer = await world.answers.answer(call)
+        answer = await answers.answer(call)
     except Exception as error:  # a user's function, or a model behind it: the provider's 500
         logger.exception("The answer to a call of %s failed", call.model)
         outcome.error = f"The simulator's answers failed: {type(error).__name__}: {error}"
@@ -168,6 +174,8 @@ def _ended(answer: Answer, outcome: Outcome) -> Answer:
     if answer.ending in ("stop", "length", "stop_sequence"):
         answer = _stopped(answer, call)
     if outcome.has(FaultKind.REFUSAL):
+        if call.provider == "gemini":  # it blocks the prompt: no word is said, and none is billed
+            return Answer("", "refusal", output_tokens=0)
         return Answer("I cannot help with that.", "refusal")
     if outcome.has(FaultKind.SAFETY):
         return Answer("", "safety", output_tokens=0)
@@ -180,8 +188,14 @@ def _ended(answer: Answer, outcome: Outcome) -> Answer:
 def _stopped(answer: Answer, call: ModelCall) -> Answer:
     ends = [(at, text) for text in call.stop if text and (at := answer.text.find(text)) >= 0]
     if ends:
-        at, _ = min(ends)
-        answer = Answer(answer.text[:at], "stop_sequence", answer.tool)
+        at, found = min(ends)
+        answer = Answer(
+            answer.text[:at],
+            "stop_sequence",
+            answer.tool,
+            reasoning_tokens=answer.reasoning_tokens,
+            stopped_by=found,
+        )
     most = call.max_output_tokens
     if most is not None and answer.reasoning_tokens + count_text(answer.text) > most:
         left = max(0, most - answer.reasoning_tokens)
@@ -203,10 +217,10 @@ def _usage_of(call: ModelCall, answer: Answer) -> Usage:
         output += answer.reasoning_tokens
     return Usage(
         call.input_tokens,
-        output,
+        output * call.choices,
         call.cached_input_tokens,
         call.cache_write_tokens,
-        answer.reasoning_tokens,
+        answer.reasoning_tokens * call.choices,
     )
 
 

@@ -16,7 +16,7 @@ from .settings import SimulatorSettings
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
 
-    from .answers import Answers
+    from .answers import AnswersSource
     from .books import Books
     from .clock import Clock
     from .exchange import Request, Response
@@ -38,8 +38,11 @@ class Simulator:
 
     Args:
         settings: how it starts; None takes the defaults.
-        answers: what models say: anything with `async answer(call) -> Answer`, a function of a
-            `ModelCall`, or a mapping from prompts to answers. None takes what the settings name.
+        answers: what models say: anything with `async answer(call) -> Answer`; a function of a
+            `ModelCall`; a mapping from prompts to answers; the `Path` of such a table (`.json`) or
+            of a recording (`.jsonl`); or a text that names a source, as
+            `SimulatorSettings.answers` does. What a table or a recording does not know is answered
+            as by "auto". None takes what the settings name.
         host: address to listen on.
         port: 0 takes a free one.
         **changes: fields of `SimulatorSettings`, put over `settings`.
@@ -53,7 +56,7 @@ class Simulator:
         self,
         settings: SimulatorSettings | None = None,
         *,
-        answers: Answers | None = None,
+        answers: AnswersSource | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         **changes: Any,
@@ -77,7 +80,7 @@ class Simulator:
         thread.start()
         self._loop, self._thread = loop, thread
         try:
-            self._running = self._wait(_Running.start(self._settings, self._answers, self.address))
+            self._running = self._wait(_start(self._settings, self._answers, self.address))
         except BaseException:
             self._stop_thread()
             raise
@@ -102,8 +105,7 @@ class Simulator:
 
     def reset(self) -> None:
         """Begin anew on the same address: no books, no batches, the settings of the start."""
-        running = self._started()
-        self._wait(running.replace(self._settings, self._answers))
+        self._wait(self._started().reset())
 
     def __enter__(self) -> Self:
         return self.start()
@@ -140,12 +142,32 @@ class Simulator:
         """What `GOOGLE_GEMINI_BASE_URL` is to be."""
         return self.base_url + PREFIXES["gemini"]
 
+    def environment(self, key: str = "simulated") -> dict[str, str]:
+        """Return the environment variables that lead every SDK to the simulator.
+
+        Args:
+            key: the API key that they name.
+        """
+        return {
+            "OPENAI_BASE_URL": self.openai_base_url,
+            "OPENAI_API_KEY": key,
+            "ANTHROPIC_BASE_URL": self.anthropic_base_url,
+            "ANTHROPIC_API_KEY": key,
+            "GOOGLE_GEMINI_BASE_URL": self.gemini_base_url,
+            "GEMINI_API_KEY": key,
+        }
+
     # --- what it knows and does ------------------------------------------------------------
 
     @property
     def books(self) -> Books:
         """What the providers accepted, answered and billed."""
         return self._started().front.world.books
+
+    @property
+    def broken(self) -> int:
+        """Requests that met a defect of the simulator itself; 0, or it has one."""
+        return self._started().front.broken
 
     def now(self) -> float:
         """Return the simulated time, in unix seconds."""
@@ -218,8 +240,13 @@ class Simulator:
 class _Running:
     """A simulator that listens; all of it in one event loop."""
 
-    def __init__(self, front: Front, host: str, port: int) -> None:
-        self.front = front
+    def __init__(
+        self, settings: SimulatorSettings, answers: AnswersSource | None, host: str, port: int
+    ) -> None:
+        self._settings = settings
+        self._answers = answers
+        self._generation = 0
+        self.front = self._new_front()
         self.server = HTTPServer(self, host, port)
 
     @property
@@ -227,26 +254,38 @@ class _Running:
         return self.front.clock
 
     async def answer(self, request: Request) -> Response:
-        return await self.front.answer(request)
+        generation = self._generation
+        response = await self.front.answer(request)
+        response.generation = generation
+        return response
 
     def settle(self, response: Response, status: int, whole: bool) -> None:
-        self.front.settle(response, status, whole)
+        # What was asked of an older world has no place in the books of this one.
+        if response.generation == self._generation:
+            self.front.settle(response, status, whole)
 
-    @classmethod
-    async def start(
-        cls, settings: SimulatorSettings, answers: Answers | None, address: tuple[str, int]
-    ) -> _Running:
-        running = cls(Front(settings, answers), *address)
-        await running.server.start()
-        return running
+    async def start(self) -> None:
+        await self.server.start()
 
-    async def replace(self, settings: SimulatorSettings, answers: Answers | None) -> None:
-        old, self.front = self.front, Front(settings, answers)
+    async def reset(self) -> None:
+        old, self.front = self.front, self._new_front()
+        self._generation += 1
         await old.aclose()
 
     async def aclose(self) -> None:
         await self.server.aclose()
         await self.front.aclose()
+
+    def _new_front(self) -> Front:
+        return Front(self._settings, self._answers, self.reset)
+
+
+async def _start(
+    settings: SimulatorSettings, answers: AnswersSource | None, address: tuple[str, int]
+) -> _Running:
+    running = _Running(settings, answers, *address)
+    await running.start()
+    return running
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

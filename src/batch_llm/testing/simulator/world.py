@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .answers import EchoAnswers
+from .answers import answers_from, close_answers
 from .books import Books
 from .chance import Chance, Occurrences
 from .clock import Clock
 from .faults import FaultPlan
 from .ids import Ids
 from .limits import Limits
-from .settings import SimulatorSettings
 
 if TYPE_CHECKING:
-    from .answers import Answers
+    from .answers import AnswersSource
+    from .settings import SimulatorSettings
 
 
 class World:
@@ -24,10 +24,10 @@ class World:
 
     Args:
         settings: how it starts; what changes later is changed in the parts.
-        answers: what models say; None takes what the settings name.
+        answers: what models say, as `answers_from` takes it; None takes what the settings name.
     """
 
-    def __init__(self, settings: SimulatorSettings, answers: Answers | None = None) -> None:
+    def __init__(self, settings: SimulatorSettings, answers: AnswersSource | None = None) -> None:
         self.settings = settings
         self.clock = Clock(settings.speed)
         self.chance = Chance(settings.seed)
@@ -40,7 +40,12 @@ class World:
         self.latency = settings.latency
         self.batch_times = settings.batch_times
         self.books = Books(self.clock, settings.books)
-        self.answers: Answers = answers or EchoAnswers()
+        said_by = settings.answers if answers is None else answers
+        self.answers = answers_from(said_by, settings.seed)
+
+    async def aclose(self) -> None:
+        """Let the answers' source go of what it holds open."""
+        await close_answers(self.answers)
 
     def is_key(self, key: str) -> bool:
         """Return whether an API key is right."""

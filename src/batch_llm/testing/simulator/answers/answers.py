@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
-
-from ..call import Answer
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from ..call import ModelCall
+    from ..call import Answer, ModelCall
 
 
+@runtime_checkable
 class Answers(Protocol):
-    """Says what a model answers. The endpoint counts tokens, and cuts at the limit."""
+    """Says what a model answers. The endpoint counts tokens, and cuts at the limit.
+
+    Embeddings are not asked for here: their endpoints make the vectors themselves, from the text.
+
+    A source that holds something open, such as a loaded model, has `async aclose()` as well; it is
+    called when the simulator stops or is reset, and the source may be asked again after it.
+    """
 
     async def answer(self, call: ModelCall) -> Answer:
         """Return the answer to `call`.
@@ -21,9 +26,8 @@ class Answers(Protocol):
         ...
 
 
-class EchoAnswers:
-    """Says back what the user said."""
-
-    async def answer(self, call: ModelCall) -> Answer:
-        """Return the last turn of the user."""
-        return Answer(call.prompt)
+async def close_answers(answers: Answers) -> None:
+    """Let a source go of what it holds open, where it holds anything."""
+    aclose = getattr(answers, "aclose", None)
+    if aclose is not None:
+        await aclose()

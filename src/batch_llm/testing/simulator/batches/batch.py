@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
+    from ..books import CallRecord
     from ..call import Provider
-    from ..faults import Fault
+    from ..faults import Fault, FaultKind
 
 BatchState = Literal[
     "validating",
@@ -33,11 +34,16 @@ class DoneLine:
         end: how it ended.
         encoded: the result as the provider writes it, without a line break; empty for lines that
             expired or were cancelled, which the provider's own code writes.
+        record: the line's entry in the books, which the runner closes; None where there is none,
+            or where it is closed already.
+        status: of HTTP, for the books.
     """
 
     custom_id: str
     end: LineEnd
     encoded: bytes = b""
+    record: CallRecord | None = None
+    status: int = 200
 
 
 @dataclass(slots=True)
@@ -55,7 +61,7 @@ class RemoteBatch:
         state: where it stands.
         reached: the moment at which each state was reached.
         done: results so far, in the order in which lines ran; at the end, one for each line but
-            for those that a fault took away.
+            for those that a fault took away. Lines come in by `add`.
         faults: what goes wrong with it, on purpose.
         failure: why it failed as a whole: the provider's code, and a sentence.
         input_tokens: of all lines.
@@ -76,12 +82,22 @@ class RemoteBatch:
     failure: tuple[str, str] | None = None
     input_tokens: int = 0
     details: dict[str, Any] = field(default_factory=dict)
+    _counts: dict[LineEnd, int] = field(default_factory=dict)
 
     @property
     def has_ended(self) -> bool:
         """Whether its state changes no more."""
         return self.state in ENDED
 
+    def add(self, line: DoneLine) -> None:
+        """Take in the result of a line."""
+        self.done.append(line)
+        self._counts[line.end] = self._counts.get(line.end, 0) + 1
+
     def count(self, end: LineEnd) -> int:
-        """Return how many lines ended so, so far."""
-        return sum(1 for line in self.done if line.end == end)
+        """Return how many lines ended so, so far; lines that a fault took away count too."""
+        return self._counts.get(end, 0)
+
+    def fault(self, kind: FaultKind) -> Fault | None:
+        """Return the fault of this kind that the batch has, or None."""
+        return next((fault for fault in self.faults if fault.kind is kind), None)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ..faults import FaultKind
 from .batch import DoneLine
+from .batch_time import BatchTime
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from ..faults import Fault
+    from ..books import Fate
     from ..world import World
     from .batch import BatchState, LineEnd, RemoteBatch
+
+logger = logging.getLogger("batch_llm.simulator")
 
 TLine = TypeVar("TLine")
 
@@ -24,13 +28,19 @@ _LINES_AT_A_STRETCH = 20
 class BatchRunner(Generic[TLine]):
     """Takes one batch through its states, in simulated time.
 
+    What the simulator itself computes takes no simulated time: a large batch does not expire
+    because the clock runs fast.
+
     Args:
         world: where it happens.
         batch: what is run; its state, results and failure are written as they come.
         lines: what is executed, one for each of the batch's custom ids.
-        execute: runs a line.
+        execute: runs a line. It gives the call's record with the result, and leaves it open: the
+            runner closes it, as answered, failed or lost.
         finish: called once, when no more lines will run and before the last state is reached: for
             result files. None does nothing.
+        prepare: called once, while the batch is validated, and may take its time: it may still
+            fill `lines` and `batch.custom_ids`, or set `batch.failure`. None does nothing.
     """
 
     def __init__(
@@ -40,12 +50,16 @@ class BatchRunner(Generic[TLine]):
         lines: Sequence[TLine],
         execute: Callable[[TLine], Awaitable[DoneLine]],
         finish: Callable[[RemoteBatch], None] | None = None,
+        prepare: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._world = world
         self._batch = batch
         self._lines = lines
         self._execute = execute
         self._finish = finish
+        self._prepare = prepare
+        self._time = BatchTime(world.clock)
+        self._lost: frozenset[int] = frozenset()
         self._cancelled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._reach(batch.state)
@@ -67,99 +81,120 @@ class BatchRunner(Generic[TLine]):
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        batch, times = self._batch, self._world.batch_times
         try:
-            if not await self._pass(times.validating_seconds):
-                return await self._stop()
-            if batch.failure is None and (fault := self._fault(FaultKind.BATCH_FAILED)):
-                batch.failure = (fault.error_type or "internal_error", "The batch failed.")
-            if batch.failure is not None:
-                return self._end("failed")
-            self._reach("in_progress")
-            if not await self._run_lines():
-                return await self._stop()
-            if batch.state == "in_progress":
-                self._reach("finalizing")
-            if not await self._pass(times.finalizing_seconds):
-                return await self._stop()
-            self._end("completed")
+            state = await self._pass_through()
+            if state == "cancelled":
+                await self._time.sleep(self._world.batch_times.cancelling_seconds)
+            self._end(state)
+        except Exception as error:  # a defect of ours must not leave a batch that never ends
+            logger.exception("The simulator's batch %s failed", self._batch.id)
+            self._batch.failure = ("internal_error", f"The simulator has a defect: {error}")
+            self._reach("failed")
         finally:
-            self._world.limits.dequeue(batch.id)
+            self._world.limits.dequeue(self._batch.id)
+
+    async def _pass_through(self) -> BatchState:
+        """Go through all states but the last one, and return that one."""
+        batch, times = self._batch, self._world.batch_times
+        if self._prepare is not None:
+            with self._time.stopped():
+                await self._prepare()
+        if not await self._pass(times.validating_seconds):
+            return self._stopped()
+        if batch.failure is None and (fault := batch.fault(FaultKind.BATCH_FAILED)):
+            batch.failure = (fault.error_type or "internal_error", "The batch failed.")
+        if batch.failure is not None:
+            return "failed"
+        self._reach("in_progress")
+        if not await self._run_lines():
+            return self._stopped()
+        self._reach("finalizing")
+        if not await self._pass(times.finalizing_seconds):
+            return self._stopped()
+        return "completed"
+
+    def _stopped(self) -> BatchState:
+        return "cancelled" if self._cancelled.is_set() else "expired"
 
     async def _run_lines(self) -> bool:
         """Run all lines, spread over the batch's time; return False where it was stopped."""
-        world, total = self._world, len(self._lines)
-        seconds = world.batch_times.running.draw(world.chance, self._batch.id.encode())
+        world, batch, total = self._world, self._batch, len(self._lines)
+        self._lost = self._draw_lost()
+        seconds = world.batch_times.running.draw(world.chance, batch.id.encode())
         slices = min(world.batch_times.slices, max(total, 1))
-        expiry = self._fault(FaultKind.BATCH_EXPIRED)
+        expiry = batch.fault(FaultKind.BATCH_EXPIRED)
         most = total if expiry is None else int(total * expiry.share)
         for number in range(slices):
             if not await self._pass(seconds / slices):
                 return False
             start, end = total * number // slices, total * (number + 1) // slices
-            await self._run_slice(self._lines[start : min(end, most)])
-        if expiry is None:
-            return True
-        await self._pass(self._batch.expires_at - world.clock.now())
-        return False
+            with self._time.stopped():
+                await self._run_slice(start, min(end, most))
+        if expiry is not None:
+            await self._pass(batch.expires_at - self._time.now())
+            return False
+        return not self._cancelled.is_set()
 
-    async def _run_slice(self, lines: Sequence[TLine]) -> None:
-        for number, line in enumerate(lines):
+    async def _run_slice(self, start: int, end: int) -> None:
+        for number in range(start, end):
             if number % _LINES_AT_A_STRETCH == 0:
                 await asyncio.sleep(0)
             if self._cancelled.is_set():
                 return
-            self._batch.done.append(await self._execute(line))
+            line = await self._execute(self._lines[number])
+            self._close_books(line, lost=number in self._lost)
+            self._batch.add(line)
+
+    def _close_books(self, line: DoneLine, *, lost: bool) -> None:
+        if (record := line.record) is not None:
+            fate: Fate = "failed"
+            if record.executed:
+                fate = "lost" if lost else "answered"
+            self._world.books.close(record, fate, line.status)
+            line.record = None
 
     async def _pass(self, seconds: float) -> bool:
         """Let time pass; return False where the batch was cancelled or expired meanwhile."""
-        clock, batch = self._world.clock, self._batch
-        end = min(clock.now() + seconds, batch.expires_at)
-        waiting = asyncio.ensure_future(clock.sleep_until(end))
+        end = min(self._time.now() + seconds, self._batch.expires_at)
+        waiting = asyncio.ensure_future(self._time.sleep_until(end))
         stopping = asyncio.ensure_future(self._cancelled.wait())
         try:
             await asyncio.wait((waiting, stopping), return_when=asyncio.FIRST_COMPLETED)
         finally:
             waiting.cancel()
             stopping.cancel()
-        return not self._cancelled.is_set() and clock.now() < batch.expires_at
+        expired = max(end, self._time.now()) >= self._batch.expires_at
+        return not self._cancelled.is_set() and not expired
 
-    async def _stop(self) -> None:
-        """End as cancelled or as expired, with what is done."""
-        if self._cancelled.is_set():
-            await self._world.clock.sleep(self._world.batch_times.cancelling_seconds)
-            self._end("cancelled", rest="canceled")
-        else:
-            self._end("expired", rest="expired")
-
-    def _end(self, state: BatchState, rest: LineEnd | None = None) -> None:
+    def _end(self, state: BatchState) -> None:
         batch = self._batch
-        if rest is not None:
-            left = batch.custom_ids[len(batch.done) :]
-            batch.done.extend(DoneLine(custom_id, rest) for custom_id in left)
-        batch.done = self._mangled(batch.done)
+        if state in ("cancelled", "expired"):
+            rest: LineEnd = "canceled" if state == "cancelled" else "expired"
+            for custom_id in batch.custom_ids[len(batch.done) :]:
+                batch.add(DoneLine(custom_id, rest))
+        batch.done = self._as_faults_leave(batch.done)
         if self._finish is not None:
             self._finish(batch)
         self._reach(state)
 
-    def _mangled(self, done: list[DoneLine]) -> list[DoneLine]:
-        """Return the results as the faults leave them: without some, or in another order."""
-        chance, name = self._world.chance, self._batch.id
+    def _draw_lost(self) -> frozenset[int]:
+        """Return the numbers of the lines whose results a fault will take away."""
+        fault = self._batch.fault(FaultKind.BATCH_MISSING_LINES)
+        if fault is None:
+            return frozenset()
+        numbers = sorted(range(len(self._lines)), key=self._drawn)
+        return frozenset(numbers[: round(len(numbers) * fault.share)])
 
-        def drawn(line: DoneLine) -> float:
-            return chance.uniform("line", f"{name}\0{line.custom_id}".encode())
+    def _as_faults_leave(self, done: list[DoneLine]) -> list[DoneLine]:
+        """Return the results without those that are lost, or in another order."""
+        numbers = [number for number in range(len(done)) if number not in self._lost]
+        if self._batch.fault(FaultKind.BATCH_SHUFFLED) is not None:
+            numbers.sort(key=self._drawn)
+        return [done[number] for number in numbers]
 
-        if (missing := self._fault(FaultKind.BATCH_MISSING_LINES)) is not None:
-            lost = round(len(done) * missing.share)
-            gone = {id(line) for line in sorted(done, key=drawn)[:lost]}
-            done = [line for line in done if id(line) not in gone]
-        if self._fault(FaultKind.BATCH_SHUFFLED) is not None:
-            done = sorted(done, key=drawn)
-        return done
-
-    def _fault(self, kind: FaultKind) -> Fault | None:
-        return next((fault for fault in self._batch.faults if fault.kind is kind), None)
+    def _drawn(self, number: int) -> float:
+        return self._world.chance.uniform("line", f"{self._batch.id}\0{number}".encode())
 
     def _reach(self, state: BatchState) -> None:
         self._batch.state = state
-        self._batch.reached.setdefault(state, self._world.clock.now())
+        self._batch.reached.setdefault(state, self._time.now())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..call import Usage
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from ..faults import FaultKind
 
 Fate = Literal["open", "answered", "lost", "limited", "failed"]
-"""How a call ended: "answered" in full; "lost", done and billed, but the answer did not arrive
-whole; "limited" by a limit; "failed" before anything was done."""
+"""How a call ended: "answered", with its usage told to the client; "lost", done and billed, but the
+client never heard its usage; "limited" by a limit; "failed" before anything was done."""
 
 
 @dataclass(slots=True)
@@ -34,6 +34,7 @@ class CallRecord:
         status: of HTTP; 0 where no answer was sent.
         fault: what went wrong on purpose.
         executed: whether the model ran, and the call is billed.
+        executed_at: simulated unix seconds, when it was billed; 0 where nothing was executed.
         usage: tokens billed.
         usd: billed; None where the price is not known, 0 where nothing was executed.
     """
@@ -51,5 +52,10 @@ class CallRecord:
     status: int = 0
     fault: FaultKind | None = None
     executed: bool = False
+    executed_at: float = 0.0
     usage: Usage = field(default_factory=Usage)
     usd: float | None = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as JSON values; the identity is in hexadecimal digits."""
+        return {**asdict(self), "identity": self.identity.hex()}

@@ -1,7 +1,8 @@
 """What can go wrong, when it does, and to whom."""
 
 from .fault import BEFORE, OF_ANSWER, OF_BATCH, OF_TRANSPORT, Fault, FaultKind
-from .plan import FAULT_HEADER, FaultPlan, fault_in, faults_of
+from .plan import FAULT_HEADER, FaultPlan, fault_in
+from .text import fault_from_text, mixed_faults
 
 __all__ = [
     "BEFORE",
@@ -12,6 +13,7 @@ __all__ = [
     "Fault",
     "FaultKind",
     "FaultPlan",
+    "fault_from_text",
     "fault_in",
-    "faults_of",
+    "mixed_faults",
 ]

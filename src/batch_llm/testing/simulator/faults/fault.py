@@ -97,8 +97,8 @@ class Fault(BaseModel):
         Fault(kind="refusal", prompt_contains="weather")    # by request
 
     A fault applies to a request that fits all that it names. Of several that apply, the first one
-    wins. One request can also ask for a fault itself, by the header `x-sim-fault`: a kind, or
-    a fault as JSON.
+    wins. One request can also ask for a fault itself, by the header `x-sim-fault`, written as for
+    `fault_from_text`: "503", "reset_before", or a fault as JSON.
 
     Attributes:
         kind: what happens.

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-from pydantic import ValidationError
-
-from ....exceptions import ConfigurationError
 from .fault import OF_BATCH, Fault, FaultKind
+from .text import fault_from_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from ..call import ModelCall
     from ..chance import Chance
@@ -137,24 +134,10 @@ def fault_in(headers: Mapping[str, str]) -> Fault | None:
     """Return the fault that a request asks for by its header, or None.
 
     Raises:
-        ConfigurationError: for a header that is neither a kind nor a fault as JSON.
+        ConfigurationError: for a header that names none; see `fault_from_text`.
     """
     wanted = headers.get(FAULT_HEADER)
-    if wanted is None:
-        return None
-    try:
-        value = msgspec.json.decode(wanted) if wanted.lstrip().startswith("{") else {"kind": wanted}
-        return Fault.model_validate(value)
-    except (msgspec.DecodeError, ValidationError) as error:
-        raise ConfigurationError(
-            f"The header {FAULT_HEADER} is a kind of fault, such as 'reset_before', or a fault as "
-            f"JSON: {error}"
-        ) from error
-
-
-def faults_of(values: Iterable[Fault | Mapping[str, object]]) -> list[Fault]:
-    """Return faults as faults; mappings are checked."""
-    return [value if isinstance(value, Fault) else Fault.model_validate(value) for value in values]
+    return None if wanted is None else fault_from_text(wanted)
 
 
 def _happens_to_calls(fault: Fault) -> bool:

@@ -40,21 +40,26 @@ class Capacity(BaseModel):
 class Limit(BaseModel):
     """What one quota scope, a key and a model, may use. None is no limit.
 
-    Of several limits that fit a call, the first one counts.
+    Of several limits that fit a call, the one that came into force last counts; of those that came
+    together, the first.
 
     Attributes:
         provider: whom it is for; None is any, as with the next two.
         model: the model's name.
         key: the API key.
         requests_per_minute: starts.
-        tokens_per_minute: input and output together.
+        tokens_per_minute: input and output together; at Gemini input alone. A call of OpenAI
+            that names its most output tokens holds all of these until it is answered.
         input_tokens_per_minute: input alone; what a cache gave is free at Anthropic.
-        output_tokens_per_minute: output alone.
+        output_tokens_per_minute: output alone, counted when it has been made.
         burst_seconds: how much may be used at once, in seconds of the rate: 60 lets a full
-            minute's worth start in one moment, 1 spreads it by the second.
+            minute's worth start in one moment, 1 spreads it by the second. A call that is larger
+            than that, but not than a minute's worth, may start when nothing is used.
         slope: how fast use may grow.
         capacity: how many calls run at once.
         enqueued_tokens: input tokens of all batches that are not at an end.
+        after_seconds: simulated seconds from when it was set until it comes into force, and takes
+            the place of what was in force until then.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -70,6 +75,7 @@ class Limit(BaseModel):
     slope: Slope | None = None
     capacity: Capacity | None = None
     enqueued_tokens: int | None = Field(default=None, ge=0)
+    after_seconds: float = Field(default=0.0, ge=0)
 
     def fits(self, provider: str, model: str, key: str) -> bool:
         """Return whether this limit is for such calls."""

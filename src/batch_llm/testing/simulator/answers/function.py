@@ -1,0 +1,97 @@
+"""Answers of a function."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ....exceptions import ConfigurationError
+from .said import answer_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Self
+
+    from ..call import Answer, ModelCall
+
+
+class FunctionAnswers:
+    """Asks a function.
+
+    It runs in the simulator's own event loop: while a sync one runs, nothing else does, so one that
+    waits for anything is to be async.
+
+    Args:
+        function: from a `ModelCall` to a text, a JSON value, a pydantic model or an `Answer`; sync
+            or async.
+    """
+
+    def __init__(self, function: Callable[[ModelCall], object]) -> None:
+        self._function = function
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """Return the answers of the function that "MODULE:NAME" names.
+
+        The current directory is searched for the module before all others.
+
+        Raises:
+            ConfigurationError: if there is no such function.
+        """
+        module, colon, attribute = name.partition(":")
+        if not colon or not module or not attribute:
+            raise ConfigurationError(
+                f"A function of answers is named as MODULE:NAME, not {name!r}: for example "
+                f"answers='function:my_answers:answer'."
+            )
+        return cls(_function_in(module, attribute))
+
+    async def answer(self, call: ModelCall) -> Answer:
+        """Return what the function says.
+
+        Raises:
+            TypeError: if it says nothing, or what JSON has no words for.
+        """
+        said = self._function(call)
+        if inspect.isawaitable(said):
+            said = await said
+        if said is None:
+            raise TypeError(
+                "the function of answers returned None; it returns a text, a JSON value, a "
+                "pydantic model or an Answer"
+            )
+        return answer_of(said, call)
+
+
+def _function_in(module_name: str, attribute: str) -> Callable[[ModelCall], object]:
+    place = f"answers='function:{module_name}:{attribute}'"
+    try:
+        with _current_directory_first():
+            found: object = importlib.import_module(module_name)
+        for name in attribute.split("."):
+            found = getattr(found, name)
+    except AttributeError:
+        raise ConfigurationError(
+            f"{place}: the module {module_name!r} has no {attribute!r}."
+        ) from None
+    except Exception as error:  # the module is the user's, and may raise anything as it loads
+        raise ConfigurationError(
+            f"{place}: the module cannot be imported: {type(error).__name__}: {error}."
+        ) from error
+    if not callable(found):
+        raise ConfigurationError(f"{place} is no function; it is {type(found).__name__!r}.")
+    return found
+
+
+@contextmanager
+def _current_directory_first() -> Iterator[None]:
+    directory = str(Path.cwd())
+    sys.path.insert(0, directory)
+    try:
+        yield
+    finally:
+        sys.path.remove(directory)

@@ -1,0 +1,32 @@
+"""A simulator for each test, and a check that the endpoints a test names were reached."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from batch_llm.testing.simulator import Simulator
+from tests.sdk_coverage import covered_by
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def running_simulator() -> Iterator[Simulator]:
+    with Simulator(seed=1, speed=10_000) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(
+    running_simulator: Simulator, request: pytest.FixtureRequest
+) -> Iterator[Simulator]:
+    """A simulator as new, whose clock runs 10,000 times faster."""
+    running_simulator.reset()
+    yield running_simulator
+    answered = running_simulator.books.routes_answered()
+    for covered in covered_by(request.node):
+        assert (covered.provider, covered.endpoint) in answered, f"not reached: {covered}"
+    assert running_simulator.broken == 0, "the simulator met a defect of its own; see its log"
