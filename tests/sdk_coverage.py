@@ -4,19 +4,27 @@
     def test_…(simulator): …
 
 After the test the simulator's books must show that the endpoint answered. What all tests cover is
-the table in docs/simulator.md.
+the table in docs/simulator.md, which `python -m tests.sdk_coverage` writes anew.
 """
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+PAGE = Path(__file__).parent.parent / "docs" / "simulator.md"
+BEGINNING = "<!-- endpoints: written by python -m tests.sdk_coverage -->"
+END = "<!-- end of endpoints -->"
+_SUITE = Path(__file__).parent / "contract" / "simulator"
+_NAMES = {"openai": "OpenAI", "anthropic": "Anthropic", "gemini": "Gemini"}
 
 TTest = TypeVar("TTest", bound="Callable[..., object]")
 
@@ -53,3 +61,57 @@ def covers(provider: str, endpoint: str, *methods: str) -> Callable[[TTest], TTe
 def covered_by(item: pytest.Item) -> list[Covered]:
     """Return what a test says it covers."""
     return [mark.args[0] for mark in item.iter_markers("covers")]
+
+
+def covered_by_all_tests() -> set[Covered]:
+    """Return what the whole contract suite says it covers."""
+    found: set[Covered] = set()
+    for path in sorted(_SUITE.glob("test_*.py")):
+        module = importlib.import_module(f"tests.contract.simulator.{path.stem}")
+        for thing in vars(module).values():
+            found |= _marked(thing)
+            if inspect.isclass(thing):
+                for method in vars(thing).values():
+                    found |= _marked(method)
+    return found
+
+
+def table(covered: Iterable[Covered]) -> str:
+    """Return the endpoints, and the methods of each SDK that are seen to reach them."""
+    methods: dict[tuple[str, str], dict[bool, set[str]]] = {}
+    for each in covered:
+        ways = methods.setdefault((each.provider, each.endpoint), {False: set(), True: set()})
+        ways[each.is_async].add(each.method)
+    lines = ["| Provider | Endpoint | Method of the SDK | sync | async |", "|---|---|---|---|---|"]
+    for provider in _NAMES:
+        for (owner, endpoint), ways in sorted(methods.items()):
+            if owner == provider:
+                lines += _rows(provider, endpoint, ways)
+    return "\n".join(lines)
+
+
+def page_with(text: str, page: str) -> str:
+    """Return `page` with `text` between its two marks."""
+    before, _, rest = page.partition(BEGINNING)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGINNING}\n\n{text}\n\n{END}{after}"
+
+
+def _rows(provider: str, endpoint: str, ways: dict[bool, set[str]]) -> list[str]:
+    rows = []
+    for method in sorted(ways[False] | ways[True]):
+        sync, asynchronous = ("yes" if method in ways[way] else "" for way in (False, True))
+        rows.append(
+            f"| {_NAMES[provider]} | `{endpoint}` | `{method}` | {sync} | {asynchronous} |"
+        )
+    return rows
+
+
+def _marked(thing: object) -> set[Covered]:
+    marks = getattr(thing, "pytestmark", ())
+    return {mark.args[0] for mark in marks if getattr(mark, "name", "") == "covers"}
+
+
+if __name__ == "__main__":
+    written = page_with(table(covered_by_all_tests()), PAGE.read_text(encoding="utf-8"))
+    PAGE.write_text(written, encoding="utf-8")

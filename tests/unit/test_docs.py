@@ -4,7 +4,8 @@ What a block means:
 
 - ```` ```python ````: run, in one namespace a page; a bare `await` is allowed, as in a notebook.
 - ```` ```json title="rows.json" ````: any block with a title is written to that file.
-- ```` ```sh ````: `batch-llm` and `python` are run; `pip`, `make` and the like are checked.
+- ```` ```sh ````: `batch-llm` and `python` are run; `pip`, `make` and the like are checked. A
+  `batch-llm simulate … &` runs until the page ends, on a free port, and leads all SDKs to itself.
 - ```` ```text ```` right below one of these: what it printed, to the letter.
 
 Code that shows no failure must have none: where nothing printed is shown, every result that a block
@@ -80,10 +81,10 @@ def page_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 def test_the_code_of_the_page_runs(
     page: Path, page_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reader = Reader(page_directory)
+    reader = Reader(page_directory, monkeypatch)
     monkeypatch.setitem(sys.modules, "page", reader.module)
     blocks = blocks_of(page)
-    with asyncio.Runner() as runner:
+    with contextlib.closing(reader), asyncio.Runner() as runner:
         for block, following in zip_longest(blocks, blocks[1:]):
             failures = reader.read(block, runner)
             is_shown = following is not None and following.shows_what_was_printed
@@ -182,13 +183,16 @@ class Reader:
 
     Args:
         directory: where files are written and commands run.
+        environment: where a simulator that the page starts leads the SDKs to itself.
 
     Attributes:
         module: the page's namespace.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, environment: pytest.MonkeyPatch) -> None:
         self._directory = directory
+        self._environment = environment
+        self._servers: list[subprocess.Popen[str]] = []
         # A module of its own: pydantic and dataclasses look their names up in one.
         self.module = types.ModuleType("page")
         self._printed = ""
@@ -224,6 +228,9 @@ class Reader:
 
     def _run_command(self, command: str, block: Block) -> str:
         words = shlex.split(command, comments=True)
+        if words[:2] == ["batch-llm", "simulate"] and words[-1] == "&":
+            self._simulate(words[:-1])
+            return ""
         if words[0] in CHECKS:
             CHECKS[words[0]](words[1:])
             return ""
@@ -238,6 +245,25 @@ class Reader:
         )
         assert done.returncode == 0, f"{block}: {command}\n{done.stderr}"
         return done.stdout
+
+    def _simulate(self, words: list[str]) -> None:
+        port = words.index("--port") + 1
+        assert words[port].isdecimal()
+        server = subprocess.Popen(
+            [*words[:port], "0", *words[port + 1 :]], stdout=subprocess.PIPE, text=True
+        )
+        self._servers.append(server)
+        assert server.stdout is not None
+        assert "Ctrl-C" in server.stdout.readline()
+        for _ in range(6):
+            name, _, value = server.stdout.readline().removeprefix("export ").partition("=")
+            self._environment.setenv(name, value.strip())
+
+    def close(self) -> None:
+        """Stop what the page started."""
+        for server in self._servers:
+            server.terminate()
+            server.communicate(timeout=30)
 
 
 def _results_in(value: object) -> list[WorkItemResult[Any, Any]]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .faults import Fault
     from .latency import Latency
     from .limits import Limit
+    from .settings import BatchTimes
 
 T = TypeVar("T")
 
@@ -203,6 +204,14 @@ class Simulator:
 
         def change(front: Front) -> None:
             front.world.latency = latency
+
+        self._do(change)
+
+    def set_batch_times(self, times: BatchTimes) -> None:
+        """Let batches take another time, from their next step on."""
+
+        def change(front: Front) -> None:
+            front.world.batch_times = times
 
         self._do(change)
 
