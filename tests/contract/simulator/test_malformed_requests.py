@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 QUESTION = [{"role": "user", "content": "hello"}]
-SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+SCHEMA = {
+    "type": "object",
+    "properties": {"a": {"type": "integer"}},
+    "required": ["a"],
+    "additionalProperties": False,
+}
 GEMINI_QUESTION = {
     "contents": [{"role": "user", "parts": [{"text": "hello"}]}],
     "systemInstruction": {"parts": [{"text": "Be brief."}]},
@@ -28,7 +33,16 @@ GEMINI_QUESTION = {
         "responseMimeType": "application/json",
         "responseSchema": {"type": "OBJECT", "properties": {"a": {"type": "INTEGER"}}},
     },
-    "tools": [{"functionDeclarations": [{"name": "f", "parameters": {"type": "OBJECT"}}]}],
+    "tools": [
+        {
+            "functionDeclarations": [
+                {
+                    "name": "f",
+                    "parameters": {"type": "OBJECT", "properties": {"a": {"type": "STRING"}}},
+                }
+            ]
+        }
+    ],
     "toolConfig": {"functionCallingConfig": {"mode": "ANY"}},
     "safetySettings": [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}],
 }
@@ -186,7 +200,9 @@ def _check(answer: httpx2.Response, path: str) -> None:
     assert answer.status_code < 500, answer.text
     if answer.status_code < 400:
         return
-    error = answer.json()["error"]
+    # Gemini's streams are lists, where they are not events.
+    body = answer.json()[0] if "streamGenerate" in path else answer.json()
+    error = body["error"]
     assert error["message"]
     if path.startswith("/openai"):
         assert set(error) == {"message", "type", "param", "code"}

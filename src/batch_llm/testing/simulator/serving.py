@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from ...exceptions import InputError
 from .call import Answer, Usage
 from .exchange import Response
 from .faults import BEFORE, OF_TRANSPORT, FaultKind
@@ -35,7 +36,7 @@ class Outcome:
         usage: tokens billed.
         fault: what went wrong on purpose.
         admission: what is left of the limits, or which one refused the call.
-        error: a failure of the answers' source; a text for the client.
+        error: a failure of the answers' source: status and text for the client.
     """
 
     call: ModelCall
@@ -44,7 +45,7 @@ class Outcome:
     usage: Usage = field(default_factory=Usage)
     fault: Fault | None = None
     admission: Admission = field(default_factory=Admission)
-    error: str | None = None
+    error: tuple[int, str] | None = None
 
     @property
     def said(self) -> Answer:
@@ -111,7 +112,7 @@ async def respond(
 def _said(outcome: Outcome, dialect: Dialect, encode: Callable[[Outcome], Response]) -> Response:
     fault = outcome.fault
     if outcome.error is not None:
-        return dialect.error(500, outcome.error)
+        return dialect.error(*outcome.error)
     if outcome.admission.exceeded is not None:
         return dialect.limited(outcome)
     if fault is None:
@@ -153,9 +154,12 @@ async def _execute(world: World, outcome: Outcome, answers: Answers) -> None:
     call = outcome.call
     try:
         answer = await answers.answer(call)
+    except InputError as error:  # a schema that is none, or that nothing fits
+        outcome.error = 400, str(error)
+        return
     except Exception as error:  # a user's function, or a model behind it: the provider's 500
         logger.exception("The answer to a call of %s failed", call.model)
-        outcome.error = f"The simulator's answers failed: {type(error).__name__}: {error}"
+        outcome.error = 500, f"The simulator's answers failed: {type(error).__name__}: {error}"
         return
     outcome.answer = _ended(answer, outcome)
     outcome.usage = _usage_of(call, outcome.answer)

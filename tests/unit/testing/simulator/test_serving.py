@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from batch_llm.exceptions import InputError
 from batch_llm.testing.simulator import (
     Answer,
     Fault,
@@ -217,6 +218,11 @@ async def test_answers_that_fail_are_the_providers_500(
     assert b"KeyError" in response.body
     assert response.record is not None
     assert not response.record.executed
+
+
+async def test_a_request_that_no_answer_can_fit_is_refused() -> None:
+    response, executed = await _outcome(_world(InputError("No value fits.")), _call())
+    assert (response.status, response.body[:17], executed) == (400, b'["No value fits."', [])
 
 
 async def test_a_live_call_takes_its_time_and_a_line_of_a_batch_does_not() -> None:
