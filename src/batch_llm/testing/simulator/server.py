@@ -133,11 +133,11 @@ class HTTPServer:
     async def _handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
         request = await _read(incoming)
         response = await self._behind.answer(request)
-        sending = _Sending(incoming, response, self, self._behind.clock)
+        sending = _Sending(incoming, response, self, self._behind)
         try:
             return await sending.send()
         finally:
-            self._behind.settle(response, sending.status, sending.whole)
+            sending.settle(whole=False)
 
 
 async def _read(incoming: web.BaseRequest) -> Request:
@@ -155,22 +155,24 @@ async def _read(incoming: web.BaseRequest) -> Request:
 
 
 class _Sending:
-    """One response on its way.
-
-    Attributes:
-        status: that was sent; 0 for none.
-        whole: whether all of it left as it was meant.
-    """
+    """One response on its way."""
 
     def __init__(
-        self, incoming: web.BaseRequest, response: Response, server: HTTPServer, clock: Clock
+        self, incoming: web.BaseRequest, response: Response, server: HTTPServer, behind: Behind
     ) -> None:
         self._incoming = incoming
         self._response = response
         self._server = server
-        self._clock = clock
-        self.status = 0
-        self.whole = False
+        self._behind = behind
+        self._clock = behind.clock
+        self._status = 0
+        self._settled = False
+
+    def settle(self, *, whole: bool) -> None:
+        """Say what was sent, once: before the last byte leaves, since who reads it asks then."""
+        if not self._settled:
+            self._settled = True
+            self._behind.settle(self._response, self._status, whole)
 
     async def send(self) -> web.StreamResponse:
         response, fault = self._response, self._response.fault
@@ -188,7 +190,9 @@ class _Sending:
             await self._clock.sleep(fault.seconds)
         if kind is FaultKind.SLOW_BODY:
             pieces = response.pieces or _cut(response.body, _SLOW_PIECES)
-            return await self._stream(pieces, fault.seconds / len(pieces), len(response.body))
+            return await self._stream(
+                pieces, fault.seconds / (len(pieces) - 1 or 1), len(response.body)
+            )
         if kind is FaultKind.RESET_IN_BODY:
             await self._send_half()
         if kind is FaultKind.TRUNCATED_JSON:
@@ -203,7 +207,8 @@ class _Sending:
         from aiohttp import web
 
         response = self._response
-        self.status, self.whole = response.status, True
+        self._status = response.status
+        self.settle(whole=True)
         return web.Response(
             body=response.body,
             status=response.status,
@@ -220,20 +225,26 @@ class _Sending:
         )
         stream.content_length = length
         await stream.prepare(self._incoming)
-        self.status = response.status
+        self._status = response.status
         return stream
 
     async def _stream(
-        self, pieces: Sequence[bytes], seconds: float, length: int | None = None
+        self,
+        pieces: Sequence[bytes],
+        seconds: float,
+        length: int | None = None,
+        *,
+        whole: bool = True,
     ) -> web.StreamResponse:
         stream = await self._open(None if self._response.pieces is not None else length)
         with contextlib.suppress(ConnectionError):  # the client went away: the books say so
-            for piece in pieces:
-                await stream.write(piece)
-                if seconds:
+            for number, piece in enumerate(pieces):
+                if seconds and number:
                     await self._clock.sleep(seconds)
+                if number == len(pieces) - 1:
+                    self.settle(whole=whole)
+                await stream.write(piece)
             await stream.write_eof()
-            self.whole = True
         return stream
 
     async def _send_half(self) -> None:
@@ -250,14 +261,13 @@ class _Sending:
         if pieces is None:
             body = self._response.body
             return self._spoiled(body[: len(body) // 2], self._response.content_type)
-        stream = await self._stream(pieces[: len(pieces) // 2], 0)
-        self.whole = False
-        return stream
+        return await self._stream(pieces[: len(pieces) // 2], 0, whole=False)
 
     def _spoiled(self, body: bytes, content_type: str) -> web.StreamResponse:
         from aiohttp import web
 
-        self.status = 200
+        self._status = 200
+        self.settle(whole=False)
         headers = {**self._response.headers, "Content-Type": content_type}
         return web.Response(body=body, status=200, headers=headers)
 
