@@ -22,6 +22,12 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 # What each prints, in this order, among other things. The demo has tests of its own.
 PRINTED = {
+    "against_the_simulator.py": (
+        "200 of 200 succeeded",
+        "it answered 200,",
+        "and lost 4 answers on the way.",
+        "4 questions were paid for twice.",
+    ),
     "background_task.py": (
         "POST /jobs -> 202, running",
         "GET /jobs/… -> done, 12 of 12",
