@@ -1,7 +1,9 @@
 """Try a pipeline on bad days, without a key; the provider's books say how it went.
 
-python examples/against_the_simulator.py
+Run it: python examples/against_the_simulator.py
 """
+
+from __future__ import annotations
 
 import asyncio
 
@@ -19,11 +21,13 @@ ITEMS = 200
 
 
 async def main() -> None:
+    """Send all questions to a provider that limits, fails and loses answers."""
     limits = [Limit(requests_per_minute=3_000, burst_seconds=1)]
     async with Simulator(seed=11, limits=limits) as simulator:
         simulator.add_fault(Fault(kind=FaultKind.STATUS, status=529, rate=0.1))
         simulator.add_fault(Fault(kind=FaultKind.DROPPED, rate=0.03))
 
+        # A real provider: AnthropicStrategy("claude-haiku-4-5"), with ANTHROPIC_API_KEY set.
         strategy = AnthropicStrategy(
             "claude-haiku-4-5", base_url=simulator.anthropic_base_url, api_key="any"
         )

@@ -6,7 +6,16 @@
 It needs the extra `simulator`; `batch-llm simulate` runs it by itself.
 """
 
-from .answers import Answers
+from .answers import (
+    Answers,
+    AutoAnswers,
+    EchoAnswers,
+    FunctionAnswers,
+    LocalAnswers,
+    RecordedAnswers,
+    SchemaAnswers,
+    TableAnswers,
+)
 from .books import Books, CallRecord
 from .call import Answer, ModelCall, Usage
 from .faults import Fault, FaultKind, fault_from_text, mixed_faults
@@ -18,18 +27,25 @@ from .simulator import Simulator
 __all__ = [
     "Answer",
     "Answers",
+    "AutoAnswers",
     "BatchTimes",
     "Books",
     "CallRecord",
     "Capacity",
+    "EchoAnswers",
     "Fault",
     "FaultKind",
+    "FunctionAnswers",
     "Latency",
     "Limit",
+    "LocalAnswers",
     "ModelCall",
+    "RecordedAnswers",
+    "SchemaAnswers",
     "Simulator",
     "SimulatorSettings",
     "Slope",
+    "TableAnswers",
     "Usage",
     "fault_from_text",
     "mixed_faults",

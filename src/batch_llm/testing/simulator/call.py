@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from .limits import Measure
+
 Provider = Literal["openai", "anthropic", "gemini"]
 Lane = Literal["live", "batch"]
 Ending = Literal["stop", "length", "stop_sequence", "refusal", "safety", "tool_call"]
@@ -55,6 +57,7 @@ class ModelCall:
         occurrence: 1 for the first time this request is seen, 2 for the second.
         cached_input_tokens: the part of `input_tokens` that is read from a cache.
         cache_write_tokens: the part of `input_tokens` that is written to a cache.
+        held: what the limits count for it until it is answered, by measure; None counts nothing.
     """
 
     provider: Provider
@@ -78,6 +81,7 @@ class ModelCall:
     occurrence: int = 1
     cached_input_tokens: int = 0
     cache_write_tokens: int = 0
+    held: Mapping[Measure, int] | None = None
 
     @property
     def prompt(self) -> str:

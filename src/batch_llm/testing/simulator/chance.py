@@ -6,7 +6,7 @@ import hashlib
 from collections import OrderedDict
 from typing import Final
 
-_BOUND: Final = 2**64
+_BOUND: Final = 2**53
 _REMEMBERED: Final = 100_000
 
 
@@ -25,7 +25,8 @@ class Chance:
 
     def uniform(self, purpose: str, subject: bytes) -> float:
         """Return a number from 0 up to, and without, 1."""
-        return int.from_bytes(self.digest(purpose, subject)[:8], "big") / _BOUND
+        # No more bits than a float holds: rounded up, the largest would be 1.
+        return (int.from_bytes(self.digest(purpose, subject)[:8], "big") >> 11) / _BOUND
 
     def digest(self, purpose: str, subject: bytes) -> bytes:
         """Return 16 bytes."""
@@ -49,3 +50,9 @@ class Occurrences:
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
         return count
+
+    def take_back(self, identity: bytes) -> None:
+        """Count the last sight no more: what a limit refuses must not change what comes after."""
+        count = self._seen.pop(identity, 0)
+        if count > 1:
+            self._seen[identity] = count - 1

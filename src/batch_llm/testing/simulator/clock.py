@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import heapq
 import time
+from typing import Final, NamedTuple
 
 from ...exceptions import ConfigurationError
+
+_FEW: Final = 100
 
 
 class Clock:
     """Simulated time, in unix seconds. All times and waits of the simulator are its own.
 
     It starts at the world's time, runs `speed` times as fast, and can be moved forward by hand.
-    It belongs to one event loop.
+    It belongs to one event loop; only `now` and `speed` may be read from other threads.
 
     Args:
         speed: simulated seconds in a real one; above 0.
@@ -21,19 +25,21 @@ class Clock:
     """
 
     def __init__(self, speed: float = 1.0, start: float | None = None) -> None:
-        self._speed = _checked_speed(speed)
-        self._base = time.time() if start is None else start
-        self._started = time.monotonic()
-        self._sleepers: set[_Sleeper] = set()
+        base = time.time() if start is None else start
+        # One value, so that another thread never reads half of a change.
+        self._course = _Course(base, time.monotonic(), _checked_speed(speed))
+        self._sleepers = _Sleepers()
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def speed(self) -> float:
         """Simulated seconds in a real one."""
-        return self._speed
+        return self._course.speed
 
     def now(self) -> float:
         """Return unix seconds."""
-        return self._base + (time.monotonic() - self._started) * self._speed
+        course = self._course
+        return course.base + (time.monotonic() - course.started) * course.speed
 
     async def sleep(self, seconds: float) -> None:
         """Wait for simulated seconds; ends early where the clock is moved past the end."""
@@ -44,25 +50,29 @@ class Clock:
 
     async def sleep_until(self, moment: float) -> None:
         """Wait until `moment`, in unix seconds."""
-        sleeper = _Sleeper(moment, asyncio.get_running_loop().create_future())
-        self._sleepers.add(sleeper)
+        woken = asyncio.get_running_loop().create_future()
+        first = self._sleepers.first
+        self._sleepers.add(moment, woken)
+        if first is None or moment < first:
+            self._wake_and_wait()
         try:
-            self._arm(sleeper)
-            await sleeper.woken
+            await woken
         finally:
-            sleeper.disarm()
-            self._sleepers.discard(sleeper)
+            if woken.cancelled():
+                self._sleepers.forget_one()
 
     def advance(self, seconds: float) -> None:
         """Move the clock forward, and wake whoever slept until a moment that is past now.
+
+        What they wait for next is counted from the new time.
 
         Raises:
             ConfigurationError: for a negative number: time does not go back.
         """
         if not 0 <= seconds < float("inf"):
             raise ConfigurationError(f"A clock is moved forward, by seconds; not by {seconds!r}.")
-        self._base += seconds
-        self._arm_all()
+        self._course = self._course._replace(base=self._course.base + seconds)
+        self._wake_and_wait()
 
     def set_speed(self, speed: float) -> None:
         """Run at another speed from now on.
@@ -71,43 +81,66 @@ class Clock:
             ConfigurationError: for a speed that is not above 0.
         """
         checked = _checked_speed(speed)
-        self._base = self.now()
-        self._started = time.monotonic()
-        self._speed = checked
-        self._arm_all()
+        started = time.monotonic()
+        course = self._course
+        base = course.base + (started - course.started) * course.speed
+        self._course = _Course(base, started, checked)
+        self._wake_and_wait()
 
-    def _arm_all(self) -> None:
-        for sleeper in tuple(self._sleepers):
-            self._arm(sleeper)
-
-    def _arm(self, sleeper: _Sleeper) -> None:
-        sleeper.disarm()
-        wait = (sleeper.moment - self.now()) / self._speed
-        if wait <= 0:
-            sleeper.wake()
-        else:
-            loop = sleeper.woken.get_loop()
-            sleeper.timer = loop.call_later(wait, self._arm, sleeper)
+    def _wake_and_wait(self) -> None:
+        """Wake whoever has slept long enough, and wait for the next one: with one timer for all."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        now = self.now()
+        self._sleepers.wake(now)
+        if (first := self._sleepers.first) is not None:
+            wait = (first - now) / self.speed
+            self._timer = asyncio.get_running_loop().call_later(wait, self._wake_and_wait)
 
 
-class _Sleeper:
-    """Someone who waits for a moment."""
+class _Course(NamedTuple):
+    """How simulated time goes on: from `base`, where the real clock showed `started`."""
 
-    __slots__ = ("moment", "timer", "woken")
+    base: float
+    started: float
+    speed: float
 
-    def __init__(self, moment: float, woken: asyncio.Future[None]) -> None:
-        self.moment = moment
-        self.woken = woken
-        self.timer: asyncio.TimerHandle | None = None
 
-    def wake(self) -> None:
-        if not self.woken.done():
-            self.woken.set_result(None)
+class _Sleepers:
+    """Those who wait, by the moment at which they are woken; at one moment in their order."""
 
-    def disarm(self) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
+    def __init__(self) -> None:
+        self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._count = 0
+        self._gone = 0
+
+    @property
+    def first(self) -> float | None:
+        """When the next one is to be woken; None where nobody sleeps."""
+        return self._waiting[0][0] if self._waiting else None
+
+    def add(self, moment: float, woken: asyncio.Future[None]) -> None:
+        self._count += 1
+        heapq.heappush(self._waiting, (moment, self._count, woken))
+
+    def wake(self, now: float) -> None:
+        """Wake all who are due, and pass over those who are gone."""
+        waiting = self._waiting
+        while waiting and (waiting[0][0] <= now or waiting[0][2].done()):
+            _, _, woken = heapq.heappop(waiting)
+            if woken.done():
+                self._gone = max(0, self._gone - 1)
+            else:
+                woken.set_result(None)
+
+    def forget_one(self) -> None:
+        """Note that someone is gone before their time; most of them gone, they are cleared out."""
+        self._gone += 1
+        if self._gone > _FEW and self._gone * 2 > len(self._waiting):
+            self._waiting = [entry for entry in self._waiting if not entry[2].done()]
+            heapq.heapify(self._waiting)
+            self._gone = 0
 
 
 def rfc3339(moment: float) -> str:

@@ -21,18 +21,18 @@ class Latency(BaseModel):
         kind: "fixed" is always `seconds`; "lognormal" has them as its median, and `sigma`;
             "long_tail" is log-normal, but `tail_share` of the calls take `tail_factor` times as
             long.
-        seconds: the median.
-        sigma: of the logarithm; 0.5 puts 5 % of the calls above 2.3 times the median.
+        seconds: the median, in simulated seconds.
+        sigma: of the logarithm, 0 to 10; 0.5 puts 5 % of the calls above 2.3 times the median.
         tail_share: 0 to 1.
         tail_factor: 1 and up.
         seconds_per_output_token: added for each token of the answer.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: Literal["fixed", "lognormal", "long_tail"] = "fixed"
     seconds: float = Field(default=0.0, ge=0)
-    sigma: float = Field(default=0.5, ge=0)
+    sigma: float = Field(default=0.5, ge=0, le=10)
     tail_share: float = Field(default=0.01, ge=0, le=1)
     tail_factor: float = Field(default=20.0, ge=1)
     seconds_per_output_token: float = Field(default=0.0, ge=0)

@@ -144,9 +144,12 @@ async def _serve(world: World, call: ModelCall, answers: Answers) -> Outcome:
     if call.lane == "live":
         outcome.admission = world.limits.admit(call)
         if outcome.admission.exceeded is not None:
+            world.occurrences.take_back(call.identity)
             outcome.fault = outcome.record.fault = None
             return outcome
     await _execute(world, outcome, answers)
+    if outcome.error is not None and call.lane == "live":  # it gives back what it held
+        outcome.admission = world.limits.settle(call, outcome.usage)
     return outcome
 
 
@@ -201,7 +204,7 @@ def _stopped(answer: Answer, call: ModelCall) -> Answer:
             stopped_by=found,
         )
     most = call.max_output_tokens
-    if most is not None and answer.reasoning_tokens + count_text(answer.text) > most:
+    if most is not None and _counted(answer) > most:
         left = max(0, most - answer.reasoning_tokens)
         text = cut_text(answer.text, left)
         answer = Answer(
@@ -215,17 +218,21 @@ def _stopped(answer: Answer, call: ModelCall) -> Answer:
 
 
 def _usage_of(call: ModelCall, answer: Answer) -> Usage:
-    output = answer.output_tokens
-    if output is None:
-        output = 0 if answer.vectors is not None else count_text(answer.text)
-        output += answer.reasoning_tokens
     return Usage(
         call.input_tokens,
-        output * call.choices,
+        _counted(answer) * call.choices,
         call.cached_input_tokens,
         call.cache_write_tokens,
         answer.reasoning_tokens * call.choices,
     )
+
+
+def _counted(answer: Answer) -> int:
+    """Return the tokens of an answer: as its source counts them, where it does."""
+    if answer.output_tokens is not None:
+        return answer.output_tokens
+    text = 0 if answer.vectors is not None else count_text(answer.text)
+    return text + answer.reasoning_tokens
 
 
 def ending_word(words: dict[Ending, str], answer: Answer) -> str:

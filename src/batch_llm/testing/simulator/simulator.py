@@ -40,7 +40,7 @@ class Simulator:
     Args:
         settings: how it starts; None takes the defaults.
         answers: what models say: anything with `async answer(call) -> Answer`; a function of a
-            `ModelCall`; a mapping from prompts to answers; the `Path` of such a table (`.json`) or
+            `ModelCall`; a mapping from prompts to answers; the path of such a table (`.json`) or
             of a recording (`.jsonl`); or a text that names a source, as
             `SimulatorSettings.answers` does. What a table or a recording does not know is answered
             as by "auto". None takes what the settings name.

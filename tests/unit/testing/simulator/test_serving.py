@@ -220,6 +220,17 @@ async def test_answers_that_fail_are_the_providers_500(
     assert not response.record.executed
 
 
+async def test_what_a_limit_refuses_does_not_change_what_comes_after() -> None:
+    world = _world(limits=[Limit(requests_per_minute=1)])
+    await _run(world)
+    for _ in range(3):
+        response, _ = await _outcome(world, _call())
+        assert response.status == 429
+    world.clock.advance(60)
+    _, outcome = await _run(world)
+    assert outcome.call.occurrence == 2
+
+
 async def test_a_request_that_no_answer_can_fit_is_refused() -> None:
     response, executed = await _outcome(_world(InputError("No value fits.")), _call())
     assert (response.status, response.body[:17], executed) == (400, b'["No value fits."', [])

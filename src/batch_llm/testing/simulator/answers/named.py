@@ -26,7 +26,7 @@ AnswersSource: TypeAlias = (
 """What a user may hand in as answers; see `answers_from`."""
 
 _SPECS: Final = (
-    '"auto", "echo", "schema", "local", "table:FILE.json", "recorded:FILE.jsonl" or '
+    '"auto", "echo", "schema", "local", "table:FILE.json", "recorded:FILE.jsonl", '
     '"function:MODULE:NAME"'
 )
 
@@ -36,7 +36,7 @@ def answers_from(source: AnswersSource, seed: int | str = 0) -> Answers:
 
     Args:
         source: anything with `async answer(call) -> Answer`; a function of a `ModelCall`; a mapping
-            from prompts to answers; the `Path` of such a table (`.json`) or of a recording
+            from prompts to answers; the path of such a table (`.json`) or of a recording
             (`.jsonl`); or a text that names a source, as `answers_named` takes it.
         seed: of answers that are made up.
 
@@ -55,7 +55,7 @@ def answers_from(source: AnswersSource, seed: int | str = 0) -> Answers:
     if callable(source):
         return FunctionAnswers(source)
     raise ConfigurationError(
-        f"answers= takes a function, a mapping from prompts to answers, a path, {_SPECS}, or an "
+        f"answers= takes a function, a mapping from prompts to answers, a path, {_SPECS} or an "
         f"object with `async answer(call)`; not {source!r}."
     )
 
@@ -67,7 +67,7 @@ def answers_named(spec: str, seed: int | str = 0) -> Answers:
 
     Args:
         spec: "auto", "echo", "schema", "local", "table:FILE.json", "recorded:FILE.jsonl" or
-            "function:MODULE:NAME".
+            "function:MODULE:NAME"; or only the path of a table or of a recording.
         seed: of answers that are made up.
 
     Raises:
@@ -90,7 +90,7 @@ def answers_named(spec: str, seed: int | str = 0) -> Answers:
             return RecordedAnswers.read(Path(rest), AutoAnswers(seed))
         case "function", True:
             return FunctionAnswers.named(rest)
-    raise ConfigurationError(f"answers is {_SPECS}, not {spec!r}.")
+    return _in_file(Path(spec), seed)
 
 
 def _in_file(path: Path, seed: int | str) -> Answers:
@@ -100,5 +100,6 @@ def _in_file(path: Path, seed: int | str) -> Answers:
         case ".jsonl" | ".ndjson":
             return RecordedAnswers.read(path, AutoAnswers(seed))
     raise ConfigurationError(
-        f"answers={str(path)!r}: a table of answers is a .json file, a recording a .jsonl file."
+        f"answers is {_SPECS}, or the path of a table (.json) or of a recording (.jsonl); not "
+        f"{str(path)!r}."
     )

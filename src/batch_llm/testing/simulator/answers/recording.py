@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -21,6 +22,41 @@ class Recorded(NamedTuple):
 
     wanted: Wanted
     answer: object
+
+
+class _Part(msgspec.Struct):
+    text: str | None = None
+
+
+class _Turn(msgspec.Struct):
+    role: str
+    content: str | list[_Part] | None = None
+
+
+class _ChatRequest(msgspec.Struct):
+    messages: list[_Turn]
+
+
+class _Said(msgspec.Struct):
+    content: str | None = None
+
+
+class _Choice(msgspec.Struct):
+    message: _Said
+
+
+class _Billed(msgspec.Struct):
+    completion_tokens: int | None = None
+
+
+class _Chat(msgspec.Struct):
+    choices: list[_Choice]
+    usage: _Billed | None = None
+
+
+class _Response(msgspec.Struct):
+    status_code: int
+    body: Any = None
 
 
 _LINES = msgspec.json.Decoder(dict[str, Any])
@@ -56,7 +92,8 @@ def read_recording(lines: Iterable[bytes], name: str) -> list[Recorded]:
         if not line.strip():
             continue
         try:
-            records += _read(_LINES.decode(line), prompts)
+            content = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+            records += _read(_LINES.decode(content), prompts)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InputError) as error:
             raise InputError(f"{name}, line {number}: {error}") from None
     return [*records, *_by_prompt(records, prompts)]
@@ -97,32 +134,23 @@ def _row(fields: dict[str, Any]) -> Iterator[Recorded]:
         yield Recorded((None, None, prompt), answer)
 
 
-def _prompt_of_batch(body: Any) -> str:
+def _prompt_of_batch(body: object) -> str:
     """Return the last turn of the user."""
-    try:
-        said = [turn["content"] for turn in body["messages"] if turn["role"] == "user"]
-    except (KeyError, TypeError):
-        raise InputError("has no messages: only batches of chat completions are read.") from None
-    if not said:
-        return ""
-    content = said[-1]
+    turns = msgspec.convert(body, _ChatRequest).messages
+    content = next((turn.content for turn in reversed(turns) if turn.role == "user"), None) or ""
     if isinstance(content, str):
         return content
-    return "\n".join(part["text"] for part in content if isinstance(part.get("text"), str))
+    return "\n".join(part.text for part in content if part.text is not None)
 
 
 def _line_of_batch(fields: dict[str, Any]) -> Iterator[Recorded]:
-    response = fields["response"]
-    if not response or response.get("status_code") != 200:
+    response = msgspec.convert(fields["response"], _Response | None)
+    if response is None or response.status_code != 200:
         return
-    try:
-        body = response["body"]
-        text = body["choices"][0]["message"]["content"]
-        tokens = body.get("usage", {}).get("completion_tokens")
-    except (KeyError, IndexError, TypeError):
-        raise InputError("has no choices: only batches of chat completions are read.") from None
-    if isinstance(text, str):
-        answer = Answer(text, output_tokens=tokens)
+    chat = msgspec.convert(response.body, _Chat)
+    text = chat.choices[0].message.content if chat.choices else None
+    if text is not None:
+        answer = Answer(text, output_tokens=chat.usage.completion_tokens if chat.usage else None)
         yield Recorded((_text(fields, "custom_id"), None, None), answer)
 
 

@@ -59,7 +59,7 @@ class RemoteBatch:
         expires_at: when it ends in any case.
         custom_ids: of all lines, in the order in which they came in.
         state: where it stands.
-        reached: the moment at which each state was reached.
+        reached: the planned moment of each state that was reached, in simulated unix seconds.
         done: results so far, in the order in which lines ran; at the end, one for each line but
             for those that a fault took away. Lines come in by `add`.
         faults: what goes wrong with it, on purpose.

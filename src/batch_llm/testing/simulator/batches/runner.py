@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ..faults import FaultKind
 from .batch import DoneLine
-from .batch_time import BatchTime
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -28,8 +28,10 @@ _LINES_AT_A_STRETCH = 20
 class BatchRunner(Generic[TLine]):
     """Takes one batch through its states, in simulated time.
 
-    What the simulator itself computes takes no simulated time: a large batch does not expire
-    because the clock runs fast.
+    All moments are planned, from the batch's creation on, and the batch reaches them as soon as
+    the clock has passed them. So a clock that is moved by a day lets a whole batch happen, and
+    what the simulator itself computes takes no time: at a speed of 10,000 a second of it would
+    else be three of the batch's hours.
 
     Args:
         world: where it happens.
@@ -58,7 +60,7 @@ class BatchRunner(Generic[TLine]):
         self._execute = execute
         self._finish = finish
         self._prepare = prepare
-        self._time = BatchTime(world.clock)
+        self._moment = batch.created_at
         self._lost: frozenset[int] = frozenset()
         self._cancelled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -71,6 +73,7 @@ class BatchRunner(Generic[TLine]):
     def cancel(self) -> None:
         """Ask it to stop: lines that ran are kept, the others end as cancelled."""
         if not self._batch.has_ended and self._batch.state != "cancelling":
+            self._moment = self._world.clock.now()
             self._reach("cancelling")
             self._cancelled.set()
 
@@ -84,7 +87,8 @@ class BatchRunner(Generic[TLine]):
         try:
             state = await self._pass_through()
             if state == "cancelled":
-                await self._time.sleep(self._world.batch_times.cancelling_seconds)
+                self._moment += self._world.batch_times.cancelling_seconds
+                await self._world.clock.sleep_until(self._moment)
             self._end(state)
         except Exception as error:  # a defect of ours must not leave a batch that never ends
             logger.exception("The simulator's batch %s failed", self._batch.id)
@@ -97,8 +101,7 @@ class BatchRunner(Generic[TLine]):
         """Go through all states but the last one, and return that one."""
         batch, times = self._batch, self._world.batch_times
         if self._prepare is not None:
-            with self._time.stopped():
-                await self._prepare()
+            await self._prepare()
         if not await self._pass(times.validating_seconds):
             return self._stopped()
         if batch.failure is None and (fault := batch.fault(FaultKind.BATCH_FAILED)):
@@ -128,10 +131,9 @@ class BatchRunner(Generic[TLine]):
             if not await self._pass(seconds / slices):
                 return False
             start, end = total * number // slices, total * (number + 1) // slices
-            with self._time.stopped():
-                await self._run_slice(start, min(end, most))
+            await self._run_slice(start, min(end, most))
         if expiry is not None:
-            await self._pass(batch.expires_at - self._time.now())
+            await self._pass(math.inf)
             return False
         return not self._cancelled.is_set()
 
@@ -155,16 +157,17 @@ class BatchRunner(Generic[TLine]):
 
     async def _pass(self, seconds: float) -> bool:
         """Let time pass; return False where the batch was cancelled or expired meanwhile."""
-        end = min(self._time.now() + seconds, self._batch.expires_at)
-        waiting = asyncio.ensure_future(self._time.sleep_until(end))
+        if self._cancelled.is_set():
+            return False
+        self._moment = min(self._moment + seconds, self._batch.expires_at)
+        waiting = asyncio.ensure_future(self._world.clock.sleep_until(self._moment))
         stopping = asyncio.ensure_future(self._cancelled.wait())
         try:
             await asyncio.wait((waiting, stopping), return_when=asyncio.FIRST_COMPLETED)
         finally:
             waiting.cancel()
             stopping.cancel()
-        expired = max(end, self._time.now()) >= self._batch.expires_at
-        return not self._cancelled.is_set() and not expired
+        return not self._cancelled.is_set() and self._moment < self._batch.expires_at
 
     def _end(self, state: BatchState) -> None:
         batch = self._batch
@@ -197,4 +200,4 @@ class BatchRunner(Generic[TLine]):
 
     def _reach(self, state: BatchState) -> None:
         self._batch.state = state
-        self._batch.reached.setdefault(state, self._time.now())
+        self._batch.reached.setdefault(state, self._moment)

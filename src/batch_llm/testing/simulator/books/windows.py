@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from ....exceptions import ConfigurationError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -26,13 +28,13 @@ class StartWindow:
     the window is forgotten, so that memory holds no more than one window.
 
     Args:
-        seconds: how long the window is.
+        seconds: how long the window is; above 0.
     """
 
     __slots__ = ("_seconds", "_starts", "most")
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+        self._seconds = _checked(seconds)
         self._starts: deque[float] = deque()
         self.most = 0
 
@@ -50,7 +52,7 @@ class TokenWindow:
     """Adds up executed calls and their tokens, as `StartWindow` counts starts.
 
     Args:
-        seconds: how long the window is.
+        seconds: how long the window is; above 0.
     """
 
     __slots__ = (
@@ -65,7 +67,7 @@ class TokenWindow:
     )
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+        self._seconds = _checked(seconds)
         self._spent: deque[Spent] = deque()
         self._inputs = self._outputs = 0
         self.most_calls = self.most_tokens = self.most_inputs = self.most_outputs = 0
@@ -106,6 +108,12 @@ class Windows:
     def __init__(self, seconds: float) -> None:
         self.started = StartWindow(seconds)
         self.executed = TokenWindow(seconds)
+
+
+def _checked(seconds: float) -> float:
+    if not seconds > 0:
+        raise ConfigurationError(f"A window is longer than 0 seconds, not {seconds!r}.")
+    return seconds
 
 
 def most_starts(moments: Iterable[float], seconds: float) -> int:

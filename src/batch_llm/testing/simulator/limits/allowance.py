@@ -73,6 +73,7 @@ class Allowance:
         if refusal is not None:
             refusal.quotas = self._quotas(now)
             return refusal
+        call.held = {measure: held[measure] for measure in self._buckets}
         for measure, bucket in self._buckets.items():
             bucket.hold(held[measure])
         if self._steepness is not None:
@@ -80,13 +81,17 @@ class Allowance:
         return Admission()
 
     def settle(self, call: ModelCall, usage: Usage, now: float) -> Admission:
-        """Put what a call used in the place of what it held; return what is left."""
+        """Put what a call used in the place of what it held; return what is left.
+
+        A call that began when a limit was not yet in force held nothing of it.
+        """
         if not self._buckets:
             return Admission()
-        held, used = held_by(call), used_by(call, usage)
-        for measure, amount in used.items():
+        held = call.held or {}
+        for measure, amount in used_by(call, usage).items():
             if (bucket := self._buckets.get(measure)) is not None:
-                bucket.settle(held[measure], amount, now)
+                bucket.settle(held.get(measure, 0), amount, now)
+        call.held = None
         return Admission(quotas=self._quotas(now))
 
     def is_idle(self, now: float) -> bool:

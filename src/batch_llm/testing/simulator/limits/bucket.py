@@ -22,10 +22,10 @@ class Bucket:
         now: simulated unix seconds.
     """
 
-    __slots__ = ("_at", "_grace", "_held", "_per_minute", "_per_second", "_size", "_used")
+    __slots__ = ("_at", "_grace", "_per_minute", "_per_second", "_size", "_used")
 
     def __init__(self, per_minute: float, burst_seconds: float, now: float) -> None:
-        self._used = self._held = self._per_second = 0.0
+        self._used = self._per_second = 0.0
         self._at = now
         self.resize(per_minute, burst_seconds, now)
 
@@ -51,18 +51,14 @@ class Bucket:
     def hold(self, amount: int) -> None:
         """Use what a call is assumed to use, until it is settled."""
         self._used += amount
-        self._held += amount
 
     def settle(self, held: int, used: int, now: float) -> None:
         """Put what a call used in the place of what it held.
 
-        A call that began when this bucket was not in force held nothing of it. What it held has
-        leaked meanwhile: only the difference counts.
+        What it held has been leaking meanwhile: only the difference counts.
         """
         self._leak(now)
-        returned = min(float(held), self._held)
-        self._held -= returned
-        self._used = max(0.0, self._used + used - returned)
+        self._used = max(0.0, self._used + used - held)
 
     def is_idle(self, now: float) -> bool:
         """Return whether it is as good as new."""

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 def held_by(call: ModelCall) -> dict[Measure, int]:
     """Return what a call counts while it runs: what it sent, and what it may use at most.
 
-    OpenAI counts the most output tokens that the call names, and none where it names none. The
-    others count output as it is made, whatever the call names.
+    OpenAI counts the most output tokens that the call names, for each of its choices, and none
+    where it names none. The others count output as it is made, whatever the call names.
     """
     sent = _counted_input(call, call.input_tokens, call.cached_input_tokens)
-    most = (call.max_output_tokens or 0) if call.provider == "openai" else 0
+    most = (call.max_output_tokens or 0) * call.choices if call.provider == "openai" else 0
     return {"requests": 1, "tokens": sent + most, "input_tokens": sent, "output_tokens": 0}
 
 

@@ -47,7 +47,7 @@ class Slots:
             self._leave()
 
     async def _take(self) -> None:
-        if self._has_free() and not self._waiting:
+        if self._has_free():  # then none waits
             self._taken += 1
             return
         turn = asyncio.get_running_loop().create_future()

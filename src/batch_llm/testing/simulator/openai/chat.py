@@ -7,89 +7,92 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from ..call import ModelCall
-from ..exchange import json_response
-from ..faults import FaultKind
-from ..serving import ending_word, respond
-from ..tokens import count_turns
+from .body import decoded
+from .chat_answer import ChatAnswerer
+from .chat_body import ChatBody, check_context, check_values, read_format
+from .chat_messages import conversation_of
+from .chat_tools import custom_names, offered, read_tools
+from .endpoint import Asked, ModelEndpoint
+from .model_rules import checked_model, fingerprint_of, served_tier
 
 if TYPE_CHECKING:
-    from ..call import Ending
-    from ..exchange import Request, Response
-    from ..serving import Outcome
+    from collections.abc import Mapping
+
     from ..world import World
+    from .catalogue import ModelFacts
     from .dialect import OpenAIDialect
+    from .prompt_cache import PromptCache
 
-_FINISH: Final[dict[Ending, str]] = {
-    "stop": "stop",
-    "length": "length",
-    "stop_sequence": "stop",
-    "refusal": "stop",
-    "safety": "content_filter",
-    "tool_call": "tool_calls",
-}
+_BODIES: Final = msgspec.json.Decoder(ChatBody)
 
 
-class _Message(msgspec.Struct):
-    role: str
-    content: str
+class ChatCompletions(ModelEndpoint):
+    """Answers chat completions, live and as lines of batches.
 
+    Args:
+        world: where it happens.
+        dialect: how errors are said.
+        prompt_cache: shared with the other endpoints.
+    """
 
-class _Body(msgspec.Struct):
-    model: str
-    messages: list[_Message]
-    max_completion_tokens: int | None = None
+    def __init__(self, world: World, dialect: OpenAIDialect, prompt_cache: PromptCache) -> None:
+        super().__init__(world, dialect)
+        self._prompt_cache = prompt_cache
 
+    def read(
+        self, body: bytes, *, key: str, headers: Mapping[str, str], custom_id: str | None
+    ) -> Asked:
+        """Read one body; see `ModelEndpoint.read`.
 
-_BODIES: Final = msgspec.json.Decoder(_Body)
-
-
-class ChatCompletions:
-    """Answers chat completions, live and as lines of batches."""
-
-    def __init__(self, world: World, dialect: OpenAIDialect) -> None:
-        self._world = world
-        self._dialect = dialect
-
-    async def create(self, request: Request) -> Response:
-        """Answer one request."""
-        try:
-            body = _BODIES.decode(request.body)
-        except msgspec.DecodeError as error:
-            return self._dialect.error(400, str(error))
-        turns = [(message.role, message.content) for message in body.messages]
+        Input tokens are those of the messages, of the tools and of the schema, whose JSON counts
+        as it was sent.
+        """
+        wanted = decoded(_BODIES, body)
+        facts = checked_model(self._world, wanted.model)
+        check_values(wanted, facts)
+        talk = conversation_of(wanted.messages or ())
+        schema, schema_tokens = read_format(wanted, talk)
+        tools, tool_tokens = read_tools(wanted.tools)
+        offer = offered(tools, wanted.tool_choice)
+        answerer = self._answerer(wanted, facts, named=bool(offer.forced))
+        tokens = talk.tokens + schema_tokens + tool_tokens
+        check_context(facts, tokens, wanted.most_tokens)
+        model = wanted.model or ""
+        cached = self._prompt_cache.look_up(key, model, talk.texts, tokens)
         call = ModelCall(
             provider="openai",
             operation="chat.completions",
-            model=body.model,
-            key=request.key,
-            messages=turns,
-            input_tokens=count_turns(turns),
-            max_output_tokens=body.max_completion_tokens,
-            headers=request.headers,
-            identity=self._world.chance.digest("openai chat", request.body),
+            model=model,
+            key=key,
+            messages=talk.turns,
+            system=talk.system,
+            input_tokens=tokens,
+            schema=schema,
+            tools=offer.tools,
+            forced_tool=offer.forced,
+            max_output_tokens=wanted.most_tokens,
+            stop=wanted.stops,
+            choices=wanted.n or 1,
+            streamed=bool(wanted.stream) and custom_id is None,
+            lane="live" if custom_id is None else "batch",
+            custom_id=custom_id,
+            headers=headers,
+            identity=self._world.chance.digest("openai chat.completions", body),
+            cached_input_tokens=cached.cached_tokens,
         )
-        return await respond(self._world, call, self._dialect, self._encode)
+        return Asked(call, self._prompt_cache.keeping(cached, answerer.encode))
 
-    def _encode(self, outcome: Outcome) -> Response:
-        answer, usage = outcome.said, outcome.usage
-        choices = [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": answer.text},
-                "finish_reason": ending_word(_FINISH, answer),
-            }
-        ]
-        return json_response(
-            {
-                "id": self._world.ids.letters("chatcmpl-"),
-                "object": "chat.completion",
-                "created": int(self._world.clock.now()),
-                "model": outcome.call.model,
-                "choices": [] if outcome.has(FaultKind.EMPTY) else choices,
-                "usage": {
-                    "prompt_tokens": usage.input_tokens,
-                    "completion_tokens": usage.output_tokens,
-                    "total_tokens": usage.input_tokens + usage.output_tokens,
-                },
-            }
+    def _answerer(self, wanted: ChatBody, facts: ModelFacts, *, named: bool) -> ChatAnswerer:
+        options = wanted.stream_options
+        return ChatAnswerer(
+            self._world,
+            facts.snapshot,
+            fingerprint_of(facts),
+            service_tier=served_tier(wanted.service_tier),
+            custom_tools=custom_names(wanted.tools),
+            tool_named=named,
+            top_logprobs=(wanted.top_logprobs or 0) if wanted.logprobs else None,
+            include_usage=options is not None and bool(options.include_usage),
+            obfuscated=options is None or options.include_obfuscation is not False,
+            metadata=wanted.metadata,
         )

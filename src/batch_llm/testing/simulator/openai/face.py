@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..routes import Route
+from .batches import Batches
 from .chat import ChatCompletions
-from .dialect import OpenAIDialect
+from .dialect import ORGANIZATION, OpenAIDialect
+from .embeddings import Embeddings
+from .file_store import FileStore
+from .files import Files
+from .models import Models
+from .prompt_cache import PromptCache
+from .responses import Responses
 
 if TYPE_CHECKING:
     from ..call import Provider
     from ..exchange import Request, Response
     from ..world import World
+    from .endpoint import ModelEndpoint
+
+_API_VERSION: Final = "2020-10-01"
 
 
 class OpenAIFace:
@@ -21,18 +31,61 @@ class OpenAIFace:
         self.name: Provider = "openai"
         self.dialect = OpenAIDialect()
         self._world = world
-        self._chat = ChatCompletions(world, self.dialect)
+        prompt_cache = PromptCache(world.clock)
+        self._chat = ChatCompletions(world, self.dialect, prompt_cache)
+        self._responses = Responses(world, self.dialect, prompt_cache)
+        self._embeddings = Embeddings(world, self.dialect)
+        self._models = Models(world, self.dialect)
+        store = FileStore(world)
+        self._files = Files(world, self.dialect, store)
+        in_batches: dict[str, ModelEndpoint] = {
+            "/v1/chat/completions": self._chat,
+            "/v1/responses": self._responses,
+            "/v1/embeddings": self._embeddings,
+        }
+        self._batches = Batches(world, self.dialect, store, in_batches)
 
     def routes(self) -> list[Route]:
         """Return all endpoints."""
+        chat, embeddings, models = self._chat, self._embeddings, self._models
         return [
-            Route(
-                "POST",
-                "/chat/completions",
-                "chat.completions",
-                self._chat.create,
-                calls_model=True,
-            ),
+            _model_route("/chat/completions", "chat.completions", chat),
+            _model_route("/embeddings", "embeddings", embeddings),
+            Route("GET", "/models", "models.list", models.page),
+            Route("GET", "/models/{model}", "models.retrieve", models.retrieve),
+            *self._response_routes(),
+            *self._file_routes(),
+            *self._batch_routes(),
+        ]
+
+    def _response_routes(self) -> list[Route]:
+        responses = self._responses
+        one = "/responses/{id}"
+        return [
+            _model_route("/responses", "responses", responses),
+            Route("GET", one, "responses.retrieve", responses.retrieve),
+            Route("DELETE", one, "responses.delete", responses.delete),
+            Route("POST", one + "/cancel", "responses.cancel", responses.cancel),
+            Route("GET", one + "/input_items", "responses.input_items", responses.input_items),
+        ]
+
+    def _file_routes(self) -> list[Route]:
+        files = self._files
+        return [
+            Route("POST", "/files", "files.create", files.create),
+            Route("GET", "/files", "files.list", files.page),
+            Route("GET", "/files/{id}", "files.retrieve", files.retrieve),
+            Route("DELETE", "/files/{id}", "files.delete", files.delete),
+            Route("GET", "/files/{id}/content", "files.content", files.content),
+        ]
+
+    def _batch_routes(self) -> list[Route]:
+        batches = self._batches
+        return [
+            Route("POST", "/batches", "batches.create", batches.create),
+            Route("GET", "/batches", "batches.list", batches.page),
+            Route("GET", "/batches/{id}", "batches.retrieve", batches.retrieve),
+            Route("POST", "/batches/{id}/cancel", "batches.cancel", batches.cancel),
         ]
 
     def key_of(self, request: Request) -> str:
@@ -42,7 +95,7 @@ class OpenAIFace:
 
     def wrong_key(self, key: str) -> Response:
         """Return the error for a key that is missing or wrong."""
-        return self.dialect.error(401, code="invalid_api_key")
+        return self.dialect.wrong_key(key)
 
     def unknown_path(self, request: Request) -> Response:
         """Return the error for an address that is none."""
@@ -51,7 +104,11 @@ class OpenAIFace:
 
     def unknown_method(self, request: Request) -> Response:
         """Return the error for an address that knows no such method."""
-        return self.dialect.error(405, f"Not allowed to {request.method} on /v1{request.path}.")
+        message = (
+            f"Not allowed to {request.method} on /v1{request.path}. (HINT: Perhaps you meant to "
+            "use a different HTTP method?)"
+        )
+        return self.dialect.error(405, message, code="method_not_supported")
 
     def new_request_id(self) -> str:
         """Return a name for a request."""
@@ -59,7 +116,17 @@ class OpenAIFace:
 
     def usual_headers(self, request: Request) -> dict[str, str]:
         """Return the headers that stand on every answer."""
-        return {"x-request-id": request.id}
+        return {
+            "x-request-id": request.id,
+            "openai-organization": ORGANIZATION,
+            "openai-version": _API_VERSION,
+            "openai-processing-ms": "0",
+        }
 
     async def aclose(self) -> None:
         """Stop what runs."""
+        await self._batches.aclose()
+
+
+def _model_route(path: str, operation: str, endpoint: ModelEndpoint) -> Route:
+    return Route("POST", path, operation, endpoint.create, calls_model=True)

@@ -108,16 +108,18 @@ class Arrays:
         """Return places for what the array must contain; None where there is no room for all."""
         behind = range(self._first, self._first + len(self._contained))
         places = [at for at in (*behind, *range(self._first)) if _is_below(at, self._most)]
-        holding: dict[int, Node] = {}
+        claims: dict[int, list[Schema]] = {}
         for contained in self._contained:
-            for at in places:
-                node = self._item(at, contained)
-                if at not in holding and node.ends_within(levels):
-                    holding[at] = node
+            # Each gets an item of its own while there are any; then one item may be several.
+            for at in sorted(places, key=lambda at: at in claims):
+                others = claims.get(at, [])
+                is_new = all(contained is not other for other in others)
+                if is_new and self._item(at, *others, contained).ends_within(levels):
+                    claims[at] = [*others, contained]
                     break
             else:
                 return None
-        return holding
+        return {at: self._item(at, *schemas) for at, schemas in claims.items()}
 
     def _unique(self, draws: Draws, nodes: Sequence[Node], depth: int) -> list[Any]:
         items: list[Any] = []

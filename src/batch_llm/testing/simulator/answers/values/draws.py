@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from .....exceptions import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -12,6 +14,7 @@ T = TypeVar("T")
 
 _USUAL_NODES: Final = 200
 _USUAL_DEPTH: Final = 6
+_MOST_NODES: Final = 50_000
 _TRIES: Final = 2_000
 _EXACT: Final = 2**53
 
@@ -47,8 +50,14 @@ class Draws:
         return things[int(self.unit() * len(things))]
 
     def goes_small(self, depth: int) -> bool:
-        """Count one more value within the value; return whether it is to end soon."""
+        """Count one more value within the value; return whether it is to end soon.
+
+        Raises:
+            InputError: if the schema asks for more values than are made.
+        """
         self._nodes_left -= 1
+        if self._nodes_left < -_MOST_NODES:
+            raise InputError(f"The schema asks for more than {_MOST_NODES:,} values in one answer.")
         return self._nodes_left < 0 or depth > _USUAL_DEPTH
 
     def may_try(self) -> bool:

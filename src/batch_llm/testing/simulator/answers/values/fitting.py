@@ -33,7 +33,10 @@ class FittingValues:
     """
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
-        document = Document(schema)
+        try:
+            document = Document(schema)
+        except RecursionError:
+            raise InputError("No value can be made: the schema is nested too deep.") from None
         self._plan = Plan(document)
         self._root = self._plan.node("answer", [document.root])
         self._validator = document.validator([document.root])
@@ -47,7 +50,7 @@ class FittingValues:
         try:
             return self._made(seed)
         except RecursionError:
-            raise InputError("No value was made: the schema is nested too deep.") from None
+            raise InputError("No value can be made: the schema is nested too deep.") from None
 
     def _made(self, seed: int) -> Any:
         if not self._root.ends:

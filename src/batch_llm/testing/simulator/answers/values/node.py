@@ -142,7 +142,7 @@ class Node:
     @cached_property
     def _ways(self) -> Sequence[Maker]:
         ways = self._found_ways()
-        if not ways:
+        if not ways and False not in self._schemas:
             self._plan.note(self._place, "no value keeps all its rules")
         return ways
 

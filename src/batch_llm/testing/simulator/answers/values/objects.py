@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from .pattern import parse_pattern
@@ -31,6 +32,7 @@ OBJECT_WORDS: Final = frozenset(
 )
 _SHARE_OF_OPTIONAL: Final = 0.7
 _TRIES_OF_NAME: Final = 50
+_ANY_NAME: Final = "any other name"
 _TEXT: Final = {"type": "string"}
 
 
@@ -56,13 +58,20 @@ class Objects:
         """Say whether the properties that there must be end one level below."""
         if self._most is not None and max(self._least, len(self._required)) > self._most:
             return False
-        if self._least > len(self._required) and not self._can_grow():
-            return False
-        if not self._required:
+        if max(self._least, len(self._required)) == 0:
             return True
-        return levels > 0 and all(
-            self._nodes[name].ends_within(levels - 1) for name in self._required
+        return (
+            levels > 0
+            and all(self._nodes[name].ends_within(levels - 1) for name in self._required)
+            and self._can_be_enough(levels)
         )
+
+    def _can_be_enough(self, levels: int) -> bool:
+        others = [node for name, node in self._nodes.items() if name not in self._required]
+        found = sum(node.ends_within(levels - 1) for node in others)
+        if len(self._required) + found >= self._least or self._has_patterns:
+            return True
+        return self._property(_ANY_NAME).ends_within(levels - 1)
 
     def make(self, draws: Draws, depth: int) -> dict[str, Any]:
         """Return an object."""
@@ -81,19 +90,28 @@ class Objects:
 
     def _chosen(self, draws: Draws, *, is_small: bool) -> Mapping[str, None]:
         """Return the names of the properties that the object gets."""
-        optional = [
-            name for name, node in self._nodes.items() if name not in self._required and node.ends
-        ]
+        optional = self._optional
         if not optional:
             return self._required
         share = 0.0 if is_small else _SHARE_OF_OPTIONAL
         wanted = [name for name in optional if draws.unit() < share]
         lacking = self._least - len(self._required) - len(wanted)
         if lacking > 0:
-            wanted += [name for name in optional if name not in wanted][:lacking]
+            wanted += [name for name in self._shortest_first if name not in wanted][:lacking]
         if self._most is not None:
             wanted = wanted[: self._most - len(self._required)]
         return {**self._required, **dict.fromkeys(wanted)}
+
+    @cached_property
+    def _optional(self) -> Sequence[str]:
+        """The names of the properties that the object may have, or not."""
+        return [
+            name for name, node in self._nodes.items() if name not in self._required and node.ends
+        ]
+
+    @cached_property
+    def _shortest_first(self) -> Sequence[str]:
+        return sorted(self._optional, key=lambda name: self._nodes[name].levels or 0)
 
     def _property(self, name: str) -> Node:
         schemas = [schema for part in self._parts for schema in self._schemas(part, name)]
@@ -114,20 +132,14 @@ class Objects:
 
     # --- properties that the schema does not name --------------------------------------------
 
+    @property
+    def _has_patterns(self) -> bool:
+        return any(part.get("patternProperties") for part in self._parts)
+
     def _is_map(self) -> bool:
         """Say whether the object is one of names and values that nobody knows beforehand."""
-        return self._can_grow() and (self._most is None or self._most > len(self._required) + 1)
-
-    def _can_grow(self) -> bool:
-        if any(part.get("patternProperties") for part in self._parts):
-            return True
-        optional = [name for name in self._nodes if name not in self._required]
-        closed = any(
-            part.get(word) is False
-            for part in self._parts
-            for word in ("additionalProperties", "unevaluatedProperties")
-        )
-        return not closed or len(optional) + len(self._required) >= self._least > 0
+        has_room = self._most is None or self._most > len(self._required) + 1
+        return has_room and (self._has_patterns or self._property(_ANY_NAME).ends)
 
     def _fill(self, value: dict[str, Any], draws: Draws, depth: int, count: int) -> None:
         """Add `count` properties under new names."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .document import Document, Schema
 
 _ENDLESS: Final = (
-    "Its parts hold each other without an end, or must have more items or properties than they may."
+    "Its parts hold each other without an end, or must have items or properties that they may not."
 )
 
 

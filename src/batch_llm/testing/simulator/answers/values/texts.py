@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from .....exceptions import InputError
 from .formats import FORMATS, text_of_format
 from .pattern import parse_pattern
 from .words import some_letters, some_words
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 TEXT_WORDS: Final = frozenset({"minLength", "maxLength", "pattern", "format", "contentEncoding"})
 _USUAL_MORE: Final = 8
+_MOST_CHARACTERS: Final = 200_000
 
 
 class Texts:
@@ -25,7 +27,7 @@ class Texts:
         parts: the schemas that they fit.
 
     Raises:
-        InputError: for a pattern that cannot be followed.
+        InputError: for a pattern that cannot be followed, or a text too long to be made.
     """
 
     def __init__(self, parts: Sequence[Mapping[str, Any]]) -> None:
@@ -35,6 +37,9 @@ class Texts:
         patterns = dict.fromkeys(part["pattern"] for part in parts if "pattern" in part)
         self._patterns = [(pattern, parse_pattern(pattern)) for pattern in patterns]
         named = (part.get("format") for part in parts)
+        longest = max(self._least, *(piece.least for _, piece in self._patterns), 0)
+        if longest > _MOST_CHARACTERS:
+            raise InputError(f"it asks for a text of {longest:,} characters")
         self._formats = [name for name in named if name in FORMATS]
 
     def ends_within(self, levels: int) -> bool:
