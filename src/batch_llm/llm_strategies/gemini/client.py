@@ -49,8 +49,12 @@ class EnvironmentClient:
         """Return the client, made if there is none."""
         if self._client is None:
             from google.genai import Client
+            from google.genai.types import HttpOptions, HttpRetryOptions
 
-            self._client = Client(api_key=self._key)
+            # Without this its async client sends a request again by itself when a connection
+            # breaks: past every limit, and billed twice where the first one had arrived.
+            once = HttpOptions(retry_options=HttpRetryOptions(attempts=1))
+            self._client = Client(api_key=self._key, http_options=once)
         return self._client
 
     async def aclose(self) -> None:

@@ -41,7 +41,9 @@ class GeminiStrategy(RequestStrategy[TOutput]):
     Args:
         model: such as "gemini-2.5-flash".
         client: the SDK's client; it stays yours to close. Or an `EnvironmentClient`, which
-            `aclose()` closes. None where no call is made, as in tests.
+            `aclose()` closes. None where no call is made, as in tests. With `HttpOptions(
+            retry_options=HttpRetryOptions(attempts=1))` it leaves tries to the processor; else
+            its async side sends again by itself, seconds later, where a connection breaks.
         response_parser: makes the output of the SDK's `GenerateContentResponse`. What it raises
             reaches the processor as it is, with the tokens billed. None: the output is the
             answer's text or, where the request or `config` asks for a schema, the value that fits.

@@ -1,0 +1,195 @@
+"""cachedContents: create, get, list, patch, delete."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ..exchange import json_response
+from .caches_store import Cache
+from .pages import PageRefusedError, cut_page
+from .refusal import RefusedError, refused_field
+from .request import CachedContentRequest, decode
+from .timestamps import moment_of, seconds_of
+
+if TYPE_CHECKING:
+    from ..exchange import Request, Response
+    from ..world import World
+    from .caches_store import CacheStore
+    from .dialect import GeminiDialect
+    from .models import Model, Models
+    from .prompt import PromptReader
+
+USUAL_LIFE_SECONDS: Final = 3_600.0
+"""A cache lives so long where the client does not say."""
+DISPLAY_NAME_CHARACTERS: Final = 128
+USUAL_PAGE: Final = 50
+MOST_ON_PAGE: Final = 1_000
+
+_REQUEST: Final = "CreateCachedContentRequest"
+_EXPIRATION: Final = frozenset({"ttl", "expireTime", "expire_time"})
+
+
+class CachedContents:
+    """Answers all about caches.
+
+    Args:
+        world: where it happens.
+        dialect: how errors are said.
+        models: which there are, and the least that each can cache.
+        prompts: reads what is cached.
+        store: where the caches are.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        dialect: GeminiDialect,
+        models: Models,
+        prompts: PromptReader,
+        store: CacheStore,
+    ) -> None:
+        self._world = world
+        self._dialect = dialect
+        self._models = models
+        self._prompts = prompts
+        self._store = store
+
+    async def create(self, request: Request) -> Response:
+        """Answer POST /{version}/cachedContents."""
+        try:
+            cache = self._made(request)
+        except RefusedError as refused:
+            return self._dialect.refused(refused)
+        self._store.add(request.key, cache)
+        identity = self._world.chance.digest("gemini cache", request.body)
+        self._world.books.note_create("gemini", "cache", cache.name, identity)
+        return json_response(cache.encoded())
+
+    async def get(self, request: Request) -> Response:
+        """Answer GET /{version}/cachedContents/{id}."""
+        cache = self._store.get(request.key, request.params["id"])
+        return self._unknown() if cache is None else json_response(cache.encoded())
+
+    async def page(self, request: Request) -> Response:
+        """Answer GET /{version}/cachedContents: newest first."""
+        before = self._world.visible_before("gemini", "cachedContents.list", request.key)
+        caches = self._store.newest_first(request.key, before)
+        try:
+            page, token = cut_page(caches, request.query, usual=USUAL_PAGE, most=MOST_ON_PAGE)
+        except PageRefusedError as refused:
+            return self._dialect.error(400, str(refused))
+        told: dict[str, object] = {}
+        if page:
+            told["cachedContents"] = [cache.encoded() for cache in page]
+        if token is not None:
+            told["nextPageToken"] = token
+        return json_response(told)
+
+    async def patch(self, request: Request) -> Response:
+        """Answer PATCH /{version}/cachedContents/{id}: its life alone can be changed."""
+        cache = self._store.get(request.key, request.params["id"])
+        if cache is None:
+            return self._unknown()
+        now = self._world.clock.now()
+        try:
+            expires_at = _changed_expiry(request, now)
+        except RefusedError as refused:
+            return self._dialect.refused(refused)
+        cache.updated_at, cache.expires_at = now, expires_at
+        return json_response(cache.encoded())
+
+    async def delete(self, request: Request) -> Response:
+        """Answer DELETE /{version}/cachedContents/{id}."""
+        cache = self._store.delete(request.key, request.params["id"])
+        return self._unknown() if cache is None else json_response({})
+
+    def _made(self, request: Request) -> Cache:
+        written = decode(request.body, CachedContentRequest)
+        model = self._model(written, request.params["version"])
+        if len(written.display_name or "") > DISPLAY_NAME_CHARACTERS:
+            problem = f"display_name must have at most {DISPLAY_NAME_CHARACTERS} characters."
+            raise refused_field("cached_content.display_name", problem, of=_REQUEST)
+        now = self._world.clock.now()
+        expires_at = _expiry(written, now)
+        tools = written.tools or ()
+        prompt = self._prompts.read(
+            written.contents or (), written.system_instruction, tools, request.key, of=_REQUEST
+        )
+        total, least = prompt.total_tokens, model.minimum_cached_tokens
+        if total < least:
+            raise RefusedError(
+                f"Cached content is too small. total_token_count={total}, "
+                f"min_total_token_count={least}"
+            )
+        return Cache(
+            self._store.new_id(),
+            model,
+            prompt,
+            tools,
+            written.tool_config,
+            written.display_name,
+            created_at=now,
+            updated_at=now,
+            expires_at=now + USUAL_LIFE_SECONDS if expires_at is None else expires_at,
+        )
+
+    def _model(self, written: CachedContentRequest, version: str) -> Model:
+        if not written.model:
+            raise refused_field("cached_content.model", "model is required.", of=_REQUEST)
+        model = self._models.find(written.model)
+        if model is None or model.embeds:
+            raise self._models.refusal(written.model, "createCachedContent", version)
+        return model
+
+    def _unknown(self) -> Response:
+        return self._dialect.error(403, "CachedContent not found (or permission denied)")
+
+
+def _changed_expiry(request: Request, now: float) -> float:
+    written = decode(request.body, CachedContentRequest)
+    mask = request.query.get("updateMask") or request.query.get("update_mask") or ""
+    named = {name.strip() for name in mask.split(",") if name.strip()}
+    further = named - _EXPIRATION
+    if further or any((written.contents, written.system_instruction, written.tools)):
+        raise RefusedError(
+            "Only the expiration (ttl or expire_time) of a CachedContent can change."
+        )
+    expires_at = _expiry(written, now)
+    if expires_at is None:
+        raise RefusedError("Either ttl or expire_time must be set to update a CachedContent.")
+    return expires_at
+
+
+def _expiry(written: CachedContentRequest, now: float) -> float | None:
+    """Return when the cache is to vanish; None where the client does not say."""
+    if written.ttl is not None and written.expire_time is not None:
+        message = (
+            "Invalid value at 'cached_content' (oneof), oneof field 'expiration' is already set. "
+            "Cannot set 'expireTime'"
+        )
+        raise RefusedError(message, field="cached_content")
+    if written.ttl is not None:
+        seconds = seconds_of(written.ttl)
+        if seconds is None:
+            raise _no_such("ttl", "Duration", written.ttl)
+        expires_at = now + seconds
+    elif written.expire_time is not None:
+        moment = moment_of(written.expire_time)
+        if moment is None:
+            raise _no_such("expire_time", "Timestamp", written.expire_time)
+        expires_at = moment
+    else:
+        return None
+    if not now < expires_at < _END_OF_TIME:
+        raise RefusedError("The expiration of a CachedContent must be in the future.")
+    return expires_at
+
+
+def _no_such(name: str, kind: str, written: str) -> RefusedError:
+    field = f"cached_content.{name}"
+    message = f"Invalid value at '{field}' (type.googleapis.com/google.protobuf.{kind}), "
+    return RefusedError(f'{message}"{written}"', field=field)
+
+
+# The last second of the year 9999: the end of time in protocol buffers.
+_END_OF_TIME: Final = 253_402_300_799.0

@@ -1,0 +1,62 @@
+"""POST models/{model}:countTokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ..exchange import json_response
+from .answer import encoded_tokens
+from .refusal import RefusedError
+from .request import CountTokensRequest, GenerateContentRequest, decode
+
+if TYPE_CHECKING:
+    from ..exchange import Request, Response
+    from .dialect import GeminiDialect
+    from .models import Models
+    from .reading import RequestReader
+
+_ACTION: Final = "countTokens"
+
+
+class CountTokens:
+    """Counts the tokens of a prompt.
+
+    Args:
+        dialect: how errors are said.
+        models: which there are.
+        reader: reads requests.
+    """
+
+    def __init__(self, dialect: GeminiDialect, models: Models, reader: RequestReader) -> None:
+        self._dialect = dialect
+        self._models = models
+        self._reader = reader
+
+    async def create(self, request: Request) -> Response:
+        """Answer one request: turns, or a whole request of `generateContent`."""
+        try:
+            return json_response(self._counted(request))
+        except RefusedError as refused:
+            return self._dialect.refused(refused)
+
+    def _counted(self, request: Request) -> dict[str, object]:
+        name = request.params["model"]
+        model = self._models.find(name)
+        if model is None:
+            raise self._models.refusal(name, _ACTION, request.params["version"])
+        written = decode(request.body, CountTokensRequest)
+        whole = written.generate_content_request
+        if whole is None:
+            whole = GenerateContentRequest(contents=written.contents)
+        elif written.contents is not None:
+            raise RefusedError(
+                "Only one of contents and generate_content_request may be set.", field="contents"
+            )
+        asked = self._reader.read(whole, model, request.key)
+        counted: dict[str, object] = {
+            "totalTokens": asked.call.input_tokens,
+            "promptTokensDetails": encoded_tokens(asked.tokens),
+        }
+        if asked.call.cached_input_tokens:
+            counted["cachedContentTokenCount"] = asked.call.cached_input_tokens
+        return counted

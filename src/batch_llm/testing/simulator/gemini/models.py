@@ -1,0 +1,150 @@
+"""The models: which names there are, what each can do, and GET /models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ..exchange import json_response
+from .pages import PageRefusedError, cut_page
+from .refusal import RefusedError
+
+if TYPE_CHECKING:
+    from ..exchange import Request, Response
+    from ..world import World
+    from .dialect import GeminiDialect
+
+_LISTED: Final = (
+    "gemini-2.0-flash",
+    "gemini-2.5-flash",
+    "gemini-2.5-flash-lite",
+    "gemini-2.5-pro",
+    "gemini-3-flash-preview",
+    "gemini-3-pro-preview",
+    "gemini-3.1-pro-preview",
+    "gemini-3.5-flash",
+    "gemini-embedding-001",
+)
+_GENERATIVE_PREFIXES: Final = ("gemini-", "gemma-", "learnlm-")
+_EMBEDDING_PREFIXES: Final = ("gemini-embedding", "text-embedding", "embedding-")
+_ACTIONS: Final = ("generateContent", "countTokens", "createCachedContent", "batchGenerateContent")
+_EMBEDDING_ACTIONS: Final = ("embedContent", "countTextTokens", "countTokens")
+
+# The guide to context caching (ai.google.dev/gemini-api/docs/caching) names 1,024 tokens for the
+# Flash models up to 3, and 4,096 for Pro and for what came later; the service's own error of
+# these models ("min_total_token_count=…") says the same.
+_SMALL_CACHE: Final = ("gemini-2.0-flash", "gemini-2.5-flash", "gemini-3-flash")
+_SMALL_CACHE_TOKENS: Final = 1_024
+_CACHE_TOKENS: Final = 4_096
+
+_PAGE_SIZE: Final = 50
+_MOST_ON_PAGE: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model.
+
+    Attributes:
+        id: "gemini-2.5-flash".
+        embeds: whether it makes vectors, not words.
+    """
+
+    id: str
+    embeds: bool
+
+    @property
+    def name(self) -> str:
+        """The name in the API: "models/gemini-2.5-flash"."""
+        return f"models/{self.id}"
+
+    @property
+    def minimum_cached_tokens(self) -> int:
+        """The fewest tokens that can be cached for it."""
+        return _SMALL_CACHE_TOKENS if self.id.startswith(_SMALL_CACHE) else _CACHE_TOKENS
+
+    @property
+    def reports_log_probabilities(self) -> bool:
+        """Whether answers tell how sure the model was: those of 2.0 do, later ones do not."""
+        return self.id.startswith("gemini-2.0-")
+
+    @property
+    def thinks(self) -> bool:
+        """Whether it thinks before it speaks."""
+        return not self.embeds and not self.id.startswith(("gemini-2.0-", "gemma-", "learnlm-"))
+
+    def encoded(self) -> dict[str, object]:
+        """Return the model as the API tells it; what is set follows `google.genai.types.Model`."""
+        told: dict[str, object] = {
+            "name": self.name,
+            "version": "001",
+            "displayName": self.id.replace("-", " ").title(),
+            "description": f"Simulated {self.id}",
+            "inputTokenLimit": 2_048 if self.embeds else 1_048_576,
+            "outputTokenLimit": 1 if self.embeds else 65_536,
+            "supportedGenerationMethods": list(_EMBEDDING_ACTIONS if self.embeds else _ACTIONS),
+        }
+        if not self.embeds:
+            told |= {"temperature": 1, "topP": 0.95, "topK": 64, "maxTemperature": 2}
+        if self.thinks:
+            told["thinking"] = True
+        return told
+
+
+class Models:
+    """Knows the models, and answers questions about them."""
+
+    def __init__(self, world: World, dialect: GeminiDialect) -> None:
+        self._dialect = dialect
+        self._further = world.settings.models
+
+    def find(self, name: str) -> Model | None:
+        """Return the model "gemini-2.5-flash", also named "models/…"; None where there is none.
+
+        Whatever is named like one of Google's is one, and so are the settings' own.
+        """
+        name = name.removeprefix("models/")
+        if name.startswith(_EMBEDDING_PREFIXES):
+            return Model(name, embeds=True)
+        if name.startswith(_GENERATIVE_PREFIXES) or name in self._further:
+            return Model(name, embeds=False)
+        return None
+
+    def refusal(self, name: str, action: str, version: str = "v1beta") -> RefusedError:
+        """Return the refusal of a model that there is not, or that cannot do this."""
+        name = name.removeprefix("models/")
+        return RefusedError(
+            f"models/{name} is not found for API version {version}, or is not supported for "
+            f"{action}. Call ModelService.ListModels to see the list of available models and "
+            f"their supported methods.",
+            status=404,
+        )
+
+    def not_found(self, name: str, action: str, version: str = "v1beta") -> Response:
+        """Return `refusal` as an answer."""
+        return self._dialect.refused(self.refusal(name, action, version))
+
+    async def get(self, request: Request) -> Response:
+        """Answer GET /models/{model}."""
+        name = request.params["model"]
+        model = self.find(name)
+        if model is None:
+            return self.not_found(name, "generateContent", request.params["version"])
+        return json_response(model.encoded())
+
+    async def page(self, request: Request) -> Response:
+        """Answer GET /models, page by page."""
+        found = (self.find(name) for name in (*_LISTED, *self._further))
+        models = [model for model in found if model is not None]
+        try:
+            page, token = cut_page(models, request.query, usual=_PAGE_SIZE, most=_MOST_ON_PAGE)
+        except PageRefusedError as refused:
+            return self._dialect.error(400, str(refused))
+        told: dict[str, object] = {"models": [model.encoded() for model in page]}
+        if token is not None:
+            told["nextPageToken"] = token
+        return json_response(told)
+
+    async def page_of_tuned(self, request: Request) -> Response:
+        """Answer GET /tunedModels: nobody tunes a model here, and Google leaves out empty lists."""
+        return json_response({})
