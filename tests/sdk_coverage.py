@@ -86,7 +86,7 @@ def table(covered: Iterable[Covered]) -> str:
         ways[each.is_async].add(each.method)
     lines = ["| Provider | Endpoint | Method of the SDK | sync | async |", "|---|---|---|---|---|"]
     for provider in _NAMES:
-        for (owner, endpoint), ways in sorted(methods.items()):
+        for (owner, endpoint), ways in sorted(methods.items(), key=lambda item: _by_path(*item[0])):
             if owner == provider:
                 lines += _rows(provider, endpoint, ways)
     return "\n".join(lines)
@@ -99,13 +99,16 @@ def page_with(text: str, page: str) -> str:
     return f"{before}{BEGINNING}\n\n{text}\n\n{END}{after}"
 
 
+def _by_path(provider: str, endpoint: str) -> tuple[str, str, str]:
+    method, _, path = endpoint.partition(" ")
+    return provider, path, method
+
+
 def _rows(provider: str, endpoint: str, ways: dict[bool, set[str]]) -> list[str]:
     rows = []
     for method in sorted(ways[False] | ways[True]):
         sync, asynchronous = ("yes" if method in ways[way] else "" for way in (False, True))
-        rows.append(
-            f"| {_NAMES[provider]} | `{endpoint}` | `{method}` | {sync} | {asynchronous} |"
-        )
+        rows.append(f"| {_NAMES[provider]} | `{endpoint}` | `{method}` | {sync} | {asynchronous} |")
     return rows
 
 

@@ -100,9 +100,13 @@ async def gemini_by_name(simulator: Simulator) -> AsyncIterator[LLMCallStrategy[
 @asynccontextmanager
 async def _gemini_client(simulator: Simulator) -> AsyncIterator[Any]:
     from google import genai
-    from google.genai.types import HttpOptions
+    from google.genai.types import HttpOptions, HttpRetryOptions
 
-    client = genai.Client(api_key="k", http_options=HttpOptions(base_url=simulator.gemini_base_url))
+    # Without this the async client sends again by itself, after seconds, what was reset.
+    options = HttpOptions(
+        base_url=simulator.gemini_base_url, retry_options=HttpRetryOptions(attempts=1)
+    )
+    client = genai.Client(api_key="k", http_options=options)
     try:
         yield client
     finally:
@@ -163,7 +167,9 @@ async def agent_on_anthropic(simulator: Simulator) -> AsyncIterator[LLMCallStrat
         model = AnthropicModel(
             "claude-haiku-4-5", provider=AnthropicProvider(anthropic_client=client)
         )
-        yield PydanticAIStrategy(agent=Agent(model, model_settings={"max_tokens": 1_000}))
+        # An agent's own retry asks for something else, and an echo answers that.
+        agent = Agent(model, model_settings={"max_tokens": 1_000}, retries=0)
+        yield PydanticAIStrategy(agent=agent)
 
 
 FAST = (openai_over_aiohttp, anthropic_over_aiohttp)

@@ -12,6 +12,12 @@ WITHOUT_SDK: dict[tuple[str, str], str] = {
         "google-genai sends every content by batchEmbedContents; plain HTTP and older clients do "
         "not, and a batch's lines have this form."
     ),
+    ("openai", "POST /responses/{id}/cancel"): (
+        "the SDK reaches it, but it answers 400: nothing runs in the background here."
+    ),
+    ("gemini", "GET /download/{version}/files/{id}:download"): (
+        "Google documents this address too; the SDK takes the other."
+    ),
 }
 
 
@@ -26,7 +32,7 @@ async def test_every_endpoint_is_reached_by_an_sdk_sync_and_async() -> None:
     covered = covered_by_all_tests()
     for is_async in (False, True):
         reached = {(c.provider, c.endpoint) for c in covered if c.is_async == is_async}
-        assert _endpoints() - reached - set(WITHOUT_SDK) == set(), f"async: {is_async}"
+        assert _endpoints() - reached == set(WITHOUT_SDK), f"async: {is_async}"
         assert reached - _endpoints() == set()
 
 
