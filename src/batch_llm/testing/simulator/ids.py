@@ -6,7 +6,8 @@ import hashlib
 import itertools
 from typing import Final
 
-_LETTERS: Final = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_LETTERS: Final = b"0123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_LETTER_OF_BYTE: Final = bytes(_LETTERS[byte % len(_LETTERS)] for byte in range(256))
 
 
 class Ids:
@@ -26,8 +27,7 @@ class Ids:
 
     def letters(self, prefix: str = "", length: int = 24) -> str:
         """Return `prefix` and `length` letters and digits."""
-        digest = self._digest(length)
-        return prefix + "".join(_LETTERS[byte % len(_LETTERS)] for byte in digest)
+        return prefix + self._digest(length).translate(_LETTER_OF_BYTE).decode("ascii")
 
     def _digest(self, length: int) -> bytes:
         name = f"{self._seed}\0{next(self._count)}".encode()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from .....exceptions import InputError
 from .maker import MOST_LEVELS
 from .unmade import UnmadeError
 
@@ -30,6 +31,8 @@ ARRAY_WORDS: Final = frozenset(
     }
 )
 _USUAL_MORE: Final = 2
+_MOST_ITEMS: Final = 50_000
+_MOST_CONTAINED: Final = 200
 _DEPTH_OF_EMPTY: Final = 2
 _TRIES_OF_ITEM: Final = 200
 _SORTED: Final = msgspec.json.Encoder(order="sorted")
@@ -42,17 +45,26 @@ class Arrays:
         plan: makes the items' nodes.
         parts: the schemas that they fit.
         place: where in the answer they stand.
+
+    Raises:
+        InputError: for more items than are made.
     """
 
     def __init__(self, plan: Plan, parts: Sequence[Mapping[str, Any]], place: str) -> None:
         self._plan, self._parts, self._place = plan, parts, place
         self._is_unique = any(part.get("uniqueItems") for part in parts)
-        self._contained: list[Schema] = []
-        for part in parts:
-            if "contains" in part:
-                self._contained += [part["contains"]] * int(part.get("minContains", 1))
+        contained = [
+            (part["contains"], _count(part, "minContains", 1))
+            for part in parts
+            if "contains" in part
+        ]
+        self._least = max((_count(part, "minItems") for part in parts), default=0)
+        if self._least > _MOST_ITEMS:
+            raise InputError(f"it asks for more than {_MOST_ITEMS:,} values")
+        if sum(count for _, count in contained) > _MOST_CONTAINED:
+            raise InputError(f"it asks for more than {_MOST_CONTAINED} items that it contains")
+        self._contained = [schema for schema, count in contained for _ in range(count)]
         self._first = max((len(_positional(part)) for part in parts), default=0)
-        self._least = max((int(part.get("minItems", 0)) for part in parts), default=0)
         limits = [int(part["maxItems"]) for part in parts if "maxItems" in part]
         self._most = self._longest(min(limits) if limits else None)
 
@@ -74,13 +86,13 @@ class Arrays:
         holding = self._holding(MOST_LEVELS - 1) if self._contained else {}
         if holding is None:
             raise UnmadeError(f"{self._place}: there is no room for what it must contain")
-        count = self._count(draws, depth, _count_with(self._least, holding))
+        count = self._length(draws, depth, _count_with(self._least, holding))
         nodes = [holding.get(at) or self._item(at) for at in range(count)]
         if not self._is_unique:
             return [node.make(draws, depth + 1) for node in nodes]
         return self._unique(draws, nodes, depth)
 
-    def _count(self, draws: Draws, depth: int, least: int) -> int:
+    def _length(self, draws: Draws, depth: int, least: int) -> int:
         most = self._most
         if draws.goes_small(depth):
             return least
@@ -149,6 +161,10 @@ def _schemas_at(part: Mapping[str, Any], at: int) -> list[Schema]:
         return [first[at]]
     rest = "additionalItems" if isinstance(part.get("items"), list) else "items"
     return [part[word] for word in (rest, "unevaluatedItems") if word in part]
+
+
+def _count(part: Mapping[str, Any], word: str, usual: int = 0) -> int:
+    return int(part.get(word, usual))
 
 
 def _is_below(at: int, most: int | None) -> bool:

@@ -34,6 +34,7 @@ class Document:
         self.root: dict[str, Any] = self._absolute(schema, str(schema.get("$id", "")))
         self._draft = {"$schema": schema["$schema"]} if "$schema" in schema else {}
         try:
+            jsonschema_rs.validator_for(dict(schema), retriever=_refuse)
             self._registry = jsonschema_rs.Registry([(_NAME, self.root)], retriever=_refuse)
             self.validator([self.root])
         except ValueError as error:

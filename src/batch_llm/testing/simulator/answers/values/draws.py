@@ -15,7 +15,7 @@ T = TypeVar("T")
 _USUAL_NODES: Final = 200
 _USUAL_DEPTH: Final = 6
 _MOST_NODES: Final = 50_000
-_TRIES: Final = 2_000
+_FAILURES: Final = 2_000
 _EXACT: Final = 2**53
 
 
@@ -35,7 +35,7 @@ class Draws:
     def __init__(self, seed: int, *, is_small: bool = False) -> None:
         self.unit = random.Random(seed).random  # noqa: S311 - made-up answers, no secrets
         self._nodes_left = 0 if is_small else _USUAL_NODES
-        self._tries_left = _TRIES
+        self._tries_left = _FAILURES
 
     def below(self, bound: int) -> int:
         """Return a whole number from 0 up to, and without, `bound`; at most 2**53."""
@@ -60,7 +60,7 @@ class Draws:
             raise InputError(f"The schema asks for more than {_MOST_NODES:,} values in one answer.")
         return self._nodes_left < 0 or depth > _USUAL_DEPTH
 
-    def may_try(self) -> bool:
-        """Count one more try to meet what can only be tried; return whether there is one left."""
+    def may_fail(self) -> bool:
+        """Count one more failure to meet what can only be tried; return whether to try again."""
         self._tries_left -= 1
         return self._tries_left >= 0

@@ -117,11 +117,10 @@ class Node:
             raise UnmadeError(f"{self._place}: no value fits")
         if not self._is_tried:
             return (ways[0] if len(ways) == 1 else draws.pick(ways)).make(draws, depth)
-        while draws.may_try():
-            value = draws.pick(ways).make(draws, depth)
-            if self._validator.is_valid(value):
-                return value
-        raise UnmadeError(f"{self._place}: no value was found that fits")
+        while not self._validator.is_valid(value := draws.pick(ways).make(draws, depth)):
+            if not draws.may_fail():
+                raise UnmadeError(f"{self._place}: no value was found that fits")
+        return value
 
     @cached_property
     def _open_ways(self) -> Sequence[Maker]:

@@ -32,6 +32,7 @@ OBJECT_WORDS: Final = frozenset(
 )
 _SHARE_OF_OPTIONAL: Final = 0.7
 _TRIES_OF_NAME: Final = 50
+_MANY: Final = 20
 _ANY_NAME: Final = "any other name"
 _TEXT: Final = {"type": "string"}
 
@@ -145,7 +146,7 @@ class Objects:
         """Add `count` properties under new names."""
         for _ in range(count):
             for _ in range(_TRIES_OF_NAME):
-                name = self._new_name(draws)
+                name = self._new_name(draws, is_rare=len(value) > _MANY)
                 node = self._property(name)
                 if name not in value and name not in self._nodes and node.ends:
                     value[name] = node.make(draws, depth + 1)
@@ -154,7 +155,7 @@ class Objects:
                 if len(value) < self._least:
                     raise UnmadeError(f"{self._place}: not so many properties were found")
 
-    def _new_name(self, draws: Draws) -> str:
+    def _new_name(self, draws: Draws, *, is_rare: bool) -> str:
         rules = [part["propertyNames"] for part in self._parts if "propertyNames" in part]
         if rules:
             node = self._plan.node(f"{self._place}.*", [_TEXT, *rules])
@@ -163,7 +164,8 @@ class Objects:
         if patterns:
             piece = parse_pattern(draws.pick(patterns))
             return piece.text(draws, draws.between(piece.least, min(piece.most, piece.least + 6)))
-        return one_word(draws)
+        word = one_word(draws)
+        return f"{word}_{draws.below(10**9)}" if is_rare else word
 
 
 def _required(part: Mapping[str, Any]) -> Sequence[str]:
