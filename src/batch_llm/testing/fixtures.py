@@ -59,9 +59,7 @@ def gemini_base_url(simulator: Simulator) -> str:
 
 
 @pytest.fixture
-def simulator_environment(
-    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> dict[str, str]:
+def simulator_environment(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Lead every SDK to the simulator by environment variables, and return them."""
     variables = simulator.environment()
     for name, value in variables.items():

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.sdk_coverage import covered_by
 
 from batch_llm.testing.simulator import Simulator
-from tests.sdk_coverage import covered_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,9 +20,7 @@ def running_simulator() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def simulator(
-    running_simulator: Simulator, request: pytest.FixtureRequest
-) -> Iterator[Simulator]:
+def simulator(running_simulator: Simulator, request: pytest.FixtureRequest) -> Iterator[Simulator]:
     """A simulator as new, whose clock runs 10,000 times faster."""
     running_simulator.reset()
     yield running_simulator

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from tests.sdk_coverage import PAGE, covered_by_all_tests, page_with, table
+
 from batch_llm.testing.simulator import SimulatorSettings
 from batch_llm.testing.simulator.front import Front
-from tests.sdk_coverage import PAGE, covered_by_all_tests, page_with, table
 
 # What no method of an SDK reaches, and why it is there all the same.
 WITHOUT_SDK: dict[tuple[str, str], str] = {
