@@ -192,9 +192,17 @@ class _Billed(msgspec.Struct):
     usage: _Usage | None = None
 
 
+class _Event(msgspec.Struct):
+    """An event of a stream: the first one holds the message, later ones the output so far."""
+
+    message: _Billed | None = None
+    usage: _Usage | None = None
+
+
 # Lax, since gateways write counts as 12.0 and "12" too.
 _MESSAGES = msgspec.json.Decoder(_Message, strict=False)
 _BILLS = msgspec.json.Decoder(_Billed, strict=False)
+_EVENTS = msgspec.json.Decoder(_Event, strict=False)
 
 # The words of other providers for the same.
 _FINISH_REASONS = {
@@ -235,7 +243,7 @@ def decode_message(
         message = _MESSAGES.decode(body)
     except UNREADABLE as error:
         said = describe_unreadable("a message of Anthropic's", body, error)
-        billed = _bill(_usage_in(body))
+        billed = billed_tokens(body)
         raise MalformedAnswerError(said, usage=billed, request_id=request_id) from None
     request_id = request_id or message.id
     if message.type == "error" or message.error:
@@ -306,8 +314,33 @@ def _bill(usage: _Usage | None) -> TokenUsage | None:
     return None if usage is None else _usage(usage)
 
 
-def _usage_in(body: bytes) -> _Usage | None:
+def billed_tokens(body: bytes) -> TokenUsage | None:
+    """Return the tokens that a body says were billed, whatever else can be read of it, if any."""
     try:
-        return _BILLS.decode(body).usage
+        return _bill(_BILLS.decode(body).usage)
     except UNREADABLE:
         return None
+
+
+def billed_tokens_of_stream(body: bytes) -> TokenUsage | None:
+    """Return the tokens that the events of a stream say were billed so far, if any.
+
+    Args:
+        body: the stream, from its beginning to wherever it ended.
+    """
+    counts: dict[str, int] = {}
+    for line in body.splitlines():
+        if line.startswith(b"data:"):
+            counts.update(_counts_of_event(line.removeprefix(b"data:")))
+    return _usage(_Usage(**counts)) if counts else None
+
+
+def _counts_of_event(data: bytes) -> dict[str, int]:
+    """Return the counts that an event states; each stands for all of the message so far."""
+    try:
+        event = _EVENTS.decode(data)
+    except UNREADABLE:
+        return {}
+    usage = event.usage or (event.message.usage if event.message is not None else None)
+    counts = {} if usage is None else msgspec.structs.asdict(usage)
+    return {name: count for name, count in counts.items() if count is not None}

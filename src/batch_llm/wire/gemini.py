@@ -1,4 +1,4 @@
-"""A request in the JSON of Gemini's `generateContent`."""
+"""A request in the JSON of Gemini's `generateContent`, and the bill in its answer."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import mimetypes
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 from urllib.parse import urlsplit
 
+import msgspec
+
 from ..base.request import TextPart
+from ..base.usage import complete_usage
+from .answer import UNREADABLE
 from .inline_data import inline_data
 
 if TYPE_CHECKING:
     from ..base.request import FilePart, ImagePart, LLMRequest, Message, Part
+    from ..base.usage import TokenUsage
 
 JSON_MEDIA_TYPE = "application/json"
 """What an answer with a schema is asked to be."""
@@ -74,3 +79,45 @@ def _generation_config(request: LLMRequest) -> dict[str, object]:
         settings["responseMimeType"] = JSON_MEDIA_TYPE
         settings["responseJsonSchema"] = request.output_schema.json_schema
     return {name: value for name, value in settings.items() if value is not None}
+
+
+# --- the answer ----------------------------------------------------------------------------
+
+
+class _Usage(msgspec.Struct, rename="camel"):
+    prompt_token_count: int | None = None
+    tool_use_prompt_token_count: int | None = None
+    candidates_token_count: int | None = None
+    thoughts_token_count: int | None = None
+    total_token_count: int | None = None
+    cached_content_token_count: int | None = None
+
+
+class _Billed(msgspec.Struct, rename="camel"):
+    usage_metadata: _Usage | None = None
+
+
+_BILLS = msgspec.json.Decoder(_Billed, strict=False)
+
+
+def billed_tokens(body: bytes) -> TokenUsage | None:
+    """Return the tokens that a body says were billed, whatever else can be read of it, if any.
+
+    Thoughts are output; what tools gave back to the model is input.
+    """
+    try:
+        usage = _BILLS.decode(body).usage_metadata
+    except UNREADABLE:
+        return None
+    if usage is None:
+        return None
+    return complete_usage(
+        {
+            "input_tokens": (usage.prompt_token_count or 0)
+            + (usage.tool_use_prompt_token_count or 0),
+            "output_tokens": (usage.candidates_token_count or 0)
+            + (usage.thoughts_token_count or 0),
+            "total_tokens": usage.total_token_count,
+            "cached_input_tokens": usage.cached_content_token_count,
+        }
+    )

@@ -1,6 +1,7 @@
 """OpenAI's Chat Completions, which nearly every server of models speaks.
 
-`encode_chat` makes the body of `POST …/chat/completions`, and `decode_chat` reads the answer.
+`encode_chat` makes the body of `POST …/chat/completions`, and `decode_chat` reads the answer;
+`billed_tokens` reads the bill alone, of an answer that is of no other use.
 """
 
 from __future__ import annotations
@@ -170,7 +171,7 @@ def decode_chat(body: bytes, *, private: Iterable[str] = ()) -> ChatAnswer:
         answer = _ANSWERS.decode(body)
     except UNREADABLE as error:
         said = describe_unreadable("a chat completion", body, error)
-        raise MalformedAnswerError(said, usage=_billed(body)) from None
+        raise MalformedAnswerError(said, usage=billed_tokens(body)) from None
     if (status := _status_in(answer.error)) is not None:
         # Gateways answer 200 and put the status of what lies behind them into the body.
         reported = error_from_response(status, {}, body, private=private)
@@ -220,7 +221,8 @@ def _usage(usage: _Usage | None) -> TokenUsage:
     )
 
 
-def _billed(body: bytes) -> TokenUsage | None:
+def billed_tokens(body: bytes) -> TokenUsage | None:
+    """Return the tokens that a body says were billed, whatever else can be read of it, if any."""
     try:
         usage = _BILLS.decode(body).usage
     except UNREADABLE:

@@ -23,7 +23,13 @@ from batch_llm.exceptions import (
 )
 from batch_llm.strategies import DefaultErrorClassifier
 from batch_llm.wire.answer import ChatAnswer
-from batch_llm.wire.anthropic import USUAL_OUTPUT_TOKENS, decode_message, encode_message
+from batch_llm.wire.anthropic import (
+    USUAL_OUTPUT_TOKENS,
+    billed_tokens,
+    billed_tokens_of_stream,
+    decode_message,
+    encode_message,
+)
 
 
 class Verdict(BaseModel):
@@ -437,3 +443,49 @@ def test_any_json_gives_an_answer_or_a_providers_error(document: Any) -> None:
 @given(st.text(), st.sampled_from(["end_turn", "max_tokens", None]))
 def test_any_text_comes_through(text: str, reason: str | None) -> None:
     assert decode_message(encoded(message_of(text, stop_reason=reason))).text == text
+
+
+# --- the bill ------------------------------------------------------------------------------
+
+
+def test_reads_the_bill_of_an_answer_that_is_of_no_other_use() -> None:
+    body = encoded({"content": 7, "usage": {"input_tokens": 6, "output_tokens": 3}})
+    assert billed_tokens(body) == {"input_tokens": 6, "output_tokens": 3, "total_tokens": 9}
+    assert billed_tokens(encoded({"content": 7})) is None
+    assert billed_tokens(body[:-1]) is None
+
+
+def event(name: str, **data: Any) -> bytes:
+    return f"event: {name}\ndata: {json.dumps({'type': name, **data})}\n\n".encode()
+
+
+STREAM = [
+    event(
+        "message_start",
+        message={
+            "usage": {"input_tokens": 6, "cache_read_input_tokens": 4, "output_tokens": 1},
+        },
+    ),
+    event("ping"),
+    event("content_block_delta", delta={"text": "usage"}),
+    event("message_delta", usage={"output_tokens": 5}),
+    event("message_delta", usage={"input_tokens": None, "output_tokens": 7}),
+]
+
+
+@pytest.mark.parametrize(
+    ("events", "output_tokens"), [(1, 1), (2, 1), (3, 1), (4, 5), (5, 7)], ids=str
+)
+def test_a_stream_tells_what_was_billed_so_far(events: int, output_tokens: int) -> None:
+    body = b"".join(STREAM[:events]) + b'event: message_delta\ndata: {"usage": {"output'
+    assert billed_tokens_of_stream(body) == {
+        "input_tokens": 10,
+        "output_tokens": output_tokens,
+        "total_tokens": 10 + output_tokens,
+        "cached_input_tokens": 4,
+    }
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", event("ping"), b"data: []\n\ndata: 7\n\n"])
+def test_a_stream_that_does_not_say_has_no_bill(body: bytes) -> None:
+    assert billed_tokens_of_stream(body) is None

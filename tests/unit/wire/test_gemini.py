@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import base64
+import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from batch_llm.base import FilePart, ImagePart, LLMRequest, Message, TextPart
 from batch_llm.exceptions import InputError
-from batch_llm.wire.gemini import encode_request
+from batch_llm.wire.gemini import billed_tokens, encode_request
 
 SCHEMA = {"type": "object", "properties": {"legs": {"type": "integer"}}}
 
@@ -100,3 +102,30 @@ def test_a_broken_data_address_is_refused_and_not_quoted(url: str) -> None:
 )
 def test_any_other_address_is_left_to_gemini(part: ImagePart | FilePart, expected: object) -> None:
     assert parts_of(part) == [{"fileData": expected}]
+
+
+# --- the bill ------------------------------------------------------------------------------
+
+
+def test_reads_the_bill_of_an_answer_that_is_of_no_other_use() -> None:
+    counts = {
+        "promptTokenCount": 90,
+        "toolUsePromptTokenCount": 10,
+        "candidatesTokenCount": 20,
+        "thoughtsTokenCount": 5,
+        "cachedContentTokenCount": 80,
+        "totalTokenCount": 125,
+    }
+    tokens = {
+        "input_tokens": 100,
+        "output_tokens": 25,
+        "total_tokens": 125,
+        "cached_input_tokens": 80,
+    }
+    body = {"candidates": 7, "usageMetadata": counts}
+    assert billed_tokens(json.dumps(body).encode()) == tokens
+
+
+@pytest.mark.parametrize("body", [{}, {"usageMetadata": None}, {"usageMetadata": 7}, [], None])
+def test_a_body_that_does_not_say_has_no_bill(body: Any) -> None:
+    assert billed_tokens(json.dumps(body).encode()) is None

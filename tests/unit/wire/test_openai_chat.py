@@ -23,7 +23,7 @@ from batch_llm.exceptions import (
 )
 from batch_llm.strategies import DefaultErrorClassifier
 from batch_llm.wire.answer import ChatAnswer
-from batch_llm.wire.openai_chat import decode_chat, encode_chat
+from batch_llm.wire.openai_chat import billed_tokens, decode_chat, encode_chat
 
 if TYPE_CHECKING:
     from batch_llm.base.usage import TokenUsage
@@ -312,3 +312,10 @@ def test_a_200_that_carries_a_status_in_its_body_means_that_status(
     with pytest.raises(kind) as caught:
         decode_chat(body)
     assert caught.value.status_code == code
+
+
+def test_reads_the_bill_of_an_answer_that_is_of_no_other_use() -> None:
+    body = b'{"choices": 7, "usage": {"prompt_tokens": 6, "completion_tokens": 3}}'
+    assert billed_tokens(body) == {"input_tokens": 6, "output_tokens": 3, "total_tokens": 9}
+    assert billed_tokens(b'{"choices": 7}') is None
+    assert billed_tokens(body[:-1]) is None

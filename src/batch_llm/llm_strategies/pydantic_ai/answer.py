@@ -32,7 +32,7 @@ def read_answer(response: ModelResponse, schema: OutputSchema | None) -> tuple[A
         OutputTruncatedError: if a structured answer was cut at the token limit. Cut plain text is
             returned as it is.
         OutputValidationError: if a structured answer does not fit the schema.
-        MalformedAnswerError: if there is no text.
+        MalformedAnswerError: if there is no text, or no end of it.
         ServerError: if the model stopped with an error.
             Each carries the tokens that were billed, in `usage`.
     """
@@ -42,6 +42,7 @@ def read_answer(response: ModelResponse, schema: OutputSchema | None) -> tuple[A
         raise RefusalError("The model, or its safety filter, declined to answer.", usage=usage)
     if reason == "error":
         raise ServerError("The model stopped with an error before it had answered.", usage=usage)
+    check_end(response, usage)
     if schema is not None and reason == "length":
         raise OutputTruncatedError(
             f"The answer stopped at the token limit, after {usage.get('output_tokens', 0)} output "
@@ -58,6 +59,24 @@ def read_answer(response: ModelResponse, schema: OutputSchema | None) -> tuple[A
     except OutputValidationError as error:
         error.usage = usage
         raise
+
+
+def check_end(response: ModelResponse, usage: TokenUsage) -> None:
+    """Refuse the beginning of an answer whose rest never came.
+
+    The library has Anthropic stream long answers, and takes a stream that breaks off in good order
+    for a whole one. What such an answer lacks is the reason for its end, which is always told.
+
+    Args:
+        response: what the model sent.
+        usage: what it, or the run it ends, took.
+
+    Raises:
+        MalformedAnswerError: with `usage`, if the rest is missing.
+    """
+    told = (response.provider_details or {}).get("finish_reason")
+    if response.provider_name == "anthropic" and not response.finish_reason and not told:
+        raise MalformedAnswerError("The answer's stream broke off before its end.", usage=usage)
 
 
 def _answer_text(response: ModelResponse, schema: OutputSchema | None) -> str | None:

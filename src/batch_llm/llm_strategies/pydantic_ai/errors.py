@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # Providers have many words for an account without credit; the classifier knows this one.
 _SPENT = "insufficient_quota"
-# What the library itself raises where a provider's answer lacks what it reads from it.
+NOT_ITS_FORMAT = "The answer is not in the provider's format."
 _STUMBLES = (AttributeError, IndexError, KeyError, TypeError)
 
 
@@ -47,9 +47,14 @@ def translated(error: Exception, *, private: Iterable[str] = ()) -> ProviderErro
     if isinstance(error, (theirs.UserError, NotImplementedError)):
         said = short_message(str(error), private)
         return InvalidRequestError(f"The model cannot take this request: {said}")
-    if isinstance(error, _STUMBLES):
-        return MalformedAnswerError("The answer is not in the provider's format.")
+    if is_stumble(error):
+        return MalformedAnswerError(NOT_ITS_FORMAT)
     return None
+
+
+def is_stumble(error: BaseException) -> bool:
+    """Return whether the library raises such errors where an answer lacks what it reads from it."""
+    return isinstance(error, _STUMBLES)
 
 
 def _from_api(error: ModelAPIError, private: Iterable[str]) -> ProviderError:
@@ -67,8 +72,13 @@ def _from_api(error: ModelAPIError, private: Iterable[str]) -> ProviderError:
         status_code=_status_of(error),
         code=code,
         retry_after=error.retry_after,
-        request_id=headers.get("x-request-id") or headers.get("request-id"),
+        request_id=request_id_in(headers),
     )
+
+
+def request_id_in(headers: Mapping[str, str]) -> str | None:
+    """Return the provider's id of a request, from the headers of its answer."""
+    return headers.get("x-request-id") or headers.get("request-id")
 
 
 def _status_of(error: ModelAPIError) -> int | None:
@@ -115,7 +125,7 @@ def _from_answer(error: UnexpectedModelBehavior) -> ProviderError:
             "The answer stopped at the token limit before it was complete. Raise max_output_tokens."
         )
     # The library's message quotes the answer.
-    return MalformedAnswerError("The answer is not in the provider's format.")
+    return MalformedAnswerError(NOT_ITS_FORMAT)
 
 
 def _describe(error: ModelAPIError, private: Iterable[str]) -> str:

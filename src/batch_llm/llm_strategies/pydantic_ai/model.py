@@ -12,6 +12,7 @@ from ...base.strategy import TOutput
 from ..composed import ComposedRequestStrategy
 from .answer import read_answer
 from .errors import translated
+from .http_watch import HTTPWatch
 from .messages import (
     client_settings,
     encode_messages,
@@ -19,6 +20,7 @@ from .messages import (
     encode_sampling,
 )
 from .opening import ModelByName, key_of_model, scope_of_model
+from .usage import attach_usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -63,7 +65,9 @@ class PydanticAIModelStrategy(ComposedRequestStrategy[TOutput]):
     set here.
 
     A model given by name is opened in `prepare()` and closed in `aclose()`. A model given as an
-    object stays the caller's. The retries of the SDK's client are off in both cases.
+    object stays the caller's; a hook on its httpx2 client, which sees what is billed for an answer
+    that pydantic-ai cannot read, is taken off in `aclose()`. The retries of the SDK's client are
+    off in both cases.
 
     A plain text that stopped at the token limit is returned as it is: the item's state then holds
     "length" under "finish_reason", `truncated_answers` counts it, and the first one is logged.
@@ -160,6 +164,7 @@ class PydanticAIModelStrategy(ComposedRequestStrategy[TOutput]):
             key = key_of_model(model)
         self._key = key or ""
         self._parameters: ModelRequestParameters | None = None
+        self._http = HTTPWatch()
 
     def check(self) -> None:
         """Refuse a model that cannot be called, without a call and without importing an SDK.
@@ -201,7 +206,8 @@ class PydanticAIModelStrategy(ComposedRequestStrategy[TOutput]):
 
         Raises:
             ProviderError: one of its kinds, carrying the tokens billed where the provider names
-                them, and its `retry_after` where it asks to wait.
+                them, and its `retry_after` where it asks to wait. Of an answer that pydantic-ai
+                cannot read, the tokens are known where it is OpenAI's, Anthropic's or Gemini's.
             InputError: for a request that has no form in pydantic-ai.
         """
         request = self._defaults.apply(prompt)
@@ -211,7 +217,8 @@ class PydanticAIModelStrategy(ComposedRequestStrategy[TOutput]):
         return cast("TOutput", output), usage
 
     async def aclose(self) -> None:
-        """Close a model that was opened by its name."""
+        """Close a model that was opened by its name, and leave one that was given as it was."""
+        self._http.detach()
         if self._named is not None and self._model is not None:
             model, self._model, self._parameters = self._model, None, None
             await model.__aexit__(None, None, None)
@@ -236,18 +243,23 @@ class PydanticAIModelStrategy(ComposedRequestStrategy[TOutput]):
         settings = client_settings(model, timeout)
         settings.update(self._settings or {})
         settings.update(encode_sampling(request))
-        try:
-            return await model_request(
-                model,
-                messages,
-                model_settings=settings,
-                model_request_parameters=self._shape(request.output_schema, model),
-            )
-        except Exception as error:  # models raise of every kind; here they become ours, once
-            ours = translated(error, private=(self._key, request.system or "", request.text))
-            if ours is None:
-                raise
-            raise ours from error
+        with self._http.calls(model) as unread:
+            try:
+                return await model_request(
+                    model,
+                    messages,
+                    model_settings=settings,
+                    model_request_parameters=self._shape(request.output_schema, model),
+                )
+            except Exception as error:  # models raise of every kind; here they become ours, once
+                private = (self._key, request.system or "", request.text)
+                ours = translated(error, private=private)
+                if ours is None:
+                    attach_usage(error, unread.usage)
+                    raise
+                ours.usage = unread.usage
+                ours.request_id = ours.request_id or unread.request_id
+                raise ours from error
 
     def _shape(self, schema: OutputSchema | None, model: Model) -> ModelRequestParameters:
         if schema is not self._defaults.output_schema:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import sys
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from ...base.request import LLMRequest
 from ...base.strategy import RequestStrategy, TOutput
-from ...base.usage import empty_usage
-from ...exceptions import InputError
+from ...base.usage import add_usage, empty_usage
+from ...exceptions import InputError, MalformedAnswerError
+from .answer import check_end
+from .errors import NOT_ITS_FORMAT, is_stumble
+from .http_watch import HTTPWatch
 from .messages import encode_content, encode_messages, encode_sampling, retries_off
 from .opening import scope_of_model
-from .usage import read_usage, usage_of
+from .usage import attach_usage, read_usage, usage_of
 
 if TYPE_CHECKING:
     from pydantic_ai.agent import AbstractAgent
-    from pydantic_ai.usage import RunUsage
 
     from ...base.request import Prompt
     from ...base.retry_state import RetryState
@@ -33,7 +36,13 @@ class PydanticAIStrategy(RequestStrategy[TOutput]):
     The retries of the SDK's client are off while a pydantic-ai agent runs here: retries are the
     processor's. What the agent does within a run (its tools, its output retries) stays the
     agent's. Errors of a run are handed on as they are, so that `on_error` of a subclass meets the
-    library's own.
+    library's own; but an answer that makes the library stumble is a `MalformedAnswerError`.
+
+    Tokens of a run that fails are counted: those that the agent counted, and those billed for a
+    last answer that pydantic-ai could not read. To see the latter, runs put a hook on the httpx2
+    client of the agent's OpenAI, Anthropic or Gemini model, which `aclose()` takes off. What is
+    billed for an unreadable answer of another provider is not counted, nor what comes over a
+    WebSocket, or to a client of another HTTP library.
 
     Args:
         agent: a pydantic-ai `Agent`, or any object with `async run(prompt)` whose result has
@@ -43,6 +52,11 @@ class PydanticAIStrategy(RequestStrategy[TOutput]):
     def __init__(self, agent: AgentLike[TOutput]) -> None:
         self.agent = agent
         self.quota_scope = _scope_of_agent(agent)
+
+    # Not in `__init__`, which a subclass with an `agent` of its own need not call.
+    @cached_property
+    def _http(self) -> HTTPWatch:
+        return HTTPWatch()
 
     async def execute(
         self,
@@ -66,14 +80,21 @@ class PydanticAIStrategy(RequestStrategy[TOutput]):
 
         Raises:
             InputError: for a request that the agent cannot take.
+            MalformedAnswerError: if pydantic-ai stumbled over an answer (an IndexError, a
+                TypeError), or took the beginning of the last one, whose stream broke off, for
+                the whole.
             Exception: whatever the run raised. From a pydantic-ai agent it carries the tokens that
                 the run had used, under `_failed_token_usage` in its `__dict__`.
         """
         agent = _as_library_agent(self.agent)
         if agent is not None:
-            return await _run_library_agent(agent, prompt)
+            return await _run_library_agent(agent, prompt, self._http)
         result = await self.agent.run(_plain_text(prompt))
         return _output_of(result), usage_of(result)
+
+    async def aclose(self) -> None:
+        """Leave the agent's HTTP client as it was."""
+        self._http.detach()
 
     async def dry_run(self, prompt: Prompt) -> tuple[TOutput, TokenUsage]:
         """Return a stand-in for `execute`, without a call.
@@ -87,7 +108,7 @@ class PydanticAIStrategy(RequestStrategy[TOutput]):
 
 
 async def _run_library_agent(
-    agent: AbstractAgent[Any, TOutput], prompt: Prompt
+    agent: AbstractAgent[Any, TOutput], prompt: Prompt, http: HTTPWatch
 ) -> tuple[TOutput, TokenUsage]:
     from pydantic_ai.usage import RunUsage
 
@@ -97,14 +118,26 @@ async def _run_library_agent(
     settings.update(encode_sampling(request))
     # The agent counts into this object as it goes, so that a run that fails is counted too.
     spent = RunUsage()
-    try:
-        result = await agent.run(
-            encode_content(request.messages[-1]), usage=spent, model_settings=settings, **arguments
-        )
-    except BaseException as error:  # a cancelled run was billed as well
-        _attach_usage(error, spent)
-        raise
-    return result.output, read_usage(spent)
+    with http.calls(agent.model, lambda: (spent.requests, spent.total_tokens)) as unread:
+        try:
+            result = await agent.run(
+                encode_content(request.messages[-1]),
+                usage=spent,
+                model_settings=settings,
+                **arguments,
+            )
+        except BaseException as error:  # a cancelled run was billed as well
+            usage = add_usage(read_usage(spent), unread.usage or empty_usage())
+            # A tool's own TypeError is another matter: the answer that called it has been read.
+            if unread and is_stumble(error):
+                raise MalformedAnswerError(
+                    NOT_ITS_FORMAT, usage=usage, request_id=unread.request_id
+                ) from error
+            attach_usage(error, usage)
+            raise
+    usage = read_usage(spent)
+    check_end(result.response, usage)
+    return result.output, usage
 
 
 def _arguments_of(request: LLMRequest) -> dict[str, Any]:
@@ -128,12 +161,6 @@ def _output_type(schema: OutputSchema) -> Any:
     if isinstance(schema.source, type):
         return schema.source
     return StructuredDict(schema.json_schema, name=schema.name)
-
-
-def _attach_usage(error: BaseException, spent: RunUsage) -> None:
-    usage = read_usage(spent)
-    if usage != empty_usage():
-        error.__dict__.setdefault("_failed_token_usage", usage)
 
 
 def _as_library_agent(agent: AgentLike[TOutput]) -> AbstractAgent[Any, TOutput] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ...base.usage import complete_usage
+from ...base.usage import complete_usage, empty_usage
 
 if TYPE_CHECKING:
     from ...base.usage import TokenUsage
@@ -36,6 +36,12 @@ def usage_of(result: object) -> TokenUsage:
 def read_usage(usage: object) -> TokenUsage:
     """Return the tokens of an object or mapping that holds counts."""
     return complete_usage(_counts(usage))
+
+
+def attach_usage(error: BaseException, usage: TokenUsage | None) -> None:
+    """Give the tokens that were billed to a foreign error, where a processor looks for them."""
+    if usage is not None and usage != empty_usage():
+        error.__dict__.setdefault("_failed_token_usage", usage)
 
 
 def _counts(usage: object) -> dict[str, int | None]:
