@@ -1,4 +1,4 @@
-"""Run the benchmarks: `python -m benchmarks [--rounds N] [noop] [latency] [import] [http]`."""
+"""Run the benchmarks: `python -m benchmarks [--rounds N] [SECTION …]`; `SECTIONS` has them all."""
 
 from __future__ import annotations
 
@@ -17,12 +17,21 @@ def _http(rounds: int) -> None:
     http.main(rounds)
 
 
+def _simulator(rounds: int) -> None:
+    from . import simulator
+
+    for _ in range(rounds):
+        simulator.live()
+        simulator.batch()
+
+
 SECTIONS: dict[str, Callable[[int], None]] = {
     "import": engine.importing,
     "noop": lambda rounds: engine.noop(rounds, suspend=False),
     "suspend": lambda rounds: engine.noop(rounds, suspend=True),
     "latency": engine.latency,
     "http": _http,
+    "simulator": _simulator,
 }
 
 
