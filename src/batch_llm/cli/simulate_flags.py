@@ -99,6 +99,5 @@ BooksOption = Annotated[
     BooksName | None,
     typer.Option(
         help="all keeps a record of each call, sums only sums, however long it runs.",
-        rich_help_panel=ANSWERS,
     ),
 ]
