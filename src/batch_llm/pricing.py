@@ -46,7 +46,12 @@ class BilledTokens(Protocol):
 
     @property
     def cache_write_tokens(self) -> int:
-        """The part of the input that was written to a cache, for the shortest life there is."""
+        """The part of the input that was written to a cache, for whatever time."""
+        ...
+
+    @property
+    def hour_cache_write_tokens(self) -> int:
+        """The part of these that was written for an hour, which costs more at Anthropic."""
         ...
 
 
@@ -83,14 +88,17 @@ class _Tier:
     fresh_input: float
     cached_input: float
     cache_write: float
+    hour_cache_write: float
     output: float
 
     def cost(self, usage: BilledTokens) -> float:
         cached, written = usage.cached_input_tokens, usage.cache_write_tokens
+        for_hour = usage.hour_cache_write_tokens
         return (
             max(0, usage.input_tokens - cached - written) * self.fresh_input
             + cached * self.cached_input
-            + written * self.cache_write
+            + (written - for_hour) * self.cache_write
+            + for_hour * self.hour_cache_write
             + usage.output_tokens * self.output
         )
 
@@ -137,11 +145,13 @@ def _listed(provider: str, model: str, lane: Lane, today: datetime) -> ModelPric
 def _tier(listed: ModelPrice, start: int) -> _Tier:
     """Return the prices above `start` input tokens; a cache without a price is plain input."""
     fresh = _rate(listed, "input_mtok", start, 0.0)
+    written = _rate(listed, "cache_write_mtok", start, fresh)
     return _Tier(
         start,
         fresh,
         _rate(listed, "cache_read_mtok", start, fresh),
-        _rate(listed, "cache_write_mtok", start, fresh),
+        written,
+        _rate(listed, "cache_write_1h_mtok", start, written),
         _rate(listed, "output_mtok", start, 0.0),
     )
 
@@ -150,7 +160,7 @@ def _rate(listed: ModelPrice, key: str, start: int, otherwise: float) -> float:
     """Return USD a token above `start` input tokens; `otherwise` where none is listed."""
     from genai_prices.types import TieredPrices
 
-    listed_price = getattr(listed, key)
+    listed_price = getattr(listed, key, None)
     if isinstance(listed_price, TieredPrices):
         reached = [tier.price for tier in listed_price.tiers if tier.start <= start]
         listed_price = reached[-1] if reached else listed_price.base

@@ -21,6 +21,7 @@ class Billed:
     output_tokens: int = 0
     cached_input_tokens: int = 0
     cache_write_tokens: int = 0
+    hour_cache_write_tokens: int = 0
 
 
 SIZES = [
@@ -39,6 +40,7 @@ def _listed(provider: str, model: str, usage: Billed, lane: Literal["live", "bat
             output_tokens=usage.output_tokens,
             cache_read_tokens=usage.cached_input_tokens,
             cache_write_tokens=usage.cache_write_tokens,
+            cache_write_1h_tokens=usage.hour_cache_write_tokens or None,
         ),
         model,
         provider_id=provider,
@@ -69,6 +71,7 @@ def test_every_model_of_the_list_costs_what_the_list_says(
         ("openai", "gpt-5-2025-08-07", Billed(1_000, 100, 800), 0.00135, 0.000675),
         ("openai", "text-embedding-3-small", Billed(1_000), 0.00002, 0.00002),
         ("anthropic", "claude-haiku-4-5", Billed(1_000, 100, 500, 400), 0.00115, 0.000575),
+        ("anthropic", "claude-haiku-4-5", Billed(1_000, 0, 0, 500, 400), 0.001425, 0.0007125),
         ("anthropic", "claude-haiku-4-5-20251001", Billed(1_000, 100), 0.0015, 0.00075),
         ("gemini", "gemini-2.5-flash", Billed(1_000, 100, 500), 0.000415, 0.000215),
         ("gemini", "models/gemini-2.5-flash", Billed(1_000, 100, 500), 0.000415, 0.000215),

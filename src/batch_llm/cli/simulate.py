@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from pydantic import ValidationError
 
 from ..exceptions import ConfigurationError
-from ..testing.simulator import Simulator, SimulatorSettings, fault_from_text, mixed_faults
+from ..testing.simulator import Simulator, fault_from_text, mixed_faults
+from ..testing.simulator.reading import read_settings as read_settings_of
 from .exit_status import ExitStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
+    from ..testing.simulator import SimulatorSettings
     from .stderr import ErrorConsole
 
 
@@ -73,10 +74,10 @@ def read_settings(options: SimulateOptions) -> SimulatorSettings:
     fields = {} if options.config is None else _read_file(Path(options.config))
     fields.update(_given(options))
     try:
-        return SimulatorSettings.model_validate(fields)
-    except ValidationError as error:
-        where = "" if options.config is None else f" Check {options.config}."
-        raise ConfigurationError(f"{_first_reason(error)}.{where}") from None
+        return read_settings_of(fields)
+    except ConfigurationError as error:
+        where = "" if options.config is None else f". Check {options.config}."
+        raise ConfigurationError(f"{error}{where}") from None
 
 
 def _given(options: SimulateOptions) -> dict[str, Any]:
@@ -92,7 +93,7 @@ def _given(options: SimulateOptions) -> dict[str, Any]:
         "answers": options.answers,
         "seed": options.seed,
         "keys": options.keys or None,
-        "limits": (limit,) if any(limit.values()) else None,
+        "limits": (limit,) if any(value is not None for value in limit.values()) else None,
         "faults": faults or None,
         "latency": {name: value for name, value in latency.items() if value is not None} or None,
         "speed": options.speed,
@@ -110,11 +111,6 @@ def _read_file(path: Path) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise ConfigurationError(f"The settings of {path} are no JSON object.")
     return fields
-
-
-def _first_reason(error: ValidationError) -> str:
-    first = error.errors()[0]
-    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
 
 
 @contextmanager

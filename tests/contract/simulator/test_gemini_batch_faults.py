@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 from google.genai import errors, types
-from tests.gemini_batch import (
+from tests.contract.simulator.gemini_batches import (
     asking,
     create,
     ended,
@@ -19,7 +19,7 @@ from tests.gemini_batch import (
     operation,
     raw_inline,
 )
-from tests.gemini_sdk import MODEL, client_of, fault, raw
+from tests.contract.simulator.gemini_sdk import MODEL, client_of, fault, raw
 
 if TYPE_CHECKING:
     from google.genai.client import AsyncClient

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from google.genai import errors, types
 from google.genai._common import ExperimentalWarning
-from tests.gemini_batch import (
+from tests.contract.simulator.gemini_batches import (
     asking,
     create,
     ended,
@@ -20,7 +20,7 @@ from tests.gemini_batch import (
     raw_inline,
     until,
 )
-from tests.gemini_sdk import MODEL, client_of, fault, fields_of, raw
+from tests.contract.simulator.gemini_sdk import MODEL, client_of, fault, fields_of, raw
 from tests.sdk_coverage import covers
 
 if TYPE_CHECKING:

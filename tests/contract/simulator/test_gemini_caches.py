@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from google.genai import errors, types
-from tests.gemini_sdk import KEY, MODEL, client_of, fault, raw, unknown_names
+from tests.contract.simulator.gemini_sdk import KEY, MODEL, client_of, fault, raw, unknown_names
 from tests.sdk_coverage import covers
 
 if TYPE_CHECKING:

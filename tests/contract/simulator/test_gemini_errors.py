@@ -10,7 +10,7 @@ import aiohttp
 import httpx2
 import pytest
 from google.genai import errors, types
-from tests.gemini_sdk import KEY, MODEL, client_of, raw
+from tests.contract.simulator.gemini_sdk import KEY, MODEL, client_of, raw
 
 from batch_llm.testing.simulator import Limit, Simulator
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 from google.genai import errors, types
-from tests.gemini_sdk import (
+from tests.contract.simulator.gemini_sdk import (
     KEY,
     MODEL,
     client_of,

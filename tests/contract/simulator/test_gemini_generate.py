@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from google.genai import types
-from tests.gemini_sdk import MODEL, client_of, fault, raw, unknown_names
+from tests.contract.simulator.gemini_sdk import MODEL, client_of, fault, raw, unknown_names
 from tests.sdk_coverage import covers
 
 from batch_llm.testing.simulator import Answer, Simulator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from google.genai import types
-from tests.gemini_sdk import MODEL, client_of, fault
+from tests.contract.simulator.gemini_sdk import MODEL, client_of, fault
 
 from batch_llm import (
     GeminiCachedStrategy,

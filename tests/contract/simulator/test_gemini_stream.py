@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from google.genai import types
-from tests.gemini_sdk import MODEL, client_of, fault, raw
+from tests.contract.simulator.gemini_sdk import MODEL, client_of, fault, raw
 from tests.sdk_coverage import covers
 
 from batch_llm.testing.simulator import Answer, Simulator

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from openai import APIConnectionError, OpenAI
-from tests.openai_batch import (
+from tests.contract.simulator.openai_batches import (
     DAY,
     ENDPOINT,
     driven_to,

@@ -16,7 +16,7 @@ from openai import (
 )
 from openai.types import Batch, CreateEmbeddingResponse
 from openai.types.responses import Response
-from tests.openai_batch import (
+from tests.contract.simulator.openai_batches import (
     DAY,
     ENDPOINT,
     MODEL,

@@ -111,6 +111,8 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     [
         ({"faults": ("nonsense",)}, "no such kind"),
         ({"requests_per_minute": -1.0}, "requests_per_minute"),
+        ({"requests_per_minute": 0.0}, "requests_per_minute"),
+        ({"tokens_per_minute": 0.0}, "tokens_per_minute"),
         ({"speed": 0.0}, "speed"),
         ({"fault_rate": 2.0}, "0 to 1"),
         ({"latency_seconds": -1.0}, "latency.seconds"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .limits import Measure
+    from .limits import Hold, Measure
 
 Provider = Literal["openai", "anthropic", "gemini"]
 Lane = Literal["live", "batch"]
@@ -57,6 +57,7 @@ class ModelCall:
         occurrence: 1 for the first time this request is seen, 2 for the second.
         cached_input_tokens: the part of `input_tokens` that is read from a cache.
         cache_write_tokens: the part of `input_tokens` that is written to a cache.
+        hour_cache_write_tokens: the part of these that is written for an hour.
         held: what the limits count for it until it is answered, by measure; None counts nothing.
     """
 
@@ -81,7 +82,8 @@ class ModelCall:
     occurrence: int = 1
     cached_input_tokens: int = 0
     cache_write_tokens: int = 0
-    held: Mapping[Measure, int] | None = None
+    hour_cache_write_tokens: int = 0
+    held: Mapping[Measure, Hold] | None = None
 
     @property
     def prompt(self) -> str:
@@ -131,6 +133,7 @@ class Usage:
         cached_input_tokens: the part of the input that was read from a cache.
         cache_write_tokens: the part of the input that was written to a cache.
         reasoning_tokens: the part of the output that is not shown.
+        hour_cache_write_tokens: the part of `cache_write_tokens` that was written for an hour.
     """
 
     input_tokens: int = 0
@@ -138,3 +141,13 @@ class Usage:
     cached_input_tokens: int = 0
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
+    hour_cache_write_tokens: int = 0
+
+    def add(self, usage: Usage) -> None:
+        """Add the tokens of another call."""
+        self.input_tokens += usage.input_tokens
+        self.output_tokens += usage.output_tokens
+        self.cached_input_tokens += usage.cached_input_tokens
+        self.cache_write_tokens += usage.cache_write_tokens
+        self.reasoning_tokens += usage.reasoning_tokens
+        self.hour_cache_write_tokens += usage.hour_cache_write_tokens

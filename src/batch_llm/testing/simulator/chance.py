@@ -51,8 +51,6 @@ class Occurrences:
             self._seen.popitem(last=False)
         return count
 
-    def take_back(self, identity: bytes) -> None:
-        """Count the last sight no more: what a limit refuses must not change what comes after."""
-        count = self._seen.pop(identity, 0)
-        if count > 1:
-            self._seen[identity] = count - 1
+    def subject(self, identity: bytes) -> bytes:
+        """Note one more sight, and return what chance depends on: the request, and its number."""
+        return identity + self.next(identity).to_bytes(4, "big")

@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import datetime
 import heapq
+import math
 import time
 from typing import Final, NamedTuple
 
 from ...exceptions import ConfigurationError
 
 _FEW: Final = 100
+
+
+# A year before dates end, so that what expires later has one too.
+_LAST_MOMENT: Final = 253_370_764_800.0
 
 
 class Clock:
@@ -67,10 +72,13 @@ class Clock:
         What they wait for next is counted from the new time.
 
         Raises:
-            ConfigurationError: for a negative number: time does not go back.
+            ConfigurationError: for a negative number, since time does not go back, and for a
+                moment after which there are no dates.
         """
-        if not 0 <= seconds < float("inf"):
-            raise ConfigurationError(f"A clock is moved forward, by seconds; not by {seconds!r}.")
+        if not 0 <= seconds < _LAST_MOMENT - self.now():
+            raise ConfigurationError(
+                f"A clock is moved forward, by seconds and up to the year 9999; not by {seconds!r}."
+            )
         self._course = self._course._replace(base=self._course.base + seconds)
         self._wake_and_wait()
 
@@ -85,6 +93,11 @@ class Clock:
         course = self._course
         base = course.base + (started - course.started) * course.speed
         self._course = _Course(base, started, checked)
+        self._wake_and_wait()
+
+    def wake_all(self) -> None:
+        """End all waits, where nobody will move this clock any more."""
+        self._sleepers.wake(math.inf)
         self._wake_and_wait()
 
     def _wake_and_wait(self) -> None:

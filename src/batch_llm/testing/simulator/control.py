@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ...exceptions import ConfigurationError
+from .books.windows import TokenMeasure
 from .exchange import json_response
 from .faults import Fault, FaultKind
 from .latency import Latency
@@ -27,23 +28,15 @@ _LIMITS: Final = TypeAdapter(tuple[Limit, ...])
 _LATENCY: Final = TypeAdapter(Latency)
 _BATCH_TIMES: Final = TypeAdapter(BatchTimes)
 _RECORDS_OF_PAGE: Final = 1_000
-_RECORD_FILTERS: Final = (
-    "provider",
-    "operation",
-    "model",
-    "key",
-    "lane",
-    "fate",
-    "custom_id",
-    "prompt",
-)
+_SCOPE_FILTERS: Final = ("provider", "model", "key", "lane", "operation")
+_RECORD_FILTERS: Final = (*_SCOPE_FILTERS, "fate", "custom_id", "prompt")
 _WINDOW_FILTERS: Final = ("provider", "model", "key")
 
 
 class _ClockChange(BaseModel):
     """What is asked of the clock."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     advance_seconds: float | None = Field(default=None, ge=0)
     speed: float | None = Field(default=None, gt=0)
@@ -113,29 +106,39 @@ class Control:
 
     async def _about(self, request: Request) -> Response:
         clock = self._world.clock
+        operations = sorted(self._front.operations)
         routes = {
             name: [route.name for route in gateway.routes]
             for name, gateway in self._front.gateways.items()
         }
-        return json_response({"now": clock.now(), "speed": clock.speed, "endpoints": routes})
+        return json_response(
+            {
+                "now": clock.now(),
+                "speed": clock.speed,
+                "endpoints": routes,
+                "operations": operations,
+            }
+        )
 
     async def _health(self, request: Request) -> Response:
         broken = self._front.broken
         return json_response({"ok": not broken, "broken": broken}, status=500 if broken else 200)
 
     async def _books(self, request: Request) -> Response:
-        return json_response(self._world.books.to_dict())
+        wanted: dict[str, Any] = _filters(request.query, _SCOPE_FILTERS)
+        return json_response(self._world.books.to_dict(**wanted))
 
     async def _records(self, request: Request) -> Response:
-        wanted: dict[str, Any] = _filters(request.query, _RECORD_FILTERS)
+        others = ("status", "fault", "executed", "after", "limit")
+        wanted: dict[str, Any] = _filters(request.query, _RECORD_FILTERS, others)
         if "status" in request.query:
             wanted["status"] = _whole(request.query, "status", 0)
         if "fault" in request.query:
             wanted["fault"] = _fault_kind(request.query["fault"])
         if "executed" in request.query:
-            wanted["executed"] = request.query["executed"] == "true"
+            wanted["executed"] = _truth(request.query, "executed")
         start = _whole(request.query, "after", 0)
-        limit = _whole(request.query, "limit", _RECORDS_OF_PAGE)
+        limit = max(1, _whole(request.query, "limit", _RECORDS_OF_PAGE))
         found = self._world.books.select(**wanted)
         page = found[start : start + limit]
         return json_response(
@@ -158,8 +161,10 @@ class Control:
     async def _windows(self, request: Request) -> Response:
         query = request.query
         seconds = _number(query, "seconds", 60.0)
-        wanted: dict[str, Any] = _filters(query, _WINDOW_FILTERS)
-        accepted_only = query.get("accepted_only") == "true"
+        others = ("seconds", "accepted_only", "measure")
+        wanted: dict[str, Any] = _filters(query, _WINDOW_FILTERS, others)
+        measure = _measure(query.get("measure", "tokens"))
+        accepted_only = _truth(query, "accepted_only")
         books = self._world.books
         return json_response(
             {
@@ -167,7 +172,7 @@ class Control:
                 "largest_starts": books.largest_starts(
                     seconds, accepted_only=accepted_only, **wanted
                 ),
-                "largest_tokens": books.largest_tokens(seconds, **wanted),
+                "largest_tokens": books.largest_tokens(seconds, measure=measure, **wanted),
             }
         )
 
@@ -207,7 +212,7 @@ class Control:
         )
 
     async def _add_fault(self, request: Request) -> Response:
-        number = self._world.faults.add(Fault.model_validate_json(request.body))
+        number = self._front.add_fault(Fault.model_validate_json(request.body))
         return json_response({"number": number}, status=201)
 
     async def _clear_faults(self, request: Request) -> Response:
@@ -251,8 +256,28 @@ def _reasons(error: ValidationError) -> str:
     )
 
 
-def _filters(query: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
+def _filters(
+    query: Mapping[str, str], names: tuple[str, ...], others: tuple[str, ...] = ()
+) -> dict[str, str]:
+    unknown = sorted(set(query) - {*names, *others})
+    if unknown:
+        known = ", ".join((*names, *others))
+        raise ConfigurationError(f"There is no {unknown[0]!r} to choose by: {known}.")
     return {name: query[name] for name in names if name in query}
+
+
+def _truth(query: Mapping[str, str], name: str) -> bool:
+    text = query.get(name, "false")
+    if text not in ("true", "false"):
+        raise ConfigurationError(f"{name} is true or false, not {text!r}.")
+    return text == "true"
+
+
+def _measure(text: str) -> TokenMeasure:
+    measures = get_args(TokenMeasure)
+    if text not in measures:
+        raise ConfigurationError(f"measure is one of {', '.join(measures)}; not {text!r}.")
+    return cast("TokenMeasure", text)
 
 
 def _fault_kind(text: str) -> FaultKind:

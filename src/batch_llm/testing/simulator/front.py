@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ...exceptions import ConfigurationError
 from .anthropic import AnthropicFace
 from .control import Control
 from .exchange import json_response
-from .faults import FaultKind
 from .gateway import Gateway
 from .gemini import GeminiFace
 from .openai import OpenAIFace
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from .answers import AnswersSource
-    from .books import CallRecord, Fate
     from .call import Provider
     from .clock import Clock
     from .exchange import Request, Response
+    from .faults import Fault
     from .provider import ProviderFace
     from .settings import SimulatorSettings
 
@@ -55,12 +55,33 @@ class Front:
             GeminiFace(self.world),
         )
         self.gateways = {face.name: Gateway(self.world, face) for face in self._faces}
+        self.operations = frozenset(
+            route.operation for gateway in self.gateways.values() for route in gateway.routes
+        )
+        for fault in settings.faults:
+            self._check_operation(fault)
         self.control = Control(self, reset)
 
     @property
     def clock(self) -> Clock:
         """Simulated time."""
         return self.world.clock
+
+    def add_fault(self, fault: Fault) -> int:
+        """Put a fault into force; return its number.
+
+        Raises:
+            ConfigurationError: if it names an operation that there is not.
+        """
+        self._check_operation(fault)
+        return self.world.faults.add(fault)
+
+    def _check_operation(self, fault: Fault) -> None:
+        if fault.operation is not None and fault.operation not in self.operations:
+            raise ConfigurationError(
+                f"There is no operation {fault.operation!r}. "
+                f"The operations are: {', '.join(sorted(self.operations))}."
+            )
 
     @property
     def broken(self) -> int:
@@ -92,18 +113,10 @@ class Front:
         if response.route is not None:
             books.note_request(*response.route, status)
         if (record := response.record) is not None:
-            books.close(record, _fate(record, status, whole), status)
+            books.close(record, record.fate_after(status, whole=whole), status)
 
     async def aclose(self) -> None:
         """Stop what runs, such as batches."""
         for face in self._faces:
             await face.aclose()
         await self.world.aclose()
-
-
-def _fate(record: CallRecord, status: int, whole: bool) -> Fate:
-    if not record.executed:
-        return "limited" if status == 429 and record.fault is None else "failed"
-    # An error in a 200 tells the client nothing of what it is billed for.
-    tells_usage = whole and status < 400 and record.fault is not FaultKind.ERROR_IN_200
-    return "answered" if tells_usage else "lost"

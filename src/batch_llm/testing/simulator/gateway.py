@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ...exceptions import ConfigurationError
 from .exchange import Response
-from .faults import BEFORE, OF_TRANSPORT, FaultKind
+from .faults import BEFORE, OF_ANSWER, OF_BATCH, OF_TRANSPORT, FaultKind, fault_in
 from .routes import Router, UnknownMethodError, UnknownPathError
 
 if TYPE_CHECKING:
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from .provider import ProviderFace
     from .routes import Route
     from .world import World
+
+_LISTS: Final = frozenset({"files.list", "batches.list", "cachedContents.list"})
+"""Lists of what clients made, which can be stale."""
+
+# Of a body, to tell equal requests from others.
+_COMPARED_BYTES: Final = 4_096
 
 logger = logging.getLogger("batch_llm.simulator")
 
@@ -68,6 +74,7 @@ class Gateway:
     async def _handled(self, route: Route, request: Request) -> Response:
         dialect = self._provider.dialect
         try:
+            _check_asked_fault(route, request)
             if route.calls_model:
                 return await route.handler(request)
             return await self._handled_with_faults(route, request)
@@ -97,12 +104,52 @@ class Gateway:
 
     def _fault(self, route: Route, request: Request) -> Fault | None:
         world = self._world
-        subject = f"{route.name}\0{request.path}".encode() + request.body[:4096]
-        occurrence = world.occurrences.next(world.chance.digest("request", subject))
+        subject = f"{route.name}\0{request.path}".encode() + _start_of_body(request)
         return world.faults.for_request(
             self._provider.name,
             route.operation,
             request.key,
             request.headers,
-            subject + str(occurrence).encode(),
+            world.occurrences.subject(world.chance.digest("request", subject)),
         )
+
+
+def _start_of_body(request: Request) -> bytes:
+    """Return the first 4 KiB of a body, without the boundary of a form, which is a random text."""
+    body, boundary = request.body, _boundary(request)
+    if not boundary:
+        return body[:_COMPARED_BYTES]
+    taken = b""
+    start = 0
+    while start < len(body) and len(taken) < _COMPARED_BYTES:
+        end = start + _COMPARED_BYTES
+        found = body.find(boundary, start, end + len(boundary))
+        taken += body[start : end if found < 0 else found]
+        start = end if found < 0 else found + len(boundary)
+    return taken[:_COMPARED_BYTES]
+
+
+def _boundary(request: Request) -> bytes:
+    kind, _, rest = request.headers.get("Content-Type", "").partition("boundary=")
+    if not kind.lower().startswith("multipart/"):
+        return b""
+    return rest.partition(";")[0].strip(' "').encode("utf-8", "surrogateescape")
+
+
+def _check_asked_fault(route: Route, request: Request) -> None:
+    """Refuse a request that asks for a fault which cannot happen to it.
+
+    Raises:
+        ConfigurationError: for such a fault, or a text that is none.
+    """
+    asked = fault_in(request.headers)
+    if asked is None or asked.kind in BEFORE | OF_TRANSPORT:
+        return
+    if route.calls_model:
+        possible = asked.kind in OF_ANSWER
+    elif asked.kind in OF_BATCH:
+        possible = route.operation == "batches.create"
+    else:
+        possible = asked.kind is FaultKind.STALE_LIST and route.operation in _LISTS
+    if not possible:
+        raise ConfigurationError(f"The fault {asked.kind.value!r} cannot happen to {route.name}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from .exchange import Request, Response
 
     Handler = Callable[[Request], Awaitable[Response]]
+
+TRefused = TypeVar("TRefused", bound=Exception)
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
@@ -82,6 +84,26 @@ class Router:
                 return route, match.groupdict()
             other_method = True
         raise UnknownMethodError(method) if other_method else UnknownPathError(path)
+
+
+def refusing(
+    handler: Handler, refused: type[TRefused], said: Callable[[TRefused], Response]
+) -> Handler:
+    """Return a handler that answers what an endpoint refuses with the provider's error.
+
+    Args:
+        handler: the endpoint.
+        refused: what it raises for a request that is not in order.
+        said: returns the provider's error for it.
+    """
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except refused as error:
+            return said(error)
+
+    return answer
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

@@ -13,11 +13,13 @@ from urllib.parse import parse_qsl, unquote
 from ...exceptions import ConfigurationError, MissingExtraError
 from .exchange import Request, Response
 from .faults import FaultKind
+from .pieces import cut
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from aiohttp import web
+    from multidict import CIMultiDictProxy
 
     from .clock import Clock
     from .faults import Fault
@@ -75,8 +77,7 @@ class HTTPServer:
         self.port = port
         self._server: asyncio.Server | None = None
         self._web: web.Server | None = None
-        self._outage: asyncio.TimerHandle | None = None
-        self._returns: set[asyncio.Task[None]] = set()
+        self._outage: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to listen.
@@ -93,8 +94,7 @@ class HTTPServer:
         """Stop listening, and drop the connections that are open."""
         if self._outage is not None:
             self._outage.cancel()
-        for task in self._returns:
-            task.cancel()
+            await asyncio.wait((self._outage,))
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -115,23 +115,36 @@ class HTTPServer:
             ) from error
         self.port = self._server.sockets[0].getsockname()[1]
 
-    def refuse(self, real_seconds: float) -> None:
-        """Stop listening for a while: whoever connects is refused."""
-        if self._server is None:
+    def refuse(self, seconds: float) -> None:
+        """Be down for simulated seconds: no connection stays, and none is taken."""
+        if self._server is None or self._web is None:
             return
         self._server.close()
         self._server = None
-        self._outage = asyncio.get_running_loop().call_later(real_seconds, self._return)
+        for connection in self._web.connections:
+            connection.force_close()
+        self._outage = asyncio.get_running_loop().create_task(self._return(seconds))
 
-    def _return(self) -> None:
-        task = asyncio.get_running_loop().create_task(self._listen())
-        self._returns.add(task)
-        task.add_done_callback(self._returns.discard)
+    async def end_outage(self) -> None:
+        """Listen again at once, where the server is down."""
+        if self._outage is not None:
+            self._outage.cancel()
+            await asyncio.wait((self._outage,))
+            self._outage = None
+        if self._server is None and self._web is not None:
+            await self._listen()
+
+    async def _return(self, seconds: float) -> None:
+        await self._behind.clock.sleep(seconds)
+        await self._listen()
 
     # --- one request -----------------------------------------------------------------------
 
     async def _handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
-        request = await _read(incoming)
+        try:
+            request = await _read(incoming)
+        except _unreadable() as error:
+            return _refused(incoming, error)
         response = await self._behind.answer(request)
         sending = _Sending(incoming, response, self, self._behind)
         try:
@@ -140,18 +153,48 @@ class HTTPServer:
             sending.settle(whole=False)
 
 
+def _unreadable() -> tuple[type[Exception], ...]:
+    from aiohttp.http_exceptions import HttpProcessingError
+    from aiohttp.web import RequestPayloadError
+
+    return (RequestPayloadError, HttpProcessingError, ConnectionError)
+
+
+def _refused(incoming: web.BaseRequest, error: Exception) -> web.Response:
+    """Answer a request whose body is not what its headers say; nobody hears it who has left."""
+    from aiohttp import web
+
+    message = f"The body of {incoming.method} {incoming.path} cannot be read: {error}"
+    response = web.json_response({"error": {"message": message}}, status=400)
+    response.force_close()
+    return response
+
+
 async def _read(incoming: web.BaseRequest) -> Request:
     """Return the whole request; its size has no limit but the memory's."""
     path, _, query = incoming.raw_path.partition("?")
     body = await incoming.content.read() if incoming.body_exists else b""
     return Request(
         incoming.method,
-        unquote(path),
-        incoming.headers,
+        _clean(unquote(path)),
+        _clean_headers(incoming.headers),
         body,
-        dict(parse_qsl(query, keep_blank_values=True)) if query else {},
-        origin=f"{incoming.scheme}://{incoming.host}",
+        dict(parse_qsl(_clean(query), keep_blank_values=True)) if query else {},
+        origin=f"{incoming.scheme}://{_clean(incoming.host)}",
     )
+
+
+def _clean(text: str) -> str:
+    """Return text that JSON can hold: bytes that were no UTF-8 are question marks."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _clean_headers(headers: CIMultiDictProxy[str]) -> Mapping[str, str]:
+    from multidict import CIMultiDict
+
+    if all(value.isascii() for value in headers.values()):
+        return headers
+    return CIMultiDict((name, _clean(value)) for name, value in headers.items())
 
 
 class _Sending:
@@ -185,11 +228,13 @@ class _Sending:
     async def _send_faulty(self, fault: Fault) -> web.StreamResponse:
         response, kind = self._response, fault.kind
         if kind is FaultKind.REFUSED:
-            self._server.refuse(fault.seconds / self._clock.speed)
+            reset = self._reset()
+            self._server.refuse(fault.seconds)
+            return reset
         if kind is FaultKind.HANG:
             await self._clock.sleep(fault.seconds)
         if kind is FaultKind.SLOW_BODY:
-            pieces = response.pieces or _cut(response.body, _SLOW_PIECES)
+            pieces = response.pieces or _slow_pieces(response.body)
             return await self._stream(
                 pieces, fault.seconds / (len(pieces) - 1 or 1), len(response.body)
             )
@@ -208,14 +253,16 @@ class _Sending:
 
         response = self._response
         self._status = response.status
-        self.settle(whole=True)
+        transport = self._incoming.transport
+        # A client that did not wait hears nothing.
+        self.settle(whole=transport is not None and not transport.is_closing())
         return web.Response(
             body=response.body,
             status=response.status,
             headers={**response.headers, "Content-Type": response.content_type},
         )
 
-    async def _open(self, length: int | None) -> web.StreamResponse:
+    def _new_stream(self, length: int | None) -> web.StreamResponse:
         from aiohttp import web
 
         response = self._response
@@ -224,9 +271,11 @@ class _Sending:
             headers={**response.headers, "Content-Type": response.content_type},
         )
         stream.content_length = length
-        await stream.prepare(self._incoming)
-        self._status = response.status
         return stream
+
+    async def _open(self, stream: web.StreamResponse) -> None:
+        await stream.prepare(self._incoming)
+        self._status = self._response.status
 
     async def _stream(
         self,
@@ -236,8 +285,9 @@ class _Sending:
         *,
         whole: bool = True,
     ) -> web.StreamResponse:
-        stream = await self._open(None if self._response.pieces is not None else length)
+        stream = self._new_stream(None if self._response.pieces is not None else length)
         with contextlib.suppress(ConnectionError):  # the client went away: the books say so
+            await self._open(stream)
             for number, piece in enumerate(pieces):
                 if seconds and number:
                     await self._clock.sleep(seconds)
@@ -250,9 +300,11 @@ class _Sending:
     async def _send_half(self) -> None:
         body, pieces = self._response.body, self._response.pieces
         half = pieces[: len(pieces) // 2] if pieces is not None else [body[: len(body) // 2]]
-        stream = await self._open(None if pieces is not None else len(body))
-        for piece in half:
-            await stream.write(piece)
+        stream = self._new_stream(None if pieces is not None else len(body))
+        with contextlib.suppress(ConnectionError):
+            await self._open(stream)
+            for piece in half:
+                await stream.write(piece)
         # The pieces must leave before the reset, which throws away what waits.
         await asyncio.sleep(0)
 
@@ -266,10 +318,11 @@ class _Sending:
     def _spoiled(self, body: bytes, content_type: str) -> web.StreamResponse:
         from aiohttp import web
 
-        self._status = 200
+        # An error stays one, whatever becomes of its body.
+        self._status = self._response.status
         self.settle(whole=False)
         headers = {**self._response.headers, "Content-Type": content_type}
-        return web.Response(body=body, status=200, headers=headers)
+        return web.Response(body=body, status=self._status, headers=headers)
 
     def _reset(self) -> web.StreamResponse:
         """Drop the connection with a reset, not with an orderly end."""
@@ -284,6 +337,5 @@ class _Sending:
         return web.Response()
 
 
-def _cut(body: bytes, count: int) -> list[bytes]:
-    size = max(1, -(-len(body) // count))
-    return [body[start : start + size] for start in range(0, len(body), size)] or [b""]
+def _slow_pieces(body: bytes) -> list[bytes]:
+    return cut(body, max(1, -(-len(body) // _SLOW_PIECES))) or [b""]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .answers import Answers
     from .books import CallRecord
-    from .call import Ending, ModelCall
+    from .call import ModelCall
     from .faults import Fault
     from .world import World
 
@@ -102,9 +102,15 @@ async def respond(
             and all kinds of `Ending`.
         answers: what says the answer; None is the world's. Embeddings are made elsewhere.
     """
-    outcome = await _serve(world, call, answers or world.answers)
-    response = _said(outcome, dialect, encode)
-    response.headers.update(dialect.rate_headers(outcome.admission))
+    outcome = Outcome(call, world.books.open(call))
+    try:
+        await _serve(world, outcome, answers or world.answers)
+        response = _said(outcome, dialect, encode)
+        response.headers.update(dialect.rate_headers(outcome.admission))
+    except BaseException:
+        # Whatever broke, the call is at an end, and the books must not keep it open.
+        world.books.close(outcome.record, "lost" if outcome.record.executed else "failed", 500)
+        raise
     response.record = outcome.record
     return response
 
@@ -123,6 +129,9 @@ def _said(outcome: Outcome, dialect: Dialect, encode: Callable[[Outcome], Respon
             error_type=fault.error_type,
             retry_after_seconds=fault.retry_after_seconds,
         )
+    if outcome.call.lane == "batch" and fault.kind in BEFORE | OF_TRANSPORT:
+        # A line has no connection of the client's: what fails is the provider's own try.
+        return dialect.error(503 if fault.kind in BEFORE else 500)
     if fault.kind in BEFORE:
         return Response(fault=fault)
     if fault.kind is FaultKind.ERROR_IN_200:
@@ -133,24 +142,22 @@ def _said(outcome: Outcome, dialect: Dialect, encode: Callable[[Outcome], Respon
     return response
 
 
-async def _serve(world: World, call: ModelCall, answers: Answers) -> Outcome:
+async def _serve(world: World, outcome: Outcome, answers: Answers) -> None:
+    call = outcome.call
+    is_live = call.lane == "live"
+    if is_live:
+        outcome.admission = world.limits.admit(call)
+        if outcome.admission.exceeded is not None:
+            return
+    # What a limit refuses meets no fault, and must not change which ones come after.
     call.occurrence = world.occurrences.next(call.identity)
-    outcome = Outcome(call, world.books.open(call))
     outcome.fault = world.faults.for_call(call)
     if outcome.fault is not None:
         outcome.record.fault = outcome.fault.kind
-        if outcome.fault.kind in BEFORE:
-            return outcome
-    if call.lane == "live":
-        outcome.admission = world.limits.admit(call)
-        if outcome.admission.exceeded is not None:
-            world.occurrences.take_back(call.identity)
-            outcome.fault = outcome.record.fault = None
-            return outcome
-    await _execute(world, outcome, answers)
-    if outcome.error is not None and call.lane == "live":  # it gives back what it held
+    if outcome.fault is None or outcome.fault.kind not in BEFORE:
+        await _execute(world, outcome, answers)
+    if is_live:
         outcome.admission = world.limits.settle(call, outcome.usage)
-    return outcome
 
 
 async def _execute(world: World, outcome: Outcome, answers: Answers) -> None:
@@ -170,7 +177,6 @@ async def _execute(world: World, outcome: Outcome, answers: Answers) -> None:
     if call.lane == "live":
         seconds = world.latency.draw(world.chance, call.subject, outcome.usage.output_tokens)
         await world.limits.serve(call, seconds)
-        outcome.admission = world.limits.settle(call, outcome.usage)
 
 
 def _ended(answer: Answer, outcome: Outcome) -> Answer:
@@ -224,6 +230,7 @@ def _usage_of(call: ModelCall, answer: Answer) -> Usage:
         call.cached_input_tokens,
         call.cache_write_tokens,
         answer.reasoning_tokens * call.choices,
+        call.hour_cache_write_tokens,
     )
 
 
@@ -233,8 +240,3 @@ def _counted(answer: Answer) -> int:
         return answer.output_tokens
     text = 0 if answer.vectors is not None else count_text(answer.text)
     return text + answer.reasoning_tokens
-
-
-def ending_word(words: dict[Ending, str], answer: Answer) -> str:
-    """Return the provider's word for why an answer ends."""
-    return words[answer.ending]

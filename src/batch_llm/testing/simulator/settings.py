@@ -22,7 +22,7 @@ class BatchTimes(BaseModel):
         slices: parts in which the lines are run: progress is seen after each.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     validating_seconds: float = Field(default=30.0, ge=0)
     running: Latency = Latency(kind="lognormal", seconds=600.0)
@@ -49,7 +49,7 @@ class SimulatorSettings(BaseModel):
         piece_seconds: between two pieces of a stream.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     seed: int | str = 0
     speed: float = Field(default=1.0, gt=0)

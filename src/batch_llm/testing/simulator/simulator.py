@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import anyio.to_thread
 
 from ...exceptions import ConfigurationError
-from .front import PREFIXES, Front
-from .server import HTTPServer
+from .front import PREFIXES
+from .reading import read_batch_times, read_fault, read_latency, read_limits, read_settings
+from .running import RunningSimulator
 from .settings import SimulatorSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
 
     from .answers import AnswersSource
     from .books import Books
-    from .clock import Clock
-    from .exchange import Request, Response
     from .faults import Fault
+    from .front import Front
     from .latency import Latency
     from .limits import Limit
     from .settings import BatchTimes
@@ -68,7 +68,8 @@ class Simulator:
         self._port = port
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._running: _Running | None = None
+        self._running: RunningSimulator | None = None
+        self._last_books: Books | None = None
 
     # --- start and stop --------------------------------------------------------------------
 
@@ -76,6 +77,7 @@ class Simulator:
         """Begin to listen, and return once it does."""
         if self._thread is not None:
             raise ConfigurationError("The simulator runs already.")
+        self._last_books = None
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=_run, args=(loop,), name="simulator", daemon=True)
         thread.start()
@@ -99,6 +101,7 @@ class Simulator:
             return
         try:
             if self._running is not None:
+                self._last_books = self._running.front.world.books
                 self._wait(self._running.aclose())
         finally:
             self._running = None
@@ -126,7 +129,8 @@ class Simulator:
     def base_url(self) -> str:
         """The address of the simulator: "http://127.0.0.1:8080"."""
         self._started()
-        return f"http://{self._host}:{self._port}"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
 
     @property
     def openai_base_url(self) -> str:
@@ -162,8 +166,8 @@ class Simulator:
 
     @property
     def books(self) -> Books:
-        """What the providers accepted, answered and billed."""
-        return self._started().front.world.books
+        """What the providers accepted, answered and billed; they can be read after the end too."""
+        return self._last_books or self._started().front.world.books
 
     @property
     def broken(self) -> int:
@@ -182,9 +186,17 @@ class Simulator:
         """Let `speed` simulated seconds pass in a real one."""
         self._do(lambda front: front.clock.set_speed(speed))
 
-    def add_fault(self, fault: Fault) -> int:
-        """Put a fault into force; return its number."""
-        return self._do(lambda front: front.world.faults.add(fault))
+    def add_fault(self, fault: Fault | str | Mapping[str, Any]) -> int:
+        """Put a fault into force; return its number.
+
+        Args:
+            fault: a fault, a text such as "503:0.1" or "dropped", or a fault's fields.
+
+        Raises:
+            ConfigurationError: for what is none, or an operation that there is not.
+        """
+        wanted = read_fault(fault)
+        return self._do(lambda front: front.add_fault(wanted))
 
     def remove_fault(self, number: int) -> bool:
         """Take a fault out of force; return whether it was there."""
@@ -194,30 +206,44 @@ class Simulator:
         """Take all faults out of force."""
         self._do(lambda front: front.world.faults.clear())
 
-    def set_limits(self, limits: Iterable[Limit]) -> None:
-        """Put other limits into force."""
-        wanted = tuple(limits)
+    def set_limits(self, limits: Limit | Iterable[Limit | Mapping[str, Any]]) -> None:
+        """Put other limits into force; a single one stands for itself.
+
+        Raises:
+            ConfigurationError: for what is none, naming the field.
+        """
+        wanted = read_limits(limits)
         self._do(lambda front: front.world.limits.set(wanted))
 
-    def set_latency(self, latency: Latency) -> None:
-        """Let live calls take another time."""
+    def set_latency(self, latency: Latency | float | Mapping[str, Any]) -> None:
+        """Let live calls take another time; a number is a fixed one, in simulated seconds.
+
+        Raises:
+            ConfigurationError: for what is none, naming the field.
+        """
+        wanted = read_latency(latency)
 
         def change(front: Front) -> None:
-            front.world.latency = latency
+            front.world.latency = wanted
 
         self._do(change)
 
-    def set_batch_times(self, times: BatchTimes) -> None:
-        """Let batches take another time, from their next step on."""
+    def set_batch_times(self, times: BatchTimes | Mapping[str, Any]) -> None:
+        """Let batches take another time, from their next step on.
+
+        Raises:
+            ConfigurationError: for what is none, naming the field.
+        """
+        wanted = read_batch_times(times)
 
         def change(front: Front) -> None:
-            front.world.batch_times = times
+            front.world.batch_times = wanted
 
         self._do(change)
 
     # --- its thread ------------------------------------------------------------------------
 
-    def _started(self) -> _Running:
+    def _started(self) -> RunningSimulator:
         if self._running is None:
             raise ConfigurationError("The simulator does not run: use `with`, or start() it.")
         return self._running
@@ -246,53 +272,10 @@ class Simulator:
         self._loop = self._thread = None
 
 
-class _Running:
-    """A simulator that listens; all of it in one event loop."""
-
-    def __init__(
-        self, settings: SimulatorSettings, answers: AnswersSource | None, host: str, port: int
-    ) -> None:
-        self._settings = settings
-        self._answers = answers
-        self._generation = 0
-        self.front = self._new_front()
-        self.server = HTTPServer(self, host, port)
-
-    @property
-    def clock(self) -> Clock:
-        return self.front.clock
-
-    async def answer(self, request: Request) -> Response:
-        generation = self._generation
-        response = await self.front.answer(request)
-        response.generation = generation
-        return response
-
-    def settle(self, response: Response, status: int, whole: bool) -> None:
-        # What was asked of an older world has no place in the books of this one.
-        if response.generation == self._generation:
-            self.front.settle(response, status, whole)
-
-    async def start(self) -> None:
-        await self.server.start()
-
-    async def reset(self) -> None:
-        old, self.front = self.front, self._new_front()
-        self._generation += 1
-        await old.aclose()
-
-    async def aclose(self) -> None:
-        await self.server.aclose()
-        await self.front.aclose()
-
-    def _new_front(self) -> Front:
-        return Front(self._settings, self._answers, self.reset)
-
-
 async def _start(
     settings: SimulatorSettings, answers: AnswersSource | None, address: tuple[str, int]
-) -> _Running:
-    running = _Running(settings, answers, *address)
+) -> RunningSimulator:
+    running = RunningSimulator(settings, answers, *address)
     await running.start()
     return running
 
@@ -300,9 +283,14 @@ async def _start(
 def _run(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
     loop.run_forever()
+    # What still waits for clients that went away.
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.run_until_complete(loop.shutdown_default_executor())
 
 
-def _with_changes(settings: SimulatorSettings, changes: dict[str, Any]) -> SimulatorSettings:
-    if not changes:
-        return settings
-    return SimulatorSettings.model_validate({**settings.model_dump(), **changes})
+def _with_changes(settings: SimulatorSettings, changes: Mapping[str, Any]) -> SimulatorSettings:
+    return read_settings({**read_settings(settings).model_dump(), **changes})

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import msgspec
+
 TOKENS_OF_TURN: Final = 4
 TOKENS_OF_IMAGE: Final = 258
 TOKENS_OF_FILE: Final = 1_000
@@ -21,6 +23,11 @@ def count_text(text: str) -> int:
     """Return the tokens of `text`: its bytes by four, rounded up; 0 for none."""
     size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
     return -(-size // _BYTES_OF_TOKEN)
+
+
+def count_json(data: bytes | msgspec.Raw) -> int:
+    """Return the tokens of JSON as it was sent: its bytes by four, rounded up."""
+    return -(-len(bytes(data)) // _BYTES_OF_TOKEN)
 
 
 def count_turns(turns: Iterable[tuple[str, str]]) -> int:

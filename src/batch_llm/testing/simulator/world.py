@@ -14,6 +14,7 @@ from .limits import Limits
 
 if TYPE_CHECKING:
     from .answers import AnswersSource
+    from .exchange import Request
     from .settings import SimulatorSettings
 
 
@@ -52,9 +53,9 @@ class World:
         known = self.settings.keys
         return key in known if known is not None else bool(key) and not key.startswith("wrong")
 
-    def visible_before(self, provider: str, operation: str, key: str) -> float:
+    def visible_before(self, provider: str, operation: str, request: Request) -> float:
         """Return the moment up to which a list shows what was made: now, but for a stale one."""
         now = self.clock.now()
         subject = self.ids.hexadecimal().encode()
-        fault = self.faults.for_list(provider, operation, key, subject)
+        fault = self.faults.for_list(provider, operation, request.key, request.headers, subject)
         return now if fault is None else now - fault.seconds

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_llm.testing.simulator.anthropic.citations import cited_blocks
-from batch_llm.testing.simulator.anthropic.prompt import Document
+from batch_llm.testing.simulator.anthropic.documents import Document
 
 
 def _text(text: str, *, index: int = 0, is_citable: bool = True) -> Document:

@@ -7,7 +7,7 @@ from typing import get_args
 import anthropic.types
 import pytest
 
-from batch_llm.testing.simulator.anthropic.models import Model, model_named
+from batch_llm.testing.simulator.anthropic.catalogue import Model, model_named
 
 
 def _model(name: str) -> Model:

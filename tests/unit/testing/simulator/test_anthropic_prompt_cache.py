@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from batch_llm.testing.simulator.anthropic import prompt_cache
-from batch_llm.testing.simulator.anthropic.prompt import Piece
-from batch_llm.testing.simulator.anthropic.prompt_cache import CacheUse, PromptCache
+from batch_llm.testing.simulator.anthropic.prompt_cache import CacheUse, Piece, PromptCache
 from batch_llm.testing.simulator.clock import Clock
 
 LEAST = 100

@@ -21,6 +21,8 @@ from batch_llm.testing.simulator.world import World
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from batch_llm.testing.simulator.batches import BatchState
+
 TIMES = BatchTimes(
     validating_seconds=100,
     running=Latency(seconds=1_000),
@@ -37,11 +39,11 @@ class Room:
     def __init__(self, *faults: Fault, lines: int = 10, times: BatchTimes = TIMES) -> None:
         self.world = World(SimulatorSettings(speed=1e-6, batch_times=times))
         now = self.world.clock.now()
-        self.batch = RemoteBatch("batch_1", "openai", "key", "m", now, now + WINDOW)
+        self.batch = RemoteBatch("batch_1", "openai", "key", "m", now, now + WINDOW, b"1")
         self.batch.faults.extend(faults)
         self.batch.custom_ids.extend(f"r{number}" for number in range(lines))
         self.run: list[str] = []
-        self.finished: list[str] = []
+        self.finished: list[tuple[BatchState, BatchState]] = []
 
     async def execute(self, name: str) -> DoneLine:
         self.run.append(name)
@@ -50,8 +52,8 @@ class Room:
         record.executed = True
         return DoneLine(name, "succeeded", name.encode(), record)
 
-    def finish(self, batch: RemoteBatch) -> None:
-        self.finished.append(batch.state)
+    def finish(self, batch: RemoteBatch, state: BatchState) -> None:
+        self.finished.append((batch.state, state))
 
     def runner(
         self,
@@ -97,7 +99,7 @@ async def test_each_state_is_reached_once_in_order_and_at_its_moment() -> None:
     assert list(room.batch.reached) == list(PLAN)
     assert moments(room.batch) == pytest.approx(PLAN)
     assert room.run == room.batch.custom_ids
-    assert room.finished == ["finalizing"]
+    assert room.finished == [("finalizing", "completed")]
 
 
 async def test_a_jump_of_the_clock_lets_the_whole_batch_happen() -> None:
@@ -170,7 +172,7 @@ async def test_a_cancelled_batch_keeps_what_ran() -> None:
     await room.pass_until("cancelled")
     assert (room.batch.count("succeeded"), room.batch.count("canceled")) == (4, 6)
     assert [line.custom_id for line in room.batch.done] == room.batch.custom_ids
-    assert room.finished == ["cancelling"]
+    assert room.finished == [("cancelling", "cancelled")]
     taken = room.batch.reached["cancelled"] - room.batch.reached["cancelling"]
     assert taken == pytest.approx(100)
     runner.cancel()
@@ -184,7 +186,7 @@ async def test_a_batch_ends_when_its_window_does() -> None:
     await room.pass_until("expired", seconds=600)
     assert (room.batch.count("succeeded"), room.batch.count("expired")) == (4, 6)
     assert moments(room.batch)["expired"] == WINDOW
-    assert room.finished == ["in_progress"]
+    assert room.finished == [("in_progress", "expired")]
 
 
 async def test_a_fault_lets_a_part_of_the_lines_expire() -> None:

@@ -66,6 +66,8 @@ def test_the_books_as_json(asker: Asker) -> None:
     assert books["totals"]["answered"] == 2
     assert books["scopes"][0]["provider"] == "openai"
     assert books["largest_starts_of_60_seconds"] == 2
+    others = asker.ask("GET", "/books", params={"provider": "gemini"})
+    assert (others["totals"]["answered"], others["scopes"]) == (0, [])
 
 
 def test_records_are_filtered_and_come_in_pages(asker: Asker) -> None:
@@ -172,6 +174,12 @@ def test_a_change_that_cannot_be_is_refused_with_its_field(
         ("/books/records?fault=x", "fault is one of"),
         ("/books/windows?seconds=0", "seconds is a number above 0"),
         ("/books/windows?seconds=x", "seconds is a number above 0"),
+        ("/books/windows?measure=x", "measure is one of"),
+        ("/books/records?promt=x", "no 'promt' to choose by"),
+        ("/books/records?fate=nope", "fate is one of"),
+        ("/books/records?executed=yes", "executed is true or false"),
+        ("/books?provider=opnai", "provider is one of"),
+        ("/books?bad=1", "no 'bad' to choose by"),
     ],
 )
 def test_a_question_that_cannot_be_is_refused(asker: Asker, path: str, reason: str) -> None:

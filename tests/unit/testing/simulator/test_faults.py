@@ -114,6 +114,17 @@ def test_a_script_counts_only_the_calls_that_fit() -> None:
     assert plan.for_call(_call("b")) is not None
 
 
+def test_a_script_counts_calls_that_meet_another_fault_too() -> None:
+    first = Fault(kind=FaultKind.STATUS, status=503, calls=(1, 2))
+    third = Fault(kind=FaultKind.STATUS, status=418, calls=(3,))
+    plan = _plan(first, third)
+    assert [plan.for_call(_call()) for _ in range(4)] == [first, first, third, None]
+    plan = _plan(third)
+    asking = _call(headers={"x-sim-fault": "hang"})
+    kinds = [plan.for_call(call) for call in (asking, asking, _call())]
+    assert kinds[2] is third
+
+
 def test_times_bounds_how_often_it_happens() -> None:
     plan = _plan(Fault(kind=FaultKind.STATUS, times=2))
     assert sum(plan.for_call(_call()) is not None for _ in range(5)) == 2
@@ -137,6 +148,12 @@ def test_a_request_asks_for_a_fault_by_its_header() -> None:
     assert asked.kind is FaultKind.DROPPED
 
 
+def test_a_fault_asked_for_may_have_a_rate() -> None:
+    plan = _plan()
+    calls = [_call(number=n, headers={"x-sim-fault": "hang:0.3"}) for n in range(1_000)]
+    assert 250 < sum(plan.for_call(call) is not None for call in calls) < 350
+
+
 def test_a_request_that_calls_no_model_meets_the_faults_of_requests_only() -> None:
     plan = _plan(
         Fault(kind=FaultKind.REFUSAL),
@@ -154,8 +171,10 @@ def test_a_request_that_calls_no_model_meets_the_faults_of_requests_only() -> No
 def test_a_stale_list_is_drawn_by_lists_alone() -> None:
     stale = Fault(kind=FaultKind.STALE_LIST, operation="batches.list", seconds=5)
     plan = _plan(stale)
-    assert plan.for_list("openai", "batches.list", "k", b"") is stale
-    assert plan.for_list("openai", "files.list", "k", b"") is None
+    assert plan.for_list("openai", "batches.list", "k", {}, b"") is stale
+    assert plan.for_list("openai", "files.list", "k", {}, b"") is None
+    asked = plan.for_list("openai", "files.list", "k", {"x-sim-fault": "stale_list"}, b"")
+    assert asked is not None
     assert plan.for_call(_call()) is None
 
 
@@ -197,6 +216,8 @@ def test_a_fault_is_read_from_text(text: str, fault: Fault) -> None:
         ("dropped:2", "rate"),
         ("dropped:x", "float"),
         ("{", "JSON"),
+        ('{"a": ' + "[" * 3_000, "recursion"),
+        ('{"kind": "hang", "seconds": 1e999}', "seconds"),
         ('{"kind": "hang", "secnds": 3}', "secnds"),
         ("", "no such kind"),
     ],

@@ -179,6 +179,23 @@ async def test_a_request_asks_for_its_own_fault() -> None:
     assert b"no such kind" in response.body
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "kind"),
+    [
+        ("GET", "/things/1", "empty"),
+        ("GET", "/things/1", "stale_list"),
+        ("GET", "/things/1", "batch_failed"),
+        ("POST", "/calls", "stale_list"),
+        ("POST", "/calls", "batch_expired"),
+    ],
+)
+async def test_a_fault_that_cannot_happen_is_refused(method: str, path: str, kind: str) -> None:
+    gateway, face = _gateway()
+    _, response = await _ask(gateway, method, path, **{"x-sim-fault": kind})
+    assert (response.status, face.reached) == (400, [])
+    assert b"cannot happen" in response.body
+
+
 async def test_a_rate_hits_its_share_of_equal_requests() -> None:
     gateway, _face = _gateway(faults=[Fault(kind=FaultKind.STATUS, rate=0.3)])
     statuses = [(await _ask(gateway, "GET", "/things/1"))[1].status for _ in range(1_000)]

@@ -12,12 +12,12 @@ import pytest
 from batch_llm.testing.simulator.batches import BatchState, DoneLine, RemoteBatch
 from batch_llm.testing.simulator.exchange import Request
 from batch_llm.testing.simulator.gemini import GeminiFace
-from batch_llm.testing.simulator.gemini.batches_input import (
+from batch_llm.testing.simulator.gemini.batch_input import (
     MOST_INLINE_BYTES,
     decode_file,
     decode_input,
 )
-from batch_llm.testing.simulator.gemini.batches_job import BatchJob
+from batch_llm.testing.simulator.gemini.batch_job import BatchJob
 from batch_llm.testing.simulator.gemini.codes import grpc_code
 from batch_llm.testing.simulator.gemini.refusal import RefusedError
 from batch_llm.testing.simulator.settings import SimulatorSettings
@@ -104,7 +104,7 @@ async def test_others_get_their_turn_while_a_file_is_read() -> None:
 
 
 def job_in(state: BatchState, *, input_file: str | None = None, **fields: Any) -> BatchJob:
-    batch = RemoteBatch("abc", "gemini", "key", "gemini-2.5-flash", 0.0, 100.0, ["a", "b"])
+    batch = RemoteBatch("abc", "gemini", "key", "gemini-2.5-flash", 0.0, 100.0, b"", ["a", "b"])
     batch.state = state
     batch.failure = ("INTERNAL", "Why.") if state == "failed" else None
     batch.reached = {"validating": 1.0, state: 2.0}

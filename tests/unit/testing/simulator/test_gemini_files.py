@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batch_llm.testing.simulator.gemini.files_store import (
+from batch_llm.testing.simulator.gemini.file_store import (
     LIFE_SECONDS,
     VIDEO_SECONDS,
     FileStore,

@@ -11,7 +11,8 @@ from batch_llm.testing.simulator import ModelCall
 from batch_llm.testing.simulator.books import CallRecord
 from batch_llm.testing.simulator.gemini.dialect import GeminiDialect
 from batch_llm.testing.simulator.gemini.models import Model
-from batch_llm.testing.simulator.gemini.pages import PageRefusedError, cut_page
+from batch_llm.testing.simulator.gemini.pages import PageRequest
+from batch_llm.testing.simulator.gemini.refusal import RefusedError
 from batch_llm.testing.simulator.gemini.timestamps import moment_of, seconds_of
 from batch_llm.testing.simulator.limits import Admission, Measure, Quota
 from batch_llm.testing.simulator.serving import Outcome
@@ -54,11 +55,17 @@ def test_moments(written: str, moment: float | None) -> None:
     assert moment_of(written) == moment
 
 
+def page_of(things: list[int], query: dict[str, str]) -> tuple[list[int], str | None]:
+    page = PageRequest.of(query, usual=2, most=5).cut("things", things, lambda n: {"n": n})
+    told = json.loads(page.body)
+    return [thing["n"] for thing in told.get("things", [])], told.get("nextPageToken")
+
+
 def walk(things: list[int], size: int) -> list[list[int]]:
-    pages, query = [], {"pageSize": str(size)}
+    query, pages = {"pageSize": str(size)}, []
     while True:
-        page, token = cut_page(things, query, usual=2, most=5)
-        pages.append(list(page))
+        page, token = page_of(things, query)
+        pages.append(page)
         if token is None:
             return pages
         query = {**query, "pageToken": token}
@@ -73,11 +80,11 @@ def test_pages() -> None:
 
 
 def test_a_page_stays_where_it_was_whatever_comes_or_goes_before_it() -> None:
-    _, token = cut_page([5, 4, 3, 2, 1], {}, usual=2, most=5)
+    _, token = page_of([5, 4, 3, 2, 1], {})
     query = {"pageToken": token or ""}
-    assert cut_page([6, 5, 4, 3, 2, 1], query, usual=2, most=5)[0] == [3, 2]
-    assert cut_page([3, 2, 1], query, usual=2, most=5)[0] == [3, 2]
-    assert cut_page([2, 1], query, usual=2, most=5)[0] == [2, 1]
+    assert page_of([6, 5, 4, 3, 2, 1], query)[0] == [3, 2]
+    assert page_of([3, 2, 1], query)[0] == [3, 2]
+    assert page_of([2, 1], query)[0] == [2, 1]
 
 
 @pytest.mark.parametrize(
@@ -91,8 +98,8 @@ def test_a_page_stays_where_it_was_whatever_comes_or_goes_before_it() -> None:
     ],
 )
 def test_pages_that_there_are_not(query: dict[str, str]) -> None:
-    with pytest.raises(PageRefusedError):
-        cut_page([1], query, usual=2, most=5)
+    with pytest.raises(RefusedError):
+        page_of([1], query)
 
 
 def limited(measure: Measure, seconds: float, *, too_large: bool = False) -> Any:

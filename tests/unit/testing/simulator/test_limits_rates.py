@@ -262,3 +262,22 @@ def test_keys_that_used_nothing_of_late_are_forgotten() -> None:
         most = max(most, len(limits._allowances))
     assert most <= 1_100
     assert _starts(limits, key="19999") == 59, "the latest is remembered"
+
+
+def test_what_has_leaked_away_is_not_given_back() -> None:
+    limits, clock = _limits(Limit(tokens_per_minute=1_000))
+    slow = _started(limits, input_tokens=10, max_output_tokens=990)
+    assert len(slow) == 1
+    clock.passed += 60
+    others = _started(limits, input_tokens=1_000)
+    assert len(others) == 1
+    limits.settle(slow[0], Usage(10, 0))
+    assert _starts(limits, input_tokens=100) == 0, "the bucket is full of what others used"
+
+
+def test_what_is_still_held_is_given_back_in_part() -> None:
+    limits, clock = _limits(Limit(tokens_per_minute=1_000))
+    slow = _started(limits, input_tokens=10, max_output_tokens=990)
+    clock.passed += 30  # half of it has leaked away
+    told = limits.settle(slow[0], Usage(100, 0))
+    assert told.quotas["tokens"] == _quota(1_000, 950, 3.0)

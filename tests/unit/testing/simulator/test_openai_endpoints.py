@@ -13,9 +13,9 @@ from batch_llm.testing.simulator.openai.dialect import OpenAIDialect
 from batch_llm.testing.simulator.openai.embeddings import Embeddings
 from batch_llm.testing.simulator.openai.prompt_cache import PromptCache
 from batch_llm.testing.simulator.openai.refusal import RefusedError
-from batch_llm.testing.simulator.openai.response_shelf import KeptResponse, ResponseShelf
+from batch_llm.testing.simulator.openai.response_input import Dialogue
+from batch_llm.testing.simulator.openai.response_store import KeptResponse, ResponseStore
 from batch_llm.testing.simulator.openai.responses import Responses
-from batch_llm.testing.simulator.openai.responses_input import Dialogue
 from batch_llm.testing.simulator.world import World
 
 BODIES: dict[str, dict[str, Any]] = {
@@ -80,8 +80,8 @@ async def test_what_a_line_asks_is_known_before_it_runs(
 
 
 def test_only_the_latest_responses_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batch_llm.testing.simulator.openai.response_shelf._MOST", 2)
-    shelf = ResponseShelf()
+    monkeypatch.setattr("batch_llm.testing.simulator.openai.response_store._MOST", 2)
+    shelf = ResponseStore()
     for name in "abc":
         shelf.put("k", KeptResponse({"id": name, "created_at": 0}, [], Dialogue()))
     with pytest.raises(RefusedError, match="'a' not found"):

@@ -87,6 +87,19 @@ async def test_a_request_arrives_whole() -> None:
         assert request.origin == "http://sim:1"
 
 
+async def test_bytes_that_are_no_text_are_question_marks() -> None:
+    async with served(json_response({})) as (behind, server):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        head = b"GET /a%FF?b=%FF HTTP/1.1\r\nHost: sim\r\nAuthorization: Bearer \xff\r\n\r\n"
+        writer.write(head)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+        request = behind.requests[0]
+        assert request.headers["authorization"] == "Bearer ?"
+        texts = [request.path, *request.query.values()]
+        assert all(text.encode() for text in texts), "JSON can hold them"
+
+
 async def test_a_body_of_many_megabytes_arrives_whole() -> None:
     body = bytes(range(256)) * 40_000
     async with served(json_response({})) as (behind, server):
@@ -198,20 +211,71 @@ async def test_a_body_that_is_no_answer(kind: FaultKind, content_type: str, star
 
 async def test_refused_connections_for_a_while() -> None:
     response = json_response(BODY)
-    response.fault = Fault(kind=FaultKind.REFUSED, seconds=100)
     async with served(response) as (_, server):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /a HTTP/1.1\r\nHost: sim\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        response.fault = Fault(kind=FaultKind.REFUSED, seconds=100)
         with pytest.raises(ConnectionResetError):
             await _ask(server)
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", server.port)
+        await reader.read()  # it ends: who was connected is thrown out too
+        writer.close()
         response.fault = None
-        received = b""
-        while not received:
-            try:
-                received = await _ask(server)
-            except ConnectionRefusedError:
-                await asyncio.sleep(0.01)
-        assert received.startswith(b"HTTP/1.1 200")
+        assert (await _ask_when_back(server)).startswith(b"HTTP/1.1 200")
+
+
+async def test_an_outage_passes_with_the_clock_and_can_be_ended() -> None:
+    response = json_response(BODY)
+    response.fault = Fault(kind=FaultKind.REFUSED, seconds=1e9)
+    async with served(response) as (behind, server):
+        for end in (lambda: behind.clock.advance(1e9), None):
+            response.fault = Fault(kind=FaultKind.REFUSED, seconds=1e9)
+            with pytest.raises(ConnectionResetError):
+                await _ask(server)
+            with pytest.raises(ConnectionRefusedError):
+                await _ask(server)
+            response.fault = None
+            if end is None:
+                await server.end_outage()
+                assert (await _ask(server)).startswith(b"HTTP/1.1 200")
+            else:
+                end()
+                assert (await _ask_when_back(server)).startswith(b"HTTP/1.1 200")
+
+
+async def _ask_when_back(server: HTTPServer) -> bytes:
+    while True:
+        try:
+            return await _ask(server)
+        except ConnectionRefusedError:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_client_that_did_not_wait_hears_nothing() -> None:
+    class Slow(Behind):
+        async def answer(self, request: Request) -> Response:
+            self.asked.set()
+            await self.left.wait()
+            return self.response
+
+    behind = Slow(json_response(BODY))
+    behind.asked, behind.left = asyncio.Event(), asyncio.Event()  # type: ignore[attr-defined]
+    server = HTTPServer(behind)
+    await server.start()
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /a HTTP/1.1\r\nHost: sim\r\n\r\n")
+        await behind.asked.wait()  # type: ignore[attr-defined]
+        writer.transport.abort()
+        while any(connection.transport for connection in server._web.connections):  # type: ignore[union-attr]
+            await asyncio.sleep(0.001)
+        behind.left.set()  # type: ignore[attr-defined]
+        await behind.heard.wait()
+        assert behind.settled == [(200, False)]
+    finally:
+        await server.aclose()
 
 
 async def test_a_client_that_leaves_does_not_end_the_work() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from batch_llm.exceptions import InputError
+from batch_llm.exceptions import ConfigurationError, InputError
 from batch_llm.testing.simulator import (
     Answer,
     Fault,
@@ -231,6 +231,27 @@ async def test_what_a_limit_refuses_does_not_change_what_comes_after() -> None:
     assert outcome.call.occurrence == 2
 
 
+async def test_a_scripted_fault_waits_for_a_call_that_is_let_in() -> None:
+    fault = Fault(kind=FaultKind.DROPPED, calls=(2,))
+    world = _world(limits=[Limit(requests_per_minute=1)], faults=[fault])
+    await _run(world)
+    response, _ = await _outcome(world, _call())
+    assert response.status == 429
+    world.clock.advance(60)
+    response, _ = await _run(world)
+    assert response.fault is fault
+
+
+async def test_a_status_tells_what_is_left_and_gives_back_the_tokens() -> None:
+    fault = Fault(kind=FaultKind.STATUS, times=1)
+    world = _world(limits=[Limit(tokens_per_minute=20)], faults=[fault])
+    response, _ = await _outcome(world, _call(max_output_tokens=14))
+    assert response.status == 500
+    assert response.headers["x-left"] != "0"
+    response, _ = await _run(world, max_output_tokens=14)
+    assert response.status == 200
+
+
 async def test_a_request_that_no_answer_can_fit_is_refused() -> None:
     response, executed = await _outcome(_world(InputError("No value fits.")), _call())
     assert (response.status, response.body[:17], executed) == (400, b'["No value fits."', [])
@@ -251,6 +272,22 @@ async def test_a_line_of_a_batch_passes_all_limits() -> None:
     for _ in range(3):
         response, _ = await _run(world, lane="batch", custom_id="a")
         assert response.status == 200
+
+
+async def test_a_call_that_broke_is_not_left_open() -> None:
+    world = _world()
+
+    def encode(outcome: Outcome) -> Response:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await respond(world, _call(), PlainDialect(), encode)
+    with pytest.raises(ConfigurationError):
+        await _run(world, headers={"x-sim-fault": "nonsense"})
+    assert [(record.fate, record.status) for record in world.books.records] == [
+        ("lost", 500),
+        ("failed", 500),
+    ]
 
 
 @pytest.mark.parametrize("again", [1, 5])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
@@ -106,6 +108,26 @@ def test_reset_makes_it_new_on_the_same_address(client: httpx2.Client) -> None:
         assert simulator.books.totals().requests == 2
 
 
+def test_reset_ends_what_is_under_way(client: httpx2.Client) -> None:
+    with Simulator(latency=Latency(seconds=3_600)) as simulator:
+        asking = threading.Thread(target=_ask, args=(client, simulator))
+        asking.start()
+        while simulator.books.totals().executed == 0:
+            time.sleep(0.001)
+        simulator.reset()
+        asking.join()
+        assert simulator.books.totals().requests == 0, "it is of the world before"
+        outage = Fault(kind=FaultKind.REFUSED, seconds=3_600)
+        simulator.add_fault(outage)
+        with pytest.raises(httpx2.TransportError):
+            _ask(client, simulator)
+        with pytest.raises(httpx2.ConnectError):
+            _ask(client, simulator)
+        simulator.reset()
+        simulator.set_latency(Latency())
+        assert _ask(client, simulator).status_code == 200
+
+
 def test_settings_may_be_given_by_name() -> None:
     settings = SimulatorSettings(seed=3)
     with Simulator(settings, speed=100) as simulator:
@@ -137,13 +159,99 @@ def test_it_changes_while_it_runs(client: httpx2.Client) -> None:
         assert simulator.now() >= start + 50
 
 
+def test_what_it_takes_is_checked_at_the_door(client: httpx2.Client) -> None:
+    with Simulator() as simulator:
+        number = simulator.add_fault("503:1.0")
+        assert _ask(client, simulator).status_code == 503
+        simulator.remove_fault(number)
+        number = simulator.add_fault({"kind": "status", "status": 418})
+        assert _ask(client, simulator).status_code == 418
+        simulator.remove_fault(number)
+        simulator.set_limits(Limit(requests_per_minute=1))
+        simulator.set_limits([{"requests_per_minute": 60}])
+        simulator.set_latency(0.0)
+        simulator.set_batch_times({"slices": 3})
+        wrong: list[tuple[str, Any, str]] = [
+            ("add_fault", "nonsense", "no such kind"),
+            ("add_fault", 3, "value: "),
+            ("add_fault", {"kind": "hang", "rate": 2}, "rate: "),
+            ("add_fault", {"kind": "hang", "operation": "batchs.create"}, "batches.create"),
+            ("set_limits", [{"requests_per_minute": 0}], "0.requests_per_minute: "),
+            ("set_limits", ["x"], "0: "),
+            ("set_latency", -1, "seconds: "),
+            ("set_latency", "fast", "value: "),
+            ("set_batch_times", {"slice": 3}, "slice: "),
+        ]
+        for method, value, reason in wrong:
+            with pytest.raises(ConfigurationError, match=reason):
+                getattr(simulator, method)(value)
+        assert _ask(client, simulator).status_code == 200
+    with pytest.raises(ConfigurationError, match="value: "):
+        Simulator("echo")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="no operation 'x'"):
+        Simulator(faults=[Fault(kind=FaultKind.HANG, operation="x")]).start()
+
+
+def test_its_books_can_be_read_after_the_end(client: httpx2.Client) -> None:
+    with Simulator() as simulator:
+        _ask(client, simulator)
+    assert simulator.books.totals().answered == 1
+
+
+def test_clients_that_went_away_leave_no_task(caplog: pytest.LogCaptureFixture) -> None:
+    with Simulator(latency=Latency(seconds=3_600)) as simulator:
+        for kind in ("hang", "none"):
+            headers = {"x-sim-fault": '{"kind": "hang", "seconds": 1e6}'} if kind == "hang" else {}
+            with httpx2.Client(headers={"Authorization": "Bearer k", **headers}) as impatient:
+                with pytest.raises(httpx2.ReadTimeout):
+                    impatient.post(
+                        f"{simulator.openai_base_url}/chat/completions", json=QUESTION, timeout=0.05
+                    )
+    gc.collect()
+    assert "never" not in caplog.text
+    assert "pending" not in caplog.text
+
+
+def test_a_body_that_is_not_what_it_says(client: httpx2.Client) -> None:
+    with Simulator() as simulator:
+        answer = client.post(
+            f"{simulator.openai_base_url}/chat/completions",
+            content=b"no gzip",
+            headers={"Content-Encoding": "gzip"},
+        )
+        assert answer.status_code == 400
+        assert "cannot be read" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(("ttl", "usd_of_million"), [("5m", 1.25), ("1h", 2.0)])
+def test_what_is_kept_for_an_hour_costs_more(
+    client: httpx2.Client, ttl: str, usd_of_million: float
+) -> None:
+    mark = {"type": "ephemeral", "ttl": ttl}
+    body = {
+        "model": "claude-haiku-4-5",
+        "max_tokens": 5,
+        "system": [{"type": "text", "text": "long " * 20_000, "cache_control": mark}],
+        "messages": [{"role": "user", "content": "x"}],
+    }
+    with Simulator() as simulator:
+        url = f"{simulator.anthropic_base_url}/v1/messages"
+        assert client.post(url, json=body, headers={"anthropic-version": "2023-06-01"}).is_success
+        usage, usd = simulator.books.records[0].usage, simulator.books.totals().usd
+    fresh = usage.input_tokens - usage.cache_write_tokens
+    assert usage.cache_write_tokens > 20_000
+    billed = usage.cache_write_tokens * usd_of_million + fresh * 1.0 + usage.output_tokens * 5.0
+    assert usd == pytest.approx(billed / 1e6)
+
+
 def test_the_clock_jumps() -> None:
     with Simulator() as simulator:
         start = simulator.now()
         simulator.advance(86_400)
         assert simulator.now() - start >= 86_400
-        with pytest.raises(ConfigurationError, match="forward"):
-            simulator.advance(-1)
+        for seconds in (-1, 3e11, float("inf")):
+            with pytest.raises(ConfigurationError, match="forward"):
+                simulator.advance(seconds)
 
 
 def test_the_environment_leads_every_sdk_here() -> None:

@@ -5,10 +5,28 @@ Fields that the simulator has no use for are taken and left alone, as are those 
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
+from ..decoding import UNREADABLE, misfit_of
+from .refusal import RefusedError, missing, wrong_kind
+
+if TYPE_CHECKING:
+    from ..decoding import Misfit
+
+T = TypeVar("T")
+
+_KINDS: Final = {
+    "array": "list",
+    "bool": "boolean",
+    "float": "number",
+    "int": "integer",
+    "object": "dictionary",
+    "str": "string",
+}
+_STEP: Final = re.compile(r"\.([^.\[\]]+)|\[([^\[\]]*)\]")
 _NOT_READ: Final = msgspec.Raw()
 
 
@@ -137,3 +155,40 @@ BODIES: Final = msgspec.json.Decoder(Body)
 SOURCES: Final = msgspec.json.Decoder(Source)
 CITATIONS: Final = msgspec.json.Decoder(Citations)
 CONTENTS: Final = msgspec.json.Decoder(str | list[Block])
+
+
+def decode(decoder: msgspec.json.Decoder[T], data: bytes, place: str = "") -> T:
+    """Return what JSON from a client holds.
+
+    Args:
+        decoder: of the expected form.
+        data: the JSON.
+        place: where it is in the request, such as "messages.0.content"; "" for the whole.
+
+    Raises:
+        RefusedError: if it is not JSON, or not of that form.
+    """
+    try:
+        return decoder.decode(data)
+    except msgspec.ValidationError as error:
+        raise _refused(misfit_of(error), place) from None
+    except RecursionError:
+        raise RefusedError("The request body is nested too deeply.") from None
+    except UNREADABLE as error:
+        raise RefusedError(f"The request body is not valid JSON: {error}") from None
+
+
+def _refused(misfit: Misfit, place: str) -> RefusedError:
+    """Return the error for a value that does not fit."""
+    steps = _STEP.findall(misfit.path or "")
+    where = _joined(place, *(name or index for name, index in steps))
+    if misfit.missing is not None:
+        return missing(_joined(where, misfit.missing))
+    if misfit.expected:
+        kinds = [_KINDS.get(kind, kind) for kind in misfit.expected if kind != "null"]
+        return wrong_kind(where, " or ".join(kinds))
+    return RefusedError(f"{where or 'body'}: {misfit.message}")
+
+
+def _joined(*places: str) -> str:
+    return ".".join(filter(None, places))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .prompt import Document
+    from .documents import Document
 
 
 def cited_blocks(text: str, documents: Sequence[Document]) -> list[dict[str, Any]]:

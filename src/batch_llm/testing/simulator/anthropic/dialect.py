@@ -7,14 +7,14 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from ..exchange import json_response, stream_response
-from .stream import failed
+from .stream import PING, failed
 
 if TYPE_CHECKING:
     from ..exchange import Response
-    from ..limits import Admission
-    from ..limits.admission import Measure
+    from ..limits import Admission, Measure
     from ..serving import Outcome
     from ..world import World
+    from .refusal import RefusedError
 
 _USUAL: Final = {
     400: ("invalid_request_error", "The request is not valid."),
@@ -114,6 +114,10 @@ class AnthropicDialect:
             headers["retry-after"] = f"{retry_after_seconds:g}"
         return json_response(body, status=status, headers=headers)
 
+    def refused(self, refused: RefusedError) -> Response:
+        """Return the error for a request that cannot be served."""
+        return self.error(refused.status, refused.message, error_type=refused.error_type)
+
     def limited(self, outcome: Outcome) -> Response:
         """Return the 429 that says which limit was exceeded, and when to come again."""
         admission = outcome.admission
@@ -157,10 +161,7 @@ class AnthropicDialect:
         if not outcome.call.streamed:
             error.status = 200
             return error
-        return stream_response([_PING, failed(error.body)], error.headers)
-
-
-_PING: Final = b'event: ping\ndata: {"type":"ping"}\n\n'
+        return stream_response([PING, failed(error.body)], error.headers)
 
 
 def _whole_second(moment: float) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from ..routes import Route
+from ..routes import Route, refusing
+from .batches import Batches
 from .dialect import AnthropicDialect
-from .invalid import InvalidRequestError
-from .message_batches import MessageBatches
 from .messages import Messages
 from .models import Models
+from .refusal import RefusedError
 
 if TYPE_CHECKING:
     from ..call import Provider
@@ -29,7 +29,7 @@ class AnthropicFace:
         self.name: Provider = "anthropic"
         self.dialect = AnthropicDialect(world)
         self._messages = Messages(world, self.dialect)
-        self._batches = MessageBatches(world, self.dialect, self._messages)
+        self._batches = Batches(world, self.dialect, self._messages)
         self._models = Models(world)
         self._organization = self.dialect.organization_id
 
@@ -47,12 +47,12 @@ class AnthropicFace:
             ),
             self._route("POST", "/v1/messages/count_tokens", "count_tokens", messages.count_tokens),
             self._route("POST", all_batches, "batches.create", batches.create),
-            self._route("GET", all_batches, "batches.list", batches.list),
+            self._route("GET", all_batches, "batches.list", batches.page),
             self._route("GET", one_batch, "batches.retrieve", batches.retrieve),
             self._route("DELETE", one_batch, "batches.delete", batches.delete),
             self._route("POST", f"{one_batch}/cancel", "batches.cancel", batches.cancel),
             self._route("GET", f"{one_batch}/results", "batches.results", batches.results),
-            self._route("GET", "/v1/models", "models.list", models.list),
+            self._route("GET", "/v1/models", "models.list", models.page),
             self._route("GET", "/v1/models/{model_id}", "models.retrieve", models.retrieve),
         ]
 
@@ -60,16 +60,13 @@ class AnthropicFace:
         return Route(method, pattern, operation, self._checked(handler))
 
     def _checked(self, handler: Handler) -> Handler:
-        """Return a handler that answers what is not in order with Anthropic's error."""
+        """Return a handler that answers in the API's versions only."""
 
         async def answer(request: Request) -> Response:
-            try:
-                _check_version(request)
-                return await handler(request)
-            except InvalidRequestError as error:
-                return error.response(self.dialect)
+            _check_version(request)
+            return await handler(request)
 
-        return answer
+        return refusing(answer, RefusedError, self.dialect.refused)
 
     def key_of(self, request: Request) -> str:
         """Return the key of the header `x-api-key`, or the bearer token."""
@@ -109,6 +106,6 @@ def _bearer(request: Request) -> str:
 def _check_version(request: Request) -> None:
     version = request.headers.get("anthropic-version")
     if version is None:
-        raise InvalidRequestError("anthropic-version: header is required")
+        raise RefusedError("anthropic-version: header is required")
     if version not in _USUAL_VERSIONS and _VERSION.fullmatch(version) is None:
-        raise InvalidRequestError(f'anthropic-version: "{version}" is not a valid version')
+        raise RefusedError(f'anthropic-version: "{version}" is not a valid version')

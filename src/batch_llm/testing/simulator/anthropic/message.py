@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ..decoding import UNREADABLE
 from ..faults import FaultKind
-from ..serving import ending_word
 from .citations import cited_blocks
 
 if TYPE_CHECKING:
     from ..call import Ending, Usage
     from ..ids import Ids
     from ..serving import Outcome
-    from .asked import Asked
     from .prompt_cache import CacheUse
+    from .reader import Asked
 
 _STOP_REASONS: Final[dict[Ending, str]] = {
     "stop": "end_turn",
@@ -39,7 +39,7 @@ def encode_message(asked: Asked, outcome: Outcome, ids: Ids) -> dict[str, Any]:
         "role": "assistant",
         "model": asked.model.id,
         "content": _content(asked, outcome, ids),
-        "stop_reason": ending_word(_STOP_REASONS, answer),
+        "stop_reason": _STOP_REASONS[answer.ending],
         "stop_sequence": answer.stopped_by if answer.ending == "stop_sequence" else None,
         "stop_details": _stop_details(answer.ending),
         "container": None,
@@ -109,7 +109,7 @@ def _arguments(text: str) -> dict[str, Any]:
     """Return the arguments of a tool; none where the limit cut them."""
     try:
         return _ARGUMENTS.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except UNREADABLE:
         return {}
 
 

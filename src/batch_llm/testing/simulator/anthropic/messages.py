@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Final
 
 from ..exchange import json_response, stream_response
 from ..serving import respond
-from .asked import Reader, Sender
-from .invalid import InvalidRequestError
 from .message import encode_message
 from .prompt_cache import PromptCache
+from .reader import RequestReader, Sender
+from .refusal import RefusedError
 from .stream import message_events
 
 if TYPE_CHECKING:
     from ..exchange import Request, Response
     from ..serving import Outcome
     from ..world import World
-    from .asked import Asked
     from .dialect import AnthropicDialect
+    from .reader import Asked
 
 _MOST_BYTES: Final = 32 * 1024 * 1024
 
@@ -30,7 +30,7 @@ class Messages:
         self._world = world
         self._dialect = dialect
         self._cache = PromptCache(world.clock)
-        self.reader = Reader(world, self._cache)
+        self.reader = RequestReader(world, self._cache)
 
     async def create(self, request: Request) -> Response:
         """Answer POST /v1/messages."""
@@ -62,4 +62,4 @@ class Messages:
 
 def _check_size(request: Request) -> None:
     if len(request.body) > _MOST_BYTES:
-        raise InvalidRequestError("Request exceeds the maximum size", 413)
+        raise RefusedError("Request exceeds the maximum size", 413)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ..exchange import json_response
-from .invalid import InvalidRequestError, check_range, wrong_kind
+from .refusal import RefusedError, check_range, wrong_kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,18 +36,18 @@ class PageRequest:
         """Read it from the parameters of an address.
 
         Raises:
-            InvalidRequestError: for a limit that is none, or for two cursors.
+            RefusedError: for a limit that is none, or for two cursors.
         """
         after, before = query.get("after_id") or None, query.get("before_id") or None
         if after is not None and before is not None:
-            raise InvalidRequestError("Only one of `after_id` and `before_id` may be given.")
+            raise RefusedError("Only one of `after_id` and `before_id` may be given.")
         return cls(_limit(query.get("limit")), after, before)
 
     def cut(self, things: Sequence[tuple[str, Any]]) -> Response:
         """Return the page of a list of (id, encoded thing).
 
         Raises:
-            InvalidRequestError: for a cursor that is not in the list.
+            RefusedError: for a cursor that is not in the list.
         """
         if self.before is not None:
             end = _index(things, "before_id", self.before)
@@ -82,4 +82,4 @@ def _index(things: Sequence[tuple[str, Any]], name: str, wanted: str) -> int:
     for index, (identifier, _) in enumerate(things):
         if identifier == wanted:
             return index
-    raise InvalidRequestError(f"{name}: there is no object with the id {wanted}")
+    raise RefusedError(f"{name}: there is no object with the id {wanted}")

@@ -9,28 +9,22 @@ but a document of plain text its text. Thinking of earlier turns costs nothing, 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
-from ..tokens import TOKENS_OF_FILE, TOKENS_OF_IMAGE, TOKENS_OF_TURN, count_text
-from .body import CITATIONS, CONTENTS, SOURCES
-from .invalid import (
-    InvalidRequestError,
-    decode,
-    is_given,
-    missing,
-    not_among,
-    wrong_kind,
-)
+from ..decoding import is_given
+from ..tokens import TOKENS_OF_TURN, count_json, count_text
+from .body import CONTENTS, decode
+from .documents import Document, read_document, read_image
+from .prompt_cache import Piece
+from .refusal import RefusedError, missing, not_among, wrong_kind
 from .schemas import output_schema
+from .tool_talk import ToolTalk, check_talks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .body import Block, Body, CacheControl, Source, ToolSpec, Turn
+    from .body import Block, Body, CacheControl, ToolSpec, Turn
     from .schemas import Schema
 
 _ROLES: Final = ("user", "assistant", "system")
-_IMAGE_TYPES: Final = ("image/jpeg", "image/png", "image/gif", "image/webp")
 _MOST_TURNS: Final = 100_000
 _MOST_MARKS: Final = 4
 _TTL_SECONDS: Final = {"5m": 300, "1h": 3_600}
@@ -51,44 +45,6 @@ _OF_SERVER_TOOLS: Final = frozenset(
     }
 )
 _KNOWN: Final = ("text", "image", "document", "search_result", "tool_use", "tool_result")
-
-DocumentKind = Literal["text", "pages", "blocks"]
-
-
-@dataclass(slots=True)
-class Document:
-    """A document that the answer may cite.
-
-    Attributes:
-        index: among all documents of the request, from 0.
-        kind: how places in it are named: by characters, pages or blocks.
-        title: None for none.
-        file_id: of an uploaded file; None for any other.
-        is_citable: whether citations are on.
-        texts: the text, or the text of each block; empty where it is not known, as of a PDF.
-    """
-
-    index: int
-    kind: DocumentKind
-    title: str | None
-    file_id: str | None
-    is_citable: bool
-    texts: Sequence[str]
-
-
-@dataclass(slots=True)
-class Piece:
-    """One block, in the order in which a prefix grows: schema, tools, system, turns.
-
-    Attributes:
-        identity: equal for equal blocks.
-        tokens: what it costs.
-        cached_seconds: how long the prefix that ends with it is to be cached; 0 where it is not.
-    """
-
-    identity: bytes
-    tokens: int
-    cached_seconds: int = 0
 
 
 @dataclass(slots=True)
@@ -115,19 +71,11 @@ class Prompt:
         return sum(piece.tokens for piece in self.pieces)
 
 
-@dataclass(slots=True)
-class _ToolTalk:
-    """Tools that a turn asks for, and those whose results it brings."""
-
-    asked: list[str] = field(default_factory=list)
-    answered: list[tuple[str, str]] = field(default_factory=list)
-
-
 def read_prompt(body: Body) -> Prompt:
     """Return what a body gives the model to read.
 
     Raises:
-        InvalidRequestError: for a turn or a block that the API does not take.
+        RefusedError: for a turn or a block that the API does not take.
     """
     prompt = Prompt(schema=output_schema(body.format))
     if body.format is not None and prompt.schema is not None:
@@ -146,7 +94,7 @@ def read_prompt(body: Body) -> Prompt:
 
 def _tool_piece(tool: ToolSpec, place: str) -> Piece:
     words, schema = f"{tool.name}\0{tool.description}\0", bytes(tool.input_schema)
-    tokens = count_text(tool.name or "") + count_text(tool.description or "") + _count(schema)
+    tokens = count_text(tool.name or "") + count_text(tool.description or "") + count_json(schema)
     return Piece(words.encode() + schema, tokens, _ttl(tool.cache_control, place))
 
 
@@ -175,15 +123,15 @@ def _text_piece(role: str, text: str, turn_tokens: int) -> Piece:
 def _read_turns(prompt: Prompt, body: Body) -> None:
     turns = body.messages
     if not turns:
-        raise InvalidRequestError("messages: at least one message is required")
+        raise RefusedError("messages: at least one message is required")
     if len(turns) > _MOST_TURNS:
-        raise InvalidRequestError(f"messages: at most {_MOST_TURNS} messages are allowed")
-    talks: list[_ToolTalk | None] = []
+        raise RefusedError(f"messages: at most {_MOST_TURNS} messages are allowed")
+    talks: list[ToolTalk] = []
     for index, turn in enumerate(turns):
         if turn.role not in _ROLES:
             raise not_among(f"messages.{index}.role", *_ROLES)
         if not turn.content and not (turn.role == "assistant" and index == len(turns) - 1):
-            raise InvalidRequestError(
+            raise RefusedError(
                 f"messages.{index}: all messages must have non-empty content except for the "
                 f"optional final assistant message"
             )
@@ -191,14 +139,14 @@ def _read_turns(prompt: Prompt, body: Body) -> None:
         if isinstance(content, str):
             prompt.turns.append((turn.role, content))
             prompt.pieces.append(_text_piece(turn.role, content, TOKENS_OF_TURN))
-            talks.append(None)
+            talks.append(ToolTalk())
         else:
             talks.append(_read_blocks(prompt, turn, content, f"messages.{index}.content"))
-    _check_talks(talks)
+    check_talks(talks)
 
 
-def _read_blocks(prompt: Prompt, turn: Turn, blocks: list[Block], where: str) -> _ToolTalk:
-    talk = _ToolTalk()
+def _read_blocks(prompt: Prompt, turn: Turn, blocks: list[Block], where: str) -> ToolTalk:
+    talk = ToolTalk()
     texts: list[str] = []
     turn_tokens = TOKENS_OF_TURN
     for index, block in enumerate(blocks):
@@ -226,18 +174,18 @@ def _read_block(prompt: Prompt, block: Block, place: str) -> tuple[str | None, P
         text = _text_of(block, place)
         return text, Piece(text.encode(), count_text(text))
     if kind == "image":
-        return None, _image(block, place)
+        return None, read_image(block, place)
     if kind == "document":
-        return None, _document(prompt, block, place)
+        return None, read_document(prompt.documents, block, place)
     if kind == "tool_use":
         return None, _tool_use(block, place)
     if kind in ("tool_result", "search_result"):
         return _result(prompt, block, place)
     if kind in _OF_SERVER_TOOLS:
         data = bytes(block.content) + bytes(block.input)
-        return None, Piece(kind.encode() + data, _count(data))
+        return None, Piece(kind.encode() + data, count_json(data))
     known = ", ".join(f"'{name}'" for name in _KNOWN)
-    raise InvalidRequestError(
+    raise RefusedError(
         f"{place}: Input tag '{kind}' found using 'type' does not match any of the expected "
         f"tags: {known}"
     )
@@ -247,70 +195,8 @@ def _text_of(block: Block, place: str) -> str:
     if block.text is None:
         raise missing(f"{place}.text.text")
     if not block.text:
-        raise InvalidRequestError(f"{place}: text content blocks must be non-empty")
+        raise RefusedError(f"{place}: text content blocks must be non-empty")
     return block.text
-
-
-def _image(block: Block, place: str) -> Piece:
-    source = _source(block, f"{place}.image")
-    if source.type not in ("base64", "url", "file"):
-        raise not_among(f"{place}.image.source.type", "base64", "url", "file")
-    if source.type == "base64" and source.media_type not in _IMAGE_TYPES:
-        raise not_among(f"{place}.image.source.base64.media_type", *_IMAGE_TYPES)
-    _check_source(source, f"{place}.image.source")
-    return Piece(bytes(block.source), TOKENS_OF_IMAGE)
-
-
-def _document(prompt: Prompt, block: Block, place: str) -> Piece:
-    place = f"{place}.document"
-    source = _source(block, place)
-    kind, texts = _document_text(source, f"{place}.source")
-    citable = (
-        is_given(block.citations)
-        and decode(CITATIONS, bytes(block.citations), f"{place}.citations").enabled
-    )
-    prompt.documents.append(
-        Document(len(prompt.documents), kind, block.title, source.file_id, citable, texts)
-    )
-    own = sum(map(count_text, texts)) if texts else TOKENS_OF_FILE
-    tokens = own + count_text(block.title or "") + count_text(block.context or "")
-    identity = f"{block.title}\0{block.context}\0{citable}\0".encode() + bytes(block.source)
-    return Piece(identity, tokens)
-
-
-def _document_text(source: Source, place: str) -> tuple[DocumentKind, list[str]]:
-    if source.type == "text":
-        if source.media_type != "text/plain":
-            raise not_among(f"{place}.text.media_type", "text/plain")
-        if not source.data:
-            raise missing(f"{place}.text.data")
-        return "text", [source.data]
-    if source.type == "content":
-        content = source.content
-        if content is None:
-            raise missing(f"{place}.content.content")
-        if isinstance(content, str):
-            return "blocks", [content]
-        return "blocks", [block.text or "" for block in content]
-    if source.type not in ("base64", "url", "file"):
-        raise not_among(f"{place}.type", "base64", "text", "content", "url", "file")
-    if source.type == "base64" and source.media_type != "application/pdf":
-        raise not_among(f"{place}.base64.media_type", "application/pdf")
-    _check_source(source, place)
-    return "pages", []
-
-
-def _source(block: Block, place: str) -> Source:
-    if not is_given(block.source):
-        raise missing(f"{place}.source")
-    return decode(SOURCES, bytes(block.source), f"{place}.source")
-
-
-def _check_source(source: Source, place: str) -> None:
-    field_of_type = {"base64": "data", "url": "url", "file": "file_id"}
-    name = field_of_type[source.type]
-    if not getattr(source, name):
-        raise missing(f"{place}.{source.type}.{name}")
 
 
 def _tool_use(block: Block, place: str) -> Piece:
@@ -323,7 +209,7 @@ def _tool_use(block: Block, place: str) -> Piece:
     if not data.startswith(b"{"):
         raise wrong_kind(f"{place}.tool_use.input", "dictionary")
     identity = f"{block.id}\0{block.name}\0".encode() + data
-    return Piece(identity, count_text(block.name or "") + _count(data))
+    return Piece(identity, count_text(block.name or "") + count_json(data))
 
 
 def _result(prompt: Prompt, block: Block, place: str) -> tuple[str | None, Piece]:
@@ -346,11 +232,6 @@ def _result(prompt: Prompt, block: Block, place: str) -> tuple[str | None, Piece
     return "\n".join(text for text in texts if text is not None), Piece(identity, tokens)
 
 
-def _count(data: bytes) -> int:
-    """Return the tokens of a JSON value that nobody decodes."""
-    return count_text(data.decode("utf-8", "replace"))
-
-
 def _ttl(mark: CacheControl | None, place: str) -> int:
     """Return the seconds that a mark asks for; 0 where there is none."""
     if mark is None:
@@ -366,42 +247,13 @@ def _ttl(mark: CacheControl | None, place: str) -> int:
 def _check_marks(pieces: list[Piece]) -> None:
     marks = [piece.cached_seconds for piece in pieces if piece.cached_seconds]
     if len(marks) > _MOST_MARKS:
-        raise InvalidRequestError(
+        raise RefusedError(
             f"A maximum of {_MOST_MARKS} blocks with cache_control may be provided. "
             f"Found {len(marks)}."
         )
     if marks != sorted(marks, reverse=True):
-        raise InvalidRequestError(
+        raise RefusedError(
             "cache_control.ttl: a ttl='1h' cache_control block must not come after a ttl='5m' "
             "cache_control block. Note that blocks are processed in the following order: `tools`, "
             "`system`, `messages`."
-        )
-
-
-def _check_talks(talks: list[_ToolTalk | None]) -> None:
-    """Refuse a tool call without its result, and a result without its call."""
-    before: list[str] = []
-    for index, talk in enumerate(talks):
-        asked = [] if talk is None else talk.asked
-        answered = [] if talk is None else talk.answered
-        for place, name in answered:
-            if name not in before:
-                raise InvalidRequestError(
-                    f"{place}: unexpected `tool_use_id` found in `tool_result` blocks: {name}. "
-                    f"Each `tool_result` block must have a corresponding `tool_use` block in the "
-                    f"previous message."
-                )
-        names = {name for _, name in answered}
-        if left := [name for name in before if name not in names]:
-            raise InvalidRequestError(
-                f"messages.{index - 1}: `tool_use` ids were found without `tool_result` blocks "
-                f"immediately after: {', '.join(left)}. Each `tool_use` block must have a "
-                f"corresponding `tool_result` block in the next message."
-            )
-        before = asked
-    if before:
-        raise InvalidRequestError(
-            f"messages.{len(talks) - 1}: `tool_use` ids were found without `tool_result` blocks "
-            f"immediately after: {', '.join(before)}. Each `tool_use` block must have a "
-            f"corresponding `tool_result` block in the next message."
         )

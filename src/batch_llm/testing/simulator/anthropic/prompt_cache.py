@@ -11,12 +11,26 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..clock import Clock
-    from .prompt import Piece
 
 _LOOKED_BACK: Final = 20
 KEPT: Final = 100_000
 """The most prefixes that are remembered."""
 _HOUR_SECONDS: Final = 3_600
+
+
+@dataclass(slots=True)
+class Piece:
+    """One block, in the order in which a prefix grows: schema, tools, system, turns.
+
+    Attributes:
+        identity: equal for equal blocks.
+        tokens: what it costs.
+        cached_seconds: how long the prefix that ends with it is to be cached; 0 where it is not.
+    """
+
+    identity: bytes
+    tokens: int
+    cached_seconds: int = 0
 
 
 @dataclass(slots=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .invalid import InvalidRequestError, check_range, missing, not_among
+from .refusal import RefusedError, check_range, missing, not_among
 
 if TYPE_CHECKING:
     from .body import Body, Thinking
-    from .models import Model
+    from .catalogue import Model
     from .prompt import Prompt
 
 _LEAST_BUDGET: Final = 1_024
@@ -20,22 +20,22 @@ def check_limits(body: Body, model: Model) -> None:
     """Refuse fields that are out of their limits.
 
     Raises:
-        InvalidRequestError: for one.
+        RefusedError: for one.
     """
     most = body.max_tokens
     if most is None:
         raise missing("max_tokens")
     check_range("max_tokens", most, 0)
     if most > model.output_tokens:
-        raise InvalidRequestError(
+        raise RefusedError(
             f"max_tokens: {most} > {model.output_tokens}, which is the maximum allowed number of "
             f"output tokens for {body.model}"
         )
     if any(not text.strip() for text in body.stop_sequences or ()):
-        raise InvalidRequestError("stop_sequences: each stop sequence must contain non-whitespace")
+        raise RefusedError("stop_sequences: each stop sequence must contain non-whitespace")
     user = None if body.metadata is None else body.metadata.user_id
     if user is not None and len(user) > _LONGEST_USER_ID:
-        raise InvalidRequestError(
+        raise RefusedError(
             f"metadata.user_id: String should have at most {_LONGEST_USER_ID} characters"
         )
     if body.service_tier not in (None, "auto", "standard_only"):
@@ -49,20 +49,20 @@ def check_sampling(body: Body, model: Model) -> None:
     """Refuse how to choose words, where it is out of range or the model has no choice.
 
     Raises:
-        InvalidRequestError: for a temperature, `top_p` or `top_k` that is.
+        RefusedError: for a temperature, `top_p` or `top_k` that is.
     """
     for name in ("temperature", "top_p"):
         value = getattr(body, name)
         if value is not None and not 0 <= value <= 1:
-            raise InvalidRequestError(f"{name}: range: 0..1")
+            raise RefusedError(f"{name}: range: 0..1")
         if value not in (None, 1) and not model.takes_sampling:
-            raise InvalidRequestError(f"`{name}` is deprecated for this model.")
+            raise RefusedError(f"`{name}` is deprecated for this model.")
     check_range("top_k", body.top_k, 0)
     if body.top_k is not None and not model.takes_sampling:
-        raise InvalidRequestError("`top_k` is deprecated for this model.")
+        raise RefusedError("`top_k` is deprecated for this model.")
     both = body.temperature is not None and body.top_p is not None
     if both and not model.takes_both_samplings:
-        raise InvalidRequestError(
+        raise RefusedError(
             "`temperature` and `top_p` cannot both be specified for this model. Please use only "
             "one."
         )
@@ -72,7 +72,7 @@ def thinking_of(body: Body, model: Model) -> Thinking | None:
     """Return how the model is to think; None where it is not.
 
     Raises:
-        InvalidRequestError: for a way that the model does not know.
+        RefusedError: for a way that the model does not know.
     """
     thinking = body.thinking
     if thinking is None or thinking.type in ("disabled", "between_tools"):
@@ -83,10 +83,10 @@ def thinking_of(body: Body, model: Model) -> Thinking | None:
         raise not_among(f"thinking.{thinking.type}.display", "summarized", "omitted")
     if thinking.type == "adaptive":
         if not model.takes_adaptive_thinking:
-            raise InvalidRequestError("adaptive thinking is not supported on this model")
+            raise RefusedError("adaptive thinking is not supported on this model")
         return thinking
     if not model.takes_thinking_budget:
-        raise InvalidRequestError(
+        raise RefusedError(
             '"thinking.type.enabled" is not supported for this model. Use "thinking.type.adaptive" '
             'and "output_config.effort" to control thinking behavior.'
         )
@@ -94,9 +94,9 @@ def thinking_of(body: Body, model: Model) -> Thinking | None:
         raise missing("thinking.enabled.budget_tokens")
     check_range("thinking.enabled.budget_tokens", thinking.budget_tokens, _LEAST_BUDGET)
     if thinking.budget_tokens >= (body.max_tokens or 0):
-        raise InvalidRequestError("`max_tokens` must be greater than `thinking.budget_tokens`.")
+        raise RefusedError("`max_tokens` must be greater than `thinking.budget_tokens`.")
     if body.temperature not in (None, 1):
-        raise InvalidRequestError("`temperature` may only be set to 1 when thinking is enabled.")
+        raise RefusedError("`temperature` may only be set to 1 when thinking is enabled.")
     return thinking
 
 
@@ -104,29 +104,29 @@ def check_prompt(body: Body, prompt: Prompt, model: Model) -> None:
     """Refuse a conversation that the model cannot go on with.
 
     Raises:
-        InvalidRequestError: for one.
+        RefusedError: for one.
     """
     if prompt.tokens > model.context_tokens:
-        raise InvalidRequestError(
+        raise RefusedError(
             f"prompt is too long: {prompt.tokens} tokens > {model.context_tokens} maximum"
         )
     last_role, last_text = prompt.turns[-1]
     if last_role == "assistant":
         if not model.takes_prefill:
-            raise InvalidRequestError(
+            raise RefusedError(
                 "This model does not support assistant message prefill. The conversation must end "
                 "with a user message."
             )
         if last_text != last_text.rstrip():
-            raise InvalidRequestError(
+            raise RefusedError(
                 "messages: final assistant content cannot end with trailing whitespace"
             )
     citable = [document.is_citable for document in prompt.documents]
     if any(citable) and not all(citable):
-        raise InvalidRequestError(
+        raise RefusedError(
             "messages: citations must be enabled on all documents of a request, or on none"
         )
     if any(citable) and body.format is not None:
-        raise InvalidRequestError(
+        raise RefusedError(
             "output_config.format: citations cannot be used together with an output format"
         )

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import jsonschema_rs
 import msgspec
 
-from ..tokens import count_text
-from .invalid import InvalidRequestError, decode, is_given, missing, not_among
+from ..decoding import is_given
+from ..tokens import count_json
+from .body import decode
+from .refusal import RefusedError, missing, not_among
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,7 +51,7 @@ def tool_schema(data: bytes, place: str) -> Schema:
         place: of the tool, such as "tools.0.custom".
 
     Raises:
-        InvalidRequestError: if it is none that a tool may have.
+        RefusedError: if it is none that a tool may have.
     """
     place = f"{place}.input_schema"
     value = decode(_OBJECTS, data, place)
@@ -58,14 +60,14 @@ def tool_schema(data: bytes, place: str) -> Schema:
     if value["type"] != "object":
         raise not_among(f"{place}.type", "object")
     _check_is_schema(value, place)
-    return Schema(value, count_text(data.decode()))
+    return Schema(value, count_json(data))
 
 
 def output_schema(form: OutputFormat | None) -> Schema | None:
     """Return the schema that the answer must fit, or None for a plain text.
 
     Raises:
-        InvalidRequestError: for a format that is none, or a schema that Anthropic does not take.
+        RefusedError: for a format that is none, or a schema that Anthropic does not take.
     """
     if form is None:
         return None
@@ -84,16 +86,16 @@ def _output_schema(data: bytes) -> Schema:
         for part in _parts(value):
             _check_part(part, place)
     except RecursionError:
-        raise InvalidRequestError(f"{place}: The schema is nested too deeply.") from None
+        raise RefusedError(f"{place}: The schema is nested too deeply.") from None
     _check_is_schema(value, place)
-    return Schema(value, count_text(data.decode()))
+    return Schema(value, count_json(data))
 
 
 def _check_is_schema(value: dict[str, Any], place: str) -> None:
     try:
         jsonschema_rs.validator_for(value, retriever=_refuse)
     except ValueError as error:  # what it raises for schemas and for references that are none
-        raise InvalidRequestError(
+        raise RefusedError(
             f"{place}: JSON schema is invalid. It must match JSON Schema draft 2020-12 "
             f"(https://json-schema.org/draft/2020-12): {str(error).partition(chr(10))[0]}"
         ) from None
@@ -126,17 +128,15 @@ def _check_part(schema: dict[str, Any], place: str) -> None:
     if not isinstance(kind, str):
         return
     if kind == "object" and schema.get("additionalProperties") is not False:
-        raise InvalidRequestError(
+        raise RefusedError(
             f"{place}: For 'object' type, 'additionalProperties' must be explicitly set to false"
         )
     if refused := [key for key in _REFUSED.get(kind, ()) if key in schema]:
         several = "properties" if len(refused) > 1 else "property"
         verb = "are" if len(refused) > 1 else "is"
         names = ", ".join(f"'{key}'" for key in refused)
-        raise InvalidRequestError(
-            f"{place}: For '{kind}' type, {several} {names} {verb} not supported"
-        )
+        raise RefusedError(f"{place}: For '{kind}' type, {several} {names} {verb} not supported")
     if kind == "array" and schema.get("minItems", 0) not in (0, 1):
-        raise InvalidRequestError(
+        raise RefusedError(
             f"{place}: For 'array' type, 'minItems' values other than 0 or 1 are not supported"
         )

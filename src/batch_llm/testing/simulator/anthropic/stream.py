@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from ..exchange import event
+from ..pieces import cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +30,7 @@ def message_events(message: dict[str, Any], arguments: str) -> list[bytes]:
         message: as it would come in one piece.
         arguments: of the tool that it asks for, as JSON, whole or cut; "" for none.
     """
-    pieces = [started(message), _named({"type": "ping"})]
+    pieces = [_started(message), PING]
     for index, block in enumerate(message["content"]):
         pieces.extend(_block_events(index, block, arguments))
     pieces.append(
@@ -52,7 +51,7 @@ def message_events(message: dict[str, Any], arguments: str) -> list[bytes]:
     return pieces
 
 
-def started(message: dict[str, Any]) -> bytes:
+def _started(message: dict[str, Any]) -> bytes:
     """Return the first event: the message as it is before its first word."""
     usage = {**message["usage"], "output_tokens": 1, "output_tokens_details": None}
     start = {**message, **dict.fromkeys(_AT_THE_END), "content": [], "usage": usage}
@@ -82,24 +81,27 @@ def _empty(block: dict[str, Any]) -> dict[str, Any]:
 
 def _deltas(block: dict[str, Any], arguments: str) -> Iterator[dict[str, Any]]:
     if block["type"] == "thinking":
-        for piece in _cut(block["thinking"]):
+        for piece in _pieces(block["thinking"]):
             yield {"type": "thinking_delta", "thinking": piece}
         yield {"type": "signature_delta", "signature": block["signature"]}
     elif block["type"] == "tool_use":
         yield {"type": "input_json_delta", "partial_json": ""}
-        for piece in _cut(arguments):
+        for piece in _pieces(arguments):
             yield {"type": "input_json_delta", "partial_json": piece}
     else:
         for citation in block.get("citations", ()):
             yield {"type": "citations_delta", "citation": citation}
-        for piece in _cut(block["text"]):
+        for piece in _pieces(block["text"]):
             yield {"type": "text_delta", "text": piece}
 
 
-def _cut(text: str) -> list[str]:
-    size = max(_SHORTEST_DELTA, -(-len(text) // _MOST_DELTAS))
-    return [text[start : start + size] for start in range(0, len(text), size)]
+def _pieces(text: str) -> list[str]:
+    return cut(text, max(_SHORTEST_DELTA, -(-len(text) // _MOST_DELTAS)))
 
 
 def _named(data: dict[str, Any]) -> bytes:
-    return event(msgspec.json.encode(data), data["type"])
+    return event(data, data["type"])
+
+
+PING: Final = _named({"type": "ping"})
+"""What comes behind the first event of a stream."""

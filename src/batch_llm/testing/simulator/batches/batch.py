@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from ..books import CallRecord
@@ -34,8 +34,8 @@ class DoneLine:
         end: how it ended.
         encoded: the result as the provider writes it, without a line break; empty for lines that
             expired or were cancelled, which the provider's own code writes.
-        record: the line's entry in the books, which the runner closes; None where there is none,
-            or where it is closed already.
+        record: the line's entry in the books, which the runner closes at the batch's end; None
+            where there is none, or where it is closed already.
         status: of HTTP, for the books.
     """
 
@@ -57,6 +57,8 @@ class RemoteBatch:
         model: that of its lines.
         created_at: simulated unix seconds.
         expires_at: when it ends in any case.
+        subject: what chance depends on: a digest of what the client sent, and how often that was
+            seen. The id would not do, since it depends on the order in which requests come.
         custom_ids: of all lines, in the order in which they came in.
         state: where it stands.
         reached: the planned moment of each state that was reached, in simulated unix seconds.
@@ -65,7 +67,7 @@ class RemoteBatch:
         faults: what goes wrong with it, on purpose.
         failure: why it failed as a whole: the provider's code, and a sentence.
         input_tokens: of all lines.
-        details: what the provider's own code keeps about it (metadata, names of files).
+        deleted: whether the client deleted it, so that nobody reads results that are still to come.
     """
 
     id: str
@@ -74,6 +76,7 @@ class RemoteBatch:
     model: str
     created_at: float
     expires_at: float
+    subject: bytes
     custom_ids: list[str] = field(default_factory=list)
     state: BatchState = "validating"
     reached: dict[BatchState, float] = field(default_factory=dict)
@@ -81,7 +84,7 @@ class RemoteBatch:
     faults: list[Fault] = field(default_factory=list)
     failure: tuple[str, str] | None = None
     input_tokens: int = 0
-    details: dict[str, Any] = field(default_factory=dict)
+    deleted: bool = False
     _counts: dict[LineEnd, int] = field(default_factory=dict)
 
     @property

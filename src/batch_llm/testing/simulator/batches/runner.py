@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from typing import TYPE_CHECKING, Generic, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from ..faults import FaultKind
 from .batch import DoneLine
+from .lots import drawn_lines, lot
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Set as AbstractSet
 
-    from ..books import Fate
     from ..world import World
     from .batch import BatchState, LineEnd, RemoteBatch
 
 logger = logging.getLogger("batch_llm.simulator")
 
 TLine = TypeVar("TLine")
+
+_WITH_RESULTS: Final[frozenset[BatchState]] = frozenset({"completed", "expired", "cancelled"})
 
 # Between so many lines, other requests get their turn.
 _LINES_AT_A_STRETCH = 20
@@ -38,11 +42,13 @@ class BatchRunner(Generic[TLine]):
         batch: what is run; its state, results and failure are written as they come.
         lines: what is executed, one for each of the batch's custom ids.
         execute: runs a line. It gives the call's record with the result, and leaves it open: the
-            runner closes it, as answered, failed or lost.
-        finish: called once, when no more lines will run and before the last state is reached: for
-            result files. None does nothing.
+            runner closes it, as answered, failed or lost, when the batch has ended: only then it
+            is known whether the client can read the result.
+        finish: called once, with the batch and the state in which it will end, when no more lines
+            will run and before that state is reached: for result files. None does nothing.
         prepare: called once, while the batch is validated, and may take its time: it may still
             fill `lines` and `batch.custom_ids`, or set `batch.failure`. None does nothing.
+        with_results: the last states in which the provider gives the results of lines that ran.
     """
 
     def __init__(
@@ -51,8 +57,9 @@ class BatchRunner(Generic[TLine]):
         batch: RemoteBatch,
         lines: Sequence[TLine],
         execute: Callable[[TLine], Awaitable[DoneLine]],
-        finish: Callable[[RemoteBatch], None] | None = None,
+        finish: Callable[[RemoteBatch, BatchState], None] | None = None,
         prepare: Callable[[], Awaitable[None]] | None = None,
+        with_results: AbstractSet[BatchState] = _WITH_RESULTS,
     ) -> None:
         self._world = world
         self._batch = batch
@@ -60,6 +67,7 @@ class BatchRunner(Generic[TLine]):
         self._execute = execute
         self._finish = finish
         self._prepare = prepare
+        self._with_results = with_results
         self._moment = batch.created_at
         self._lost: frozenset[int] = frozenset()
         self._cancelled = asyncio.Event()
@@ -95,6 +103,8 @@ class BatchRunner(Generic[TLine]):
             self._batch.failure = ("internal_error", f"The simulator has a defect: {error}")
             self._reach("failed")
         finally:
+            # Of a batch that the world's end or a defect cut short, nobody reads a result.
+            self._close_books(has_results=False)
             self._world.limits.dequeue(self._batch.id)
 
     async def _pass_through(self) -> BatchState:
@@ -123,7 +133,7 @@ class BatchRunner(Generic[TLine]):
         """Run all lines, spread over the batch's time; return False where it was stopped."""
         world, batch, total = self._world, self._batch, len(self._lines)
         self._lost = self._draw_lost()
-        seconds = world.batch_times.running.draw(world.chance, batch.id.encode())
+        seconds = world.batch_times.running.draw(world.chance, batch.subject)
         slices = min(world.batch_times.slices, max(total, 1))
         expiry = batch.fault(FaultKind.BATCH_EXPIRED)
         most = total if expiry is None else int(total * expiry.share)
@@ -143,17 +153,16 @@ class BatchRunner(Generic[TLine]):
                 await asyncio.sleep(0)
             if self._cancelled.is_set():
                 return
-            line = await self._execute(self._lines[number])
-            self._close_books(line, lost=number in self._lost)
-            self._batch.add(line)
+            self._batch.add(await self._execute(self._lines[number]))
 
-    def _close_books(self, line: DoneLine, *, lost: bool) -> None:
-        if (record := line.record) is not None:
-            fate: Fate = "failed"
-            if record.executed:
-                fate = "lost" if lost else "answered"
-            self._world.books.close(record, fate, line.status)
-            line.record = None
+    def _close_books(self, *, has_results: bool) -> None:
+        """Note how the lines ended that are still open."""
+        for number, line in enumerate(self._batch.done):
+            if (record := line.record) is not None:
+                whole = has_results and number not in self._lost
+                fate = record.fate_after(line.status, whole=whole)
+                self._world.books.close(record, fate, line.status)
+                line.record = None
 
     async def _pass(self, seconds: float) -> bool:
         """Let time pass; return False where the batch was cancelled or expired meanwhile."""
@@ -175,9 +184,10 @@ class BatchRunner(Generic[TLine]):
             rest: LineEnd = "canceled" if state == "cancelled" else "expired"
             for custom_id in batch.custom_ids[len(batch.done) :]:
                 batch.add(DoneLine(custom_id, rest))
+        self._close_books(has_results=state in self._with_results and not batch.deleted)
         batch.done = self._as_faults_leave(batch.done)
         if self._finish is not None:
-            self._finish(batch)
+            self._finish(batch, state)
         self._reach(state)
 
     def _draw_lost(self) -> frozenset[int]:
@@ -185,18 +195,14 @@ class BatchRunner(Generic[TLine]):
         fault = self._batch.fault(FaultKind.BATCH_MISSING_LINES)
         if fault is None:
             return frozenset()
-        numbers = sorted(range(len(self._lines)), key=self._drawn)
-        return frozenset(numbers[: round(len(numbers) * fault.share)])
+        return drawn_lines(self._world, self._batch, fault.share)
 
     def _as_faults_leave(self, done: list[DoneLine]) -> list[DoneLine]:
         """Return the results without those that are lost, or in another order."""
         numbers = [number for number in range(len(done)) if number not in self._lost]
         if self._batch.fault(FaultKind.BATCH_SHUFFLED) is not None:
-            numbers.sort(key=self._drawn)
+            numbers.sort(key=partial(lot, self._world, self._batch))
         return [done[number] for number in numbers]
-
-    def _drawn(self, number: int) -> float:
-        return self._world.chance.uniform("line", f"{self._batch.id}\0{number}".encode())
 
     def _reach(self, state: BatchState) -> None:
         self._batch.state = state

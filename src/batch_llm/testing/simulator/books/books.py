@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from ....exceptions import ConfigurationError
 from ....pricing import is_installed, price
 from .creation import Creation
-from .filters import fits
+from .filters import RecordFilter, ScopeFilter, WindowFilter, check_filter, fits
 from .record import CallRecord
 from .sums import Scope, Sums
 from .windows import Spent, Windows, most_starts, most_tokens
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from ..call import Lane, ModelCall, Provider, Usage
     from ..clock import Clock
-    from .filters import RecordFilter, ScopeFilter, WindowFilter
     from .record import Fate
     from .windows import TokenMeasure
 
@@ -133,7 +132,12 @@ class Books:
     # --- sums ------------------------------------------------------------------------------
 
     def totals(self, **scope: Unpack[ScopeFilter]) -> Sums:
-        """Return the sums over all calls, or over those of a provider, model, key, lane…."""
+        """Return the sums over all calls, or over those of a provider, model, key, lane….
+
+        Raises:
+            ConfigurationError: for a filter that there is not.
+        """
+        check_filter(scope, ScopeFilter)
         total = Sums()
         with self._lock:
             for each, sums in self._sums.items():
@@ -172,8 +176,9 @@ class Books:
             lost = simulator.books.select(provider="openai", fate="lost")
 
         Raises:
-            ConfigurationError: if only sums are kept.
+            ConfigurationError: if only sums are kept, or for a filter that there is not.
         """
+        check_filter(fields, RecordFilter)
         return [record for record in self.records if fits(record, fields)]
 
     def executions(self, **fields: Unpack[RecordFilter]) -> int:
@@ -249,6 +254,7 @@ class Books:
             ConfigurationError: if only sums are kept, and do not tell this: they know windows of
                 60 seconds, of one (provider, model, key) or of all calls.
         """
+        check_filter(scope, WindowFilter)
         if self._keep == "sums":
             windows = self._kept_windows(window_seconds, scope)
             with self._lock:
@@ -275,6 +281,7 @@ class Books:
         Raises:
             ConfigurationError: as in `largest_starts`.
         """
+        check_filter(scope, WindowFilter)
         if self._keep == "sums":
             windows = self._kept_windows(window_seconds, scope)
             with self._lock:
@@ -306,9 +313,21 @@ class Books:
 
     # --- as JSON ---------------------------------------------------------------------------
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all but the records as JSON values; a record has its own `to_dict`."""
-        scopes = [{**each._asdict(), **sums.to_dict()} for each, sums in self.sums().items()]
+    def to_dict(self, **scope: Unpack[ScopeFilter]) -> dict[str, Any]:
+        """Return all but the records as JSON values; a record has its own `to_dict`.
+
+        Args:
+            **scope: which calls the sums are of; what else there is, is of all.
+
+        Raises:
+            ConfigurationError: for a filter that there is not.
+        """
+        check_filter(scope, ScopeFilter)
+        scopes = [
+            {**each._asdict(), **sums.to_dict()}
+            for each, sums in self.sums().items()
+            if fits(each, scope)
+        ]
         requests = [
             {"provider": provider, "route": route, "status": status, "count": count}
             for (provider, route), statuses in self.requests_by_route().items()
@@ -316,7 +335,7 @@ class Books:
         ]
         return {
             "keep": self._keep,
-            "totals": self.totals().to_dict(),
+            "totals": self.totals(**scope).to_dict(),
             "scopes": scopes,
             "requests": requests,
             "creates": [made.to_dict() for made in self.creates()],

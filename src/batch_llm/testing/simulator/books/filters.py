@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Final, TypedDict, get_args
+
+from ....exceptions import ConfigurationError
+from ..call import Lane, Provider
+from ..faults import FaultKind
+from .record import Fate
 
 if TYPE_CHECKING:
-    from ..call import Lane, Provider
-    from ..faults import FaultKind
-    from .record import CallRecord, Fate
+    from collections.abc import Mapping
+
+    from .record import CallRecord
     from .sums import Scope
+
+_KNOWN_VALUES: Final = {
+    "provider": get_args(Provider),
+    "lane": get_args(Lane),
+    "fate": get_args(Fate),
+    "fault": (None, *FaultKind),
+}
 
 
 class ScopeFilter(TypedDict, total=False):
@@ -44,3 +56,24 @@ class RecordFilter(ScopeFilter, total=False):
 def fits(thing: CallRecord | Scope, wanted: ScopeFilter | WindowFilter | RecordFilter) -> bool:
     """Return whether a thing has all the values that are wanted."""
     return all(getattr(thing, name) == value for name, value in wanted.items())
+
+
+def check_filter(wanted: ScopeFilter | WindowFilter | RecordFilter, kind: type) -> None:
+    """Refuse a filter that could never fit: a test that counts nothing would pass by it.
+
+    Args:
+        wanted: names and values.
+        kind: the filter that says which names there are.
+
+    Raises:
+        ConfigurationError: for a name that is none, or a value that its name cannot have.
+    """
+    values: Mapping[str, object] = {**wanted}
+    names = kind.__annotations__
+    for name, value in values.items():
+        if name not in names:
+            raise ConfigurationError(f"There is no {name!r} to choose by: {', '.join(names)}.")
+        known = _KNOWN_VALUES.get(name)
+        if known is not None and value not in known:
+            words = ", ".join(str(getattr(each, "value", each)) for each in known)
+            raise ConfigurationError(f"{name} is one of {words}; not {value!r}.")

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..call import Usage
+from ..faults import FaultKind
 
 if TYPE_CHECKING:
     from ..call import Lane, Provider
-    from ..faults import FaultKind
 
 Fate = Literal["open", "answered", "lost", "limited", "failed"]
 """How a call ended: "answered", with its usage told to the client; "lost", done and billed, but the
@@ -55,6 +55,19 @@ class CallRecord:
     executed_at: float = 0.0
     usage: Usage = field(default_factory=Usage)
     usd: float | None = 0.0
+
+    def fate_after(self, status: int, *, whole: bool) -> Fate:
+        """Return how the call ends with an answer.
+
+        Args:
+            status: of HTTP; 0 where no answer was sent.
+            whole: whether all of it reached the client, as it was meant.
+        """
+        if not self.executed:
+            return "limited" if status == 429 and self.fault is None else "failed"
+        # An error in a 200 tells the client nothing of what it is billed for.
+        tells_usage = whole and status < 400 and self.fault is not FaultKind.ERROR_IN_200
+        return "answered" if tells_usage else "lost"
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as JSON values; the identity is in hexadecimal digits."""

@@ -29,11 +29,11 @@ class FaultKind(str, Enum):
     SLOW_BODY = "slow_body"
     """The whole answer, in small pieces over `seconds`."""
     TRUNCATED_JSON = "truncated_json"
-    """Status 200, and half of the JSON."""
+    """Half of the JSON; the status stays, as with the next two."""
     INVALID_JSON = "invalid_json"
-    """Status 200, and a body that is no JSON."""
+    """A body that is no JSON."""
     WRONG_CONTENT_TYPE = "wrong_content_type"
-    """Status 200, and an HTML page, as from a proxy in between."""
+    """An HTML page, as from a proxy in between."""
     ERROR_IN_200 = "error_in_200"
     """Status 200, and a body that reports an error."""
     EMPTY = "empty"
@@ -119,7 +119,9 @@ class Fault(BaseModel):
         seconds: simulated seconds that it takes, for the kinds that take time.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_enum_values=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_enum_values=False
+    )
 
     kind: FaultKind
     rate: float = Field(default=1.0, ge=0, le=1)
@@ -150,6 +152,8 @@ class Fault(BaseModel):
             self.fits(call.provider, call.operation, call.key)
             and (self.model is None or self.model == call.model)
             and (self.lane is None or self.lane == call.lane)
+            # Nobody waits for the bytes of a line.
+            and (self.kind is not FaultKind.SLOW_BODY or call.lane == "live")
             and (self.custom_id is None or self.custom_id == call.custom_id)
             and (self.prompt_contains is None or self._is_in_prompt(call))
         )

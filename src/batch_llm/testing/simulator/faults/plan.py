@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .fault import OF_BATCH, Fault, FaultKind
+from .fault import BEFORE, OF_BATCH, OF_TRANSPORT, Fault, FaultKind
 from .text import fault_from_text
 
 if TYPE_CHECKING:
@@ -65,9 +65,13 @@ class FaultPlan:
 
     def for_call(self, call: ModelCall) -> Fault | None:
         """Return what happens to this call of a model, live or in a batch."""
-        if (asked := fault_in(call.headers)) is not None and asked.kind not in OF_BATCH:
-            return asked
-        return self._draw(_happens_to_calls, lambda fault: fault.fits_call(call), call.subject)
+        asked = fault_in(call.headers)
+        is_possible = asked is not None and _happens_to_calls(asked)
+        return self._first(
+            asked if is_possible else None,
+            lambda fault: _happens_to_calls(fault) and fault.fits_call(call),
+            call.subject,
+        )
 
     def for_request(
         self,
@@ -78,17 +82,30 @@ class FaultPlan:
         subject: bytes,
     ) -> Fault | None:
         """Return what happens to a request that calls no model: a create, a list, a download."""
-        if (asked := fault_in(headers)) is not None and asked.kind not in OF_BATCH:
-            return asked
-        return self._draw(
-            _happens_to_requests, lambda fault: fault.fits(provider, operation, key), subject
+        asked = fault_in(headers)
+        is_possible = asked is not None and asked.kind in BEFORE | OF_TRANSPORT
+        return self._first(
+            asked if is_possible else None,
+            lambda fault: _happens_to_requests(fault) and fault.fits(provider, operation, key),
+            subject,
         )
 
-    def for_list(self, provider: str, operation: str, key: str, subject: bytes) -> Fault | None:
+    def for_list(
+        self,
+        provider: str,
+        operation: str,
+        key: str,
+        headers: Mapping[str, str],
+        subject: bytes,
+    ) -> Fault | None:
         """Return the fault that makes a list stale, or None."""
-        return self._draw(
-            lambda fault: fault.kind is FaultKind.STALE_LIST,
-            lambda fault: fault.fits(provider, operation, key),
+        asked = fault_in(headers)
+        is_possible = asked is not None and asked.kind is FaultKind.STALE_LIST
+        return self._first(
+            asked if is_possible else None,
+            lambda fault: (
+                fault.kind is FaultKind.STALE_LIST and fault.fits(provider, operation, key)
+            ),
             subject,
         )
 
@@ -101,25 +118,30 @@ class FaultPlan:
         asked = fault_in(headers)
         faults = [asked] if asked is not None and asked.kind in OF_BATCH else []
         for entry in self._entries:
-            fault = entry.fault
-            if fault.kind in OF_BATCH and _fits_batch(fault, call) and self._falls(entry, subject):
-                faults.append(fault)
+            if entry.fault.kind in OF_BATCH and _fits_batch(entry.fault, call):
+                entry.calls += 1
+                if self._falls(entry, subject):
+                    faults.append(entry.fault)
         return faults
 
-    def _draw(
-        self,
-        happens: Callable[[Fault], bool],
-        fits: Callable[[Fault], bool],
-        subject: bytes,
+    def _first(
+        self, asked: Fault | None, fits: Callable[[Fault], bool], subject: bytes
     ) -> Fault | None:
-        for entry in self._entries:
-            if happens(entry.fault) and fits(entry.fault) and self._falls(entry, subject):
-                return entry.fault
-        return None
+        """Return the fault that was asked for, or the first of those that fit and fall."""
+        if asked is not None and asked.rate < 1:
+            falls = self._chance.uniform("fault asked for", subject) < asked.rate
+            asked = asked if falls else None
+        if not self._entries:
+            return asked
+        fitting = [entry for entry in self._entries if fits(entry.fault)]
+        for entry in fitting:
+            entry.calls += 1
+        if asked is not None:
+            return asked
+        return next((entry.fault for entry in fitting if self._falls(entry, subject)), None)
 
     def _falls(self, entry: _Entry, subject: bytes) -> bool:
         fault = entry.fault
-        entry.calls += 1
         if fault.times is not None and entry.happened >= fault.times:
             return False
         if fault.calls and entry.calls not in fault.calls:

@@ -40,7 +40,7 @@ def fault_from_text(text: str) -> Fault:
     """
     try:
         return Fault.model_validate(_fields(text.strip()))
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise ConfigurationError(
             f"{text!r} is no fault: {_reason(error)}. A fault is a status or a kind, with a rate "
             f"where it does not always happen, such as '503:0.05' or 'dropped'; or JSON, such as "

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ..decoding import UNREADABLE
 from ..faults import FaultKind
-from ..serving import ending_word
+from ..pieces import cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ..call import Answer, Ending, Usage
     from ..serving import Outcome
-    from .reading import Asked
+    from .reader import Asked
 
 Chunk = dict[str, Any]
 
@@ -98,7 +99,7 @@ def _frame(asked: Asked, response_id: str) -> Chunk:
 
 def _reason(outcome: Outcome) -> str:
     """Return why an answer ends, in Google's word."""
-    usual = ending_word(_FINISH, outcome.said)
+    usual = _FINISH[outcome.said.ending]
     return usual if outcome.fault is None else outcome.fault.error_type or usual
 
 
@@ -133,7 +134,7 @@ def _parts(asked: Asked, answer: Answer) -> list[Chunk]:
 def _arguments(text: str) -> dict[str, Any]:
     try:
         value = _DECODER.decode(text or "{}")
-    except msgspec.DecodeError:
+    except UNREADABLE:
         value = text
     return value if isinstance(value, dict) else {"value": value}
 
@@ -142,7 +143,7 @@ def _choice(text: str) -> str:
     """Return the word that a JSON string holds, or the text itself."""
     try:
         value = _DECODER.decode(text)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return text
     return value if isinstance(value, str) else text
 
@@ -157,7 +158,7 @@ def _cut(parts: list[Chunk]) -> Iterator[Chunk]:
         yield {"text": ""}
         return
     size = min(_PIECE_CHARACTERS, max(1, -(-len(text) // 2)))
-    pieces = [text[start : start + size] for start in range(0, len(text), size)] or [""]
+    pieces = cut(text, size) or [""]
     yield from ({"text": piece} for piece in pieces)
     if len(pieces) + len(first) < 2:
         yield {"text": ""}

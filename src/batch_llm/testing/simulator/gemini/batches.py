@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ..exchange import json_response
 from ..shelf import Shelf
-from .pages import PageRefusedError, cut_page
+from .batch_job import BatchJob
+from .pages import PageRequest
 from .refusal import RefusedError
 
 if TYPE_CHECKING:
     from ..exchange import Request, Response
     from ..world import World
-    from .batches_job import BatchJob, BatchKind
-    from .batches_maker import BatchMaker
-    from .dialect import GeminiDialect
+    from .batch_job import BatchKind
+    from .batch_maker import BatchMaker
 
 USUAL_PAGE: Final = 50
 MOST_ON_PAGE: Final = 1_000
@@ -25,13 +26,11 @@ class Batches:
 
     Args:
         world: where it happens.
-        dialect: how errors are said.
         maker: begins batches.
     """
 
-    def __init__(self, world: World, dialect: GeminiDialect, maker: BatchMaker) -> None:
+    def __init__(self, world: World, maker: BatchMaker) -> None:
         self._world = world
-        self._dialect = dialect
         self._maker = maker
         self._shelf: Shelf[BatchJob] = Shelf()
 
@@ -45,42 +44,36 @@ class Batches:
 
     async def get(self, request: Request) -> Response:
         """Answer GET /{version}/batches/{id}."""
-        job = self._shelf.get(request.key, request.params["id"])
-        return self._dialect.error(404) if job is None else json_response(job.encoded())
+        return json_response(self._job(request).encoded())
 
     async def page(self, request: Request) -> Response:
         """Answer GET /{version}/batches: newest first, without the results of inline batches."""
-        before = self._world.visible_before("gemini", "batches.list", request.key)
+        before = self._world.visible_before("gemini", "batches.list", request)
         jobs = [job for _, job in self._shelf.newest_first(request.key, before)]
-        try:
-            page, token = cut_page(jobs, request.query, usual=USUAL_PAGE, most=MOST_ON_PAGE)
-        except PageRefusedError as refused:
-            return self._dialect.error(400, str(refused))
-        value: dict[str, object] = {}
-        if page:
-            value["operations"] = [job.encoded(with_inline_results=False) for job in page]
-        if token is not None:
-            value["nextPageToken"] = token
-        return json_response(value)
+        page = PageRequest.of(request.query, most=MOST_ON_PAGE, usual=USUAL_PAGE)
+        return page.cut("operations", jobs, partial(BatchJob.encoded, with_inline_results=False))
 
     async def cancel(self, request: Request) -> Response:
         """Answer POST /{version}/batches/{id}:cancel; a batch that has ended stays as it is."""
-        job = self._shelf.get(request.key, request.params["id"])
-        if job is None:
-            return self._dialect.error(404)
-        if job.runner is not None:
-            job.runner.cancel()
+        runner = self._job(request).runner
+        if runner is not None:
+            runner.cancel()
         return json_response({})
 
     async def delete(self, request: Request) -> Response:
         """Answer DELETE /{version}/batches/{id}: nobody sees it any more, but it is not stopped."""
-        job = self._shelf.delete(request.key, request.params["id"])
-        return self._dialect.error(404) if job is None else json_response({})
+        batch = self._job(request).batch
+        batch.deleted = True
+        self._shelf.delete(request.key, batch.id)
+        return json_response({})
 
     async def _create(self, request: Request, kind: BatchKind) -> Response:
-        try:
-            job = await self._maker.make(request, kind)
-        except RefusedError as refused:
-            return self._dialect.refused(refused)
+        job = await self._maker.make(request, kind)
         self._shelf.put(request.key, job.batch.id, job.batch.created_at, job)
         return json_response(job.encoded())
+
+    def _job(self, request: Request) -> BatchJob:
+        job = self._shelf.get(request.key, request.params["id"])
+        if job is None:
+            raise RefusedError("Requested entity was not found.", status=404)
+        return job

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ..exchange import json_response
-from .caches_store import Cache
-from .pages import PageRefusedError, cut_page
+from .cache_store import Cache
+from .pages import PageRequest
 from .refusal import RefusedError, refused_field
 from .request import CachedContentRequest, decode
 from .timestamps import moment_of, seconds_of
@@ -14,8 +14,7 @@ from .timestamps import moment_of, seconds_of
 if TYPE_CHECKING:
     from ..exchange import Request, Response
     from ..world import World
-    from .caches_store import CacheStore
-    from .dialect import GeminiDialect
+    from .cache_store import CacheStore
     from .models import Model, Models
     from .prompt import PromptReader
 
@@ -26,6 +25,8 @@ USUAL_PAGE: Final = 50
 MOST_ON_PAGE: Final = 1_000
 
 _REQUEST: Final = "CreateCachedContentRequest"
+# The last second of the year 9999: the end of time in protocol buffers.
+_END_OF_TIME: Final = 253_402_300_799.0
 _EXPIRATION: Final = frozenset({"ttl", "expireTime", "expire_time"})
 
 
@@ -34,7 +35,6 @@ class CachedContents:
 
     Args:
         world: where it happens.
-        dialect: how errors are said.
         models: which there are, and the least that each can cache.
         prompts: reads what is cached.
         store: where the caches are.
@@ -43,23 +43,18 @@ class CachedContents:
     def __init__(
         self,
         world: World,
-        dialect: GeminiDialect,
         models: Models,
         prompts: PromptReader,
         store: CacheStore,
     ) -> None:
         self._world = world
-        self._dialect = dialect
         self._models = models
         self._prompts = prompts
         self._store = store
 
     async def create(self, request: Request) -> Response:
         """Answer POST /{version}/cachedContents."""
-        try:
-            cache = self._made(request)
-        except RefusedError as refused:
-            return self._dialect.refused(refused)
+        cache = self._made(request)
         self._store.add(request.key, cache)
         identity = self._world.chance.digest("gemini cache", request.body)
         self._world.books.note_create("gemini", "cache", cache.name, identity)
@@ -67,41 +62,26 @@ class CachedContents:
 
     async def get(self, request: Request) -> Response:
         """Answer GET /{version}/cachedContents/{id}."""
-        cache = self._store.get(request.key, request.params["id"])
-        return self._unknown() if cache is None else json_response(cache.encoded())
+        return json_response(self._cache(request).encoded())
 
     async def page(self, request: Request) -> Response:
         """Answer GET /{version}/cachedContents: newest first."""
-        before = self._world.visible_before("gemini", "cachedContents.list", request.key)
+        before = self._world.visible_before("gemini", "cachedContents.list", request)
         caches = self._store.newest_first(request.key, before)
-        try:
-            page, token = cut_page(caches, request.query, usual=USUAL_PAGE, most=MOST_ON_PAGE)
-        except PageRefusedError as refused:
-            return self._dialect.error(400, str(refused))
-        told: dict[str, object] = {}
-        if page:
-            told["cachedContents"] = [cache.encoded() for cache in page]
-        if token is not None:
-            told["nextPageToken"] = token
-        return json_response(told)
+        page = PageRequest.of(request.query, most=MOST_ON_PAGE, usual=USUAL_PAGE)
+        return page.cut("cachedContents", caches, Cache.encoded)
 
     async def patch(self, request: Request) -> Response:
         """Answer PATCH /{version}/cachedContents/{id}: its life alone can be changed."""
-        cache = self._store.get(request.key, request.params["id"])
-        if cache is None:
-            return self._unknown()
-        now = self._world.clock.now()
-        try:
-            expires_at = _changed_expiry(request, now)
-        except RefusedError as refused:
-            return self._dialect.refused(refused)
-        cache.updated_at, cache.expires_at = now, expires_at
+        cache, now = self._cache(request), self._world.clock.now()
+        cache.expires_at = _changed_expiry(request, now)
+        cache.updated_at = now
         return json_response(cache.encoded())
 
     async def delete(self, request: Request) -> Response:
         """Answer DELETE /{version}/cachedContents/{id}."""
-        cache = self._store.delete(request.key, request.params["id"])
-        return self._unknown() if cache is None else json_response({})
+        self._store.delete(request.key, self._cache(request).id)
+        return json_response({})
 
     def _made(self, request: Request) -> Cache:
         written = decode(request.body, CachedContentRequest)
@@ -141,8 +121,8 @@ class CachedContents:
             raise self._models.refusal(written.model, "createCachedContent", version)
         return model
 
-    def _unknown(self) -> Response:
-        return self._dialect.error(403, "CachedContent not found (or permission denied)")
+    def _cache(self, request: Request) -> Cache:
+        return self._store.named(request.key, request.params["id"])
 
 
 def _changed_expiry(request: Request, now: float) -> float:
@@ -189,7 +169,3 @@ def _no_such(name: str, kind: str, written: str) -> RefusedError:
     field = f"cached_content.{name}"
     message = f"Invalid value at '{field}' (type.googleapis.com/google.protobuf.{kind}), "
     return RefusedError(f'{message}"{written}"', field=field)
-
-
-# The last second of the year 9999: the end of time in protocol buffers.
-_END_OF_TIME: Final = 253_402_300_799.0

@@ -11,9 +11,8 @@ from .request import CountTokensRequest, GenerateContentRequest, decode
 
 if TYPE_CHECKING:
     from ..exchange import Request, Response
-    from .dialect import GeminiDialect
     from .models import Models
-    from .reading import RequestReader
+    from .reader import RequestReader
 
 _ACTION: Final = "countTokens"
 
@@ -22,24 +21,16 @@ class CountTokens:
     """Counts the tokens of a prompt.
 
     Args:
-        dialect: how errors are said.
         models: which there are.
         reader: reads requests.
     """
 
-    def __init__(self, dialect: GeminiDialect, models: Models, reader: RequestReader) -> None:
-        self._dialect = dialect
+    def __init__(self, models: Models, reader: RequestReader) -> None:
         self._models = models
         self._reader = reader
 
     async def create(self, request: Request) -> Response:
         """Answer one request: turns, or a whole request of `generateContent`."""
-        try:
-            return json_response(self._counted(request))
-        except RefusedError as refused:
-            return self._dialect.refused(refused)
-
-    def _counted(self, request: Request) -> dict[str, object]:
         name = request.params["model"]
         model = self._models.find(name)
         if model is None:
@@ -59,4 +50,4 @@ class CountTokens:
         }
         if asked.call.cached_input_tokens:
             counted["cachedContentTokenCount"] = asked.call.cached_input_tokens
-        return counted
+        return json_response(counted)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ..exchange import event, json_response
+from ..exchange import event, json_response, stream_response
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,11 +143,7 @@ class GeminiDialect:
         body = {"error": self.status(503)}
         if not outcome.call.streamed:
             return json_response(body)
-        response = json_response(body)
-        response.body = event(body)
-        response.pieces = [response.body]
-        response.content_type = "text/event-stream"
-        return response
+        return stream_response([event(body)])
 
 
 def field_violations(*violations: tuple[str, str]) -> dict[str, Any]:

@@ -5,21 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from ..routes import Route
+from ..routes import Route, refusing
+from .batch_maker import BatchMaker
 from .batches import Batches
-from .batches_maker import BatchMaker
+from .cache_store import CacheStore
 from .caches import CachedContents
-from .caches_store import CacheStore
 from .count import CountTokens
 from .dialect import GeminiDialect, error_info, localized_message
-from .embed import Embeddings
+from .embeddings import Embeddings
+from .file_store import FileStore
 from .files import Files
-from .files_store import FileStore
-from .files_upload import Uploads
 from .generate import GenerateContent
 from .models import Models
 from .prompt import PromptReader
-from .reading import RequestReader
+from .reader import RequestReader
+from .refusal import RefusedError
+from .upload import Uploads
 
 if TYPE_CHECKING:
     from ..call import Provider
@@ -52,15 +53,15 @@ class GeminiFace:
         self.name: Provider = "gemini"
         self.dialect = GeminiDialect()
         self._world = world
-        self._models = Models(world, self.dialect)
+        self._models = Models(world)
         self._file_store = FileStore(world)
-        prompts, caches = PromptReader(world, self._file_store), CacheStore(world)
+        prompts, caches = PromptReader(self._file_store), CacheStore(world)
         reader = RequestReader(prompts, caches)
-        self._caches = CachedContents(world, self.dialect, self._models, prompts, caches)
+        self._caches = CachedContents(world, self._models, prompts, caches)
         self._generate = GenerateContent(world, self.dialect, self._models, reader)
-        self._count = CountTokens(self.dialect, self._models, reader)
+        self._count = CountTokens(self._models, reader)
         self._embed = Embeddings(world, self.dialect, self._models, prompts)
-        self._files = Files(world, self.dialect, self._file_store)
+        self._files = Files(world, self._file_store)
         self._uploads = Uploads(world, self.dialect, self._file_store)
         self._batch_maker = BatchMaker(
             world,
@@ -69,7 +70,7 @@ class GeminiFace:
             self._file_store,
             {"generateContent": self._generate, "embedContent": self._embed},
         )
-        self._batches = Batches(world, self.dialect, self._batch_maker)
+        self._batches = Batches(world, self._batch_maker)
 
     def routes(self) -> list[Route]:
         """Return all endpoints."""
@@ -94,7 +95,7 @@ class GeminiFace:
             Route(
                 "POST",
                 f"{_MODEL}:streamGenerateContent",
-                "streamGenerateContent",
+                "generateContent",
                 generate.stream,
                 calls_model=True,
             ),
@@ -157,7 +158,7 @@ class GeminiFace:
                 return self.unknown_path(request)
             return await handler(request)
 
-        return answer
+        return refusing(answer, RefusedError, self.dialect.refused)
 
     def key_of(self, request: Request) -> str:
         """Return the key of the header, of the address, or an access token."""

@@ -13,14 +13,13 @@ from .refusal import RefusedError
 from .request import GenerateContentRequest, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from ..call import ModelCall
     from ..exchange import Request
     from ..serving import Outcome
     from ..world import World
     from .dialect import GeminiDialect
-    from .models import Model, Models
-    from .reading import Asked, RequestReader
+    from .models import Models
+    from .reader import Asked, RequestReader
 
 _LIVE: Final = "generateContent"
 _STREAMED: Final = "streamGenerateContent"
@@ -47,11 +46,7 @@ class GenerateContent:
 
     async def create(self, request: Request) -> Response:
         """Answer one request, in one."""
-        try:
-            asked = self._asked(request, _LIVE)
-        except RefusedError as refused:
-            return self._dialect.refused(refused)
-        return await self._respond(asked)
+        return await self._respond(self._asked(request, _LIVE))
 
     async def stream(self, request: Request) -> Response:
         """Answer one request in pieces: events with `alt=sse`, else the parts of a JSON array."""
@@ -74,8 +69,7 @@ class GenerateContent:
         request: bytes,
         *,
         key: str,
-        headers: Mapping[str, str] | None = None,
-        custom_id: str | None = None,
+        custom_id: str,
     ) -> Response:
         """Answer one line of a batch.
 
@@ -83,47 +77,42 @@ class GenerateContent:
             model: the batch's.
             request: of the line, in JSON.
             key: the API key that made the batch.
-            headers: none for a line, but for tests of a single one.
-            custom_id: the line's key; None or "" where it has none.
+            custom_id: the line's key; "" where it has none.
         """
         try:
-            asked = self.read(model, request, key)
+            asked = self._read_line(model, request, key, custom_id)
         except RefusedError as refused:
             return self._dialect.refused(refused)
-        asked.call.lane = "batch"
-        asked.call.custom_id = custom_id
-        asked.call.headers = headers or {}
         return await self._respond(asked)
 
-    def read(
-        self, model: str, body: bytes, key: str, operation: str = _LIVE, version: str = "v1beta"
-    ) -> Asked:
-        """Return what a body asks, without an answer to it.
+    def first_call(self, model: str, request: bytes, *, key: str, custom_id: str) -> ModelCall:
+        """Return what a line asks of the model, which is not run; arguments are as of `answer`.
 
         Raises:
-            RefusedError: for a request that is refused.
+            RefusedError: for a line that is refused.
         """
-        found = self.model(model, operation, version)
-        asked = self._reader.read(decode(body, GenerateContentRequest), found, key)
+        return self._read_line(model, request, key, custom_id).call
+
+    def _read_line(self, model: str, request: bytes, key: str, custom_id: str) -> Asked:
+        asked = self._read(model, request, key)
+        asked.call.lane, asked.call.custom_id = "batch", custom_id
+        return asked
+
+    def _read(
+        self, name: str, body: bytes, key: str, operation: str = _LIVE, version: str = "v1beta"
+    ) -> Asked:
+        model = self._models.find(name)
+        if model is None or model.embeds:
+            raise self._models.refusal(name, operation, version)
+        asked = self._reader.read(decode(body, GenerateContentRequest), model, key)
         asked.call.operation = operation
-        subject = b"\0".join((found.id.encode(), body))
+        subject = b"\0".join((model.id.encode(), body))
         asked.call.identity = self._world.chance.digest(f"gemini {operation}", subject)
         return asked
 
-    def model(self, name: str, action: str, version: str = "v1beta") -> Model:
-        """Return the model of this name, which must make words.
-
-        Raises:
-            RefusedError: where there is none.
-        """
-        model = self._models.find(name)
-        if model is None or model.embeds:
-            raise self._models.refusal(name, action, version)
-        return model
-
     def _asked(self, request: Request, operation: str) -> Asked:
         params = request.params
-        asked = self.read(params["model"], request.body, request.key, operation, params["version"])
+        asked = self._read(params["model"], request.body, request.key, operation, params["version"])
         asked.call.headers = request.headers
         return asked
 

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ..exchange import json_response
-from .pages import PageRefusedError, cut_page
+from .pages import PageRequest
 from .refusal import RefusedError
 
 if TYPE_CHECKING:
     from ..exchange import Request, Response
     from ..world import World
-    from .dialect import GeminiDialect
 
 _LISTED: Final = (
     "gemini-2.0-flash",
@@ -37,7 +36,7 @@ _SMALL_CACHE: Final = ("gemini-2.0-flash", "gemini-2.5-flash", "gemini-3-flash")
 _SMALL_CACHE_TOKENS: Final = 1_024
 _CACHE_TOKENS: Final = 4_096
 
-_PAGE_SIZE: Final = 50
+_USUAL_PAGE: Final = 50
 _MOST_ON_PAGE: Final = 1_000
 
 
@@ -92,10 +91,13 @@ class Model:
 
 
 class Models:
-    """Knows the models, and answers questions about them."""
+    """Knows the models, and answers questions about them.
 
-    def __init__(self, world: World, dialect: GeminiDialect) -> None:
-        self._dialect = dialect
+    Args:
+        world: whose settings may name further ones.
+    """
+
+    def __init__(self, world: World) -> None:
         self._further = world.settings.models
 
     def find(self, name: str) -> Model | None:
@@ -110,7 +112,7 @@ class Models:
             return Model(name, embeds=False)
         return None
 
-    def refusal(self, name: str, action: str, version: str = "v1beta") -> RefusedError:
+    def refusal(self, name: str, action: str, version: str) -> RefusedError:
         """Return the refusal of a model that there is not, or that cannot do this."""
         name = name.removeprefix("models/")
         return RefusedError(
@@ -120,30 +122,20 @@ class Models:
             status=404,
         )
 
-    def not_found(self, name: str, action: str, version: str = "v1beta") -> Response:
-        """Return `refusal` as an answer."""
-        return self._dialect.refused(self.refusal(name, action, version))
-
     async def get(self, request: Request) -> Response:
         """Answer GET /models/{model}."""
         name = request.params["model"]
         model = self.find(name)
         if model is None:
-            return self.not_found(name, "generateContent", request.params["version"])
+            raise self.refusal(name, "generateContent", request.params["version"])
         return json_response(model.encoded())
 
     async def page(self, request: Request) -> Response:
         """Answer GET /models, page by page."""
         found = (self.find(name) for name in (*_LISTED, *self._further))
         models = [model for model in found if model is not None]
-        try:
-            page, token = cut_page(models, request.query, usual=_PAGE_SIZE, most=_MOST_ON_PAGE)
-        except PageRefusedError as refused:
-            return self._dialect.error(400, str(refused))
-        told: dict[str, object] = {"models": [model.encoded() for model in page]}
-        if token is not None:
-            told["nextPageToken"] = token
-        return json_response(told)
+        page = PageRequest.of(request.query, most=_MOST_ON_PAGE, usual=_USUAL_PAGE)
+        return page.cut("models", models, Model.encoded)
 
     async def page_of_tuned(self, request: Request) -> Response:
         """Answer GET /tunedModels: nobody tunes a model here, and Google leaves out empty lists."""

@@ -4,40 +4,70 @@ from __future__ import annotations
 
 import base64
 import binascii
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from ..exchange import json_response
+from .refusal import RefusedError
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ..exchange import Response
 
 T = TypeVar("T")
 
 
-class PageRefusedError(ValueError):
-    """A page is asked for that cannot be; the message is the provider's."""
-
-
-def cut_page(
-    things: Sequence[T], query: Mapping[str, str], *, usual: int, most: int
-) -> tuple[Sequence[T], str | None]:
-    """Return one page of `things`, and the token of the next one, None for the last.
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """Which part of a list is wanted.
 
     A token counts from the end of the list: new things come first, and those that were on earlier
     pages may be deleted meanwhile, without an effect on what follows.
 
-    Args:
-        things: all of them, newest first.
-        query: of the request, in either spelling.
-        usual: things on a page where the client does not say.
-        most: things on a page at most; whoever asks for more gets so many.
-
-    Raises:
-        PageRefusedError: for a size that is none, or a token that no page gave.
+    Attributes:
+        size: the most things on the page.
+        left: how many things of the whole list are not on earlier pages; None for the first page.
     """
-    size = _size(query, usual, most)
-    token = query.get("pageToken") or query.get("page_token")
-    start = max(0, len(things) - _left(token)) if token else 0
-    left = len(things) - start - size
-    return things[start : start + size], _token(left) if left > 0 else None
+
+    size: int
+    left: int | None
+
+    @classmethod
+    def of(cls, query: Mapping[str, str], *, most: int, usual: int) -> PageRequest:
+        """Read it from the parameters of an address, in either spelling.
+
+        Args:
+            query: the parameters.
+            most: the largest page; whoever asks for more gets so many.
+            usual: the size where none is named.
+
+        Raises:
+            RefusedError: for a size that is none, or a token that no page gave.
+        """
+        token = query.get("pageToken") or query.get("page_token")
+        return cls(_size(query, usual, most), _left(token) if token else None)
+
+    def cut(
+        self, name: str, newest_first: Sequence[T], encode: Callable[[T], dict[str, object]]
+    ) -> Response:
+        """Return the page of a list; an empty list is left out, as protocol buffers have it.
+
+        Args:
+            name: of the list in the answer: "files".
+            newest_first: the whole list.
+            encode: how the API tells a thing.
+        """
+        total = len(newest_first)
+        start = 0 if self.left is None else max(0, total - self.left)
+        left = total - start - self.size
+        page = newest_first[start : start + self.size]
+        told: dict[str, object] = {}
+        if page:
+            told[name] = [encode(thing) for thing in page]
+        if left > 0:
+            told["nextPageToken"] = _token(left)
+        return json_response(told)
 
 
 def _size(query: Mapping[str, str], usual: int, most: int) -> int:
@@ -45,11 +75,9 @@ def _size(query: Mapping[str, str], usual: int, most: int) -> int:
     try:
         size = int(written)
     except ValueError:
-        raise PageRefusedError(
-            f"Invalid value at 'page_size' (TYPE_INT32), \"{written}\""
-        ) from None
+        raise RefusedError(f"Invalid value at 'page_size' (TYPE_INT32), \"{written}\"") from None
     if size < 0:
-        raise PageRefusedError(f"page_size must be 0 or more, not {size}.")
+        raise RefusedError(f"page_size must be 0 or more, not {size}.")
     return min(size or usual, most)
 
 
@@ -64,5 +92,5 @@ def _left(token: str) -> int:
     except (binascii.Error, ValueError):
         left = -1
     if left < 0:
-        raise PageRefusedError("Page token is not valid: use the nextPageToken of the page before.")
+        raise RefusedError("Page token is not valid: use the nextPageToken of the page before.")
     return left

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ..tokens import TOKENS_OF_FILE, TOKENS_OF_IMAGE, TOKENS_OF_TURN, count_text
-from .files import no_file
+from ..tokens import TOKENS_OF_FILE, TOKENS_OF_IMAGE, TOKENS_OF_TURN, count_json, count_text
 from .refusal import RefusedError, refused_field
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..world import World
-    from .files_store import FileStore
+    from .file_store import FileStore
     from .request import Blob, Content, FileData, Part, Tool
 
 TEXT: Final = "TEXT"
@@ -51,12 +49,10 @@ class PromptReader:
     """Reads turns, and the files that they name.
 
     Args:
-        world: whose clock tells whether a file can be used.
         files: the uploaded files.
     """
 
-    def __init__(self, world: World, files: FileStore) -> None:
-        self._world = world
+    def __init__(self, files: FileStore) -> None:
         self._files = files
 
     def read(
@@ -90,7 +86,7 @@ class PromptReader:
         for index, content in enumerate(contents):
             prompt.turns.append(self._turn(content, key, prompt.tokens, f"contents[{index}]", of))
         if tools:
-            prompt.tokens[TEXT] += count_text(msgspec.json.encode(tools).decode())
+            prompt.tokens[TEXT] += count_json(msgspec.json.encode(tools))
         return prompt
 
     def _turn(
@@ -148,14 +144,7 @@ class PromptReader:
                 raise RefusedError(f"Invalid or unsupported file uri: {address}")
             _count_file(data.mime_type or "", tokens)
             return ""
-        file = self._files.get(key, name)
-        if file is None:
-            raise RefusedError(no_file(name), status=403)
-        if file.state(self._world.clock.now()) != "ACTIVE":
-            raise RefusedError(
-                f"The File {name} is not in an ACTIVE state and usage is not allowed.",
-                error_type="FAILED_PRECONDITION",
-            )
+        file = self._files.usable(key, name)
         mime_type = data.mime_type or file.mime_type
         if mime_type.startswith("text/"):
             return file.content.decode("utf-8", "replace")

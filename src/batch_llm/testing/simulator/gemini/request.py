@@ -8,12 +8,15 @@ not fit so is put into camel case first.
 
 from __future__ import annotations
 
-import re
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
+from ..decoding import UNREADABLE, misfit_of
 from .refusal import RefusedError
+
+if TYPE_CHECKING:
+    from ..decoding import Misfit
 
 
 class Blob(msgspec.Struct, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
@@ -246,9 +249,6 @@ class CachedContentRequest(
 
 TRequest = TypeVar("TRequest")
 
-MALFORMED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for bytes that are no JSON, or JSON of another shape."""
-
 _DECODERS: Final[dict[type, msgspec.json.Decoder[Any]]] = {
     shape: msgspec.json.Decoder(shape)
     for shape in (
@@ -276,11 +276,6 @@ _FREE: Final = frozenset(
 )
 """What holds names of the client's own, which stay as they are."""
 
-_UNKNOWN: Final = re.compile(
-    r"Object contains unknown field `(.*?)`(?: - at `\$\.?(.*)`)?", re.DOTALL
-)
-_WRONG: Final = re.compile(r"(Expected `.*?`, got `.*?`)(?: - at `\$\.?(.*)`)?", re.DOTALL)
-
 
 def decode(body: bytes, shape: type[TRequest]) -> TRequest:
     """Return the request in a body.
@@ -290,21 +285,16 @@ def decode(body: bytes, shape: type[TRequest]) -> TRequest:
     """
     try:
         request: TRequest = _DECODERS[shape].decode(body)
-    except MALFORMED:
-        return convert(_parsed(body), shape)
+    except UNREADABLE:
+        return _converted(_parsed(body), shape)
     return request
 
 
-def convert(value: object, shape: type[TRequest]) -> TRequest:
-    """Return the request in a value that was JSON, as a batch's lines hold it.
-
-    Raises:
-        RefusedError: for a value that is none.
-    """
+def _converted(value: object, shape: type[TRequest]) -> TRequest:
     try:
         return msgspec.convert(_in_camel_case(value), shape, strict=False)
     except msgspec.ValidationError as error:
-        raise _malformed(str(error)) from None
+        raise _refused(misfit_of(error)) from None
     except RecursionError:
         raise RefusedError("The request is nested too deeply.", field="") from None
 
@@ -314,7 +304,7 @@ def _parsed(body: bytes) -> object:
         return {}
     try:
         return msgspec.json.decode(body)
-    except MALFORMED as error:
+    except UNREADABLE as error:
         message = f"Invalid JSON payload received. {error}"
         raise RefusedError(message, field="") from None
 
@@ -339,14 +329,13 @@ def _camel(name: str) -> str:
     return first + "".join(word[:1].upper() + word[1:] for word in others)
 
 
-def _malformed(message: str) -> RefusedError:
-    """Return msgspec's complaint in Google's words."""
-    if (unknown := _UNKNOWN.search(message)) is not None:
-        name, path = unknown[1], unknown[2] or ""
+def _refused(misfit: Misfit) -> RefusedError:
+    """Return the refusal of a value that does not fit, in Google's words."""
+    path = (misfit.path or "").removeprefix(".")
+    if misfit.unknown is not None:
         where = f" at '{path}'" if path else ""
-        description = f'Invalid JSON payload received. Unknown name "{name}"{where}'
+        description = f'Invalid JSON payload received. Unknown name "{misfit.unknown}"{where}'
         return RefusedError(f"{description}: Cannot find field.", field=path)
-    if (wrong := _WRONG.search(message)) is not None:
-        path = wrong[2] or ""
-        return RefusedError(f"Invalid value at '{path}': {wrong[1]}.", field=path)
-    return RefusedError(f"Invalid JSON payload received. {message}", field="")
+    if misfit.expected:
+        return RefusedError(f"Invalid value at '{path}': {misfit.message}.", field=path)
+    return RefusedError(f"Invalid JSON payload received. {misfit.message}", field=path)

@@ -73,9 +73,9 @@ class Allowance:
         if refusal is not None:
             refusal.quotas = self._quotas(now)
             return refusal
-        call.held = {measure: held[measure] for measure in self._buckets}
-        for measure, bucket in self._buckets.items():
-            bucket.hold(held[measure])
+        call.held = {
+            measure: bucket.hold(held[measure]) for measure, bucket in self._buckets.items()
+        }
         if self._steepness is not None:
             self._steepness.start()
         return Admission()
@@ -90,7 +90,7 @@ class Allowance:
         held = call.held or {}
         for measure, amount in used_by(call, usage).items():
             if (bucket := self._buckets.get(measure)) is not None:
-                bucket.settle(held.get(measure, 0), amount, now)
+                bucket.settle(held.get(measure), amount, now)
         call.held = None
         return Admission(quotas=self._quotas(now))
 

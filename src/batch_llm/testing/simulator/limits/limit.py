@@ -16,7 +16,7 @@ class Slope(BaseModel):
         floor: starts in a window that are always allowed.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     factor: float = Field(default=2.0, gt=0)
     window_seconds: float = Field(default=10.0, gt=0)
@@ -31,7 +31,7 @@ class Capacity(BaseModel):
         slowdown: with all slots taken a call takes 1 + `slowdown` times as long as alone.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     slots: int = Field(ge=1)
     slowdown: float = Field(default=1.0, ge=0)
@@ -62,7 +62,7 @@ class Limit(BaseModel):
             the place of what was in force until then.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     provider: Literal["openai", "anthropic", "gemini"] | None = None
     model: str | None = None

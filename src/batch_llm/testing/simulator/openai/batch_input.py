@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ..decoding import UNREADABLE
 from .refusal import RefusedError, missing, wrong_type
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 MOST_LINES: Final = 50_000
 MOST_BYTES: Final = 200 * 1024 * 1024
 MOST_EMBEDDING_INPUTS: Final = 50_000
-UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What is raised for bytes that are no JSON."""
 _MOST_ERRORS: Final = 100
 # Between so many bytes, other requests get their turn.
 _BYTES_AT_A_STRETCH: Final = 64 * 1024
@@ -62,7 +61,7 @@ class InputLine:
 
 
 @dataclass(frozen=True, slots=True)
-class InputError:
+class InputProblem:
     """Why a batch cannot run.
 
     Attributes:
@@ -98,7 +97,7 @@ class BatchInput:
     """
 
     lines: list[InputLine] = field(default_factory=list)
-    errors: list[InputError] = field(default_factory=list)
+    errors: list[InputProblem] = field(default_factory=list)
     model: str | None = None
 
 
@@ -123,7 +122,7 @@ async def read_input(
     if len(content) > most_bytes:
         await reader.read(content[: content.find(b"\n") + 1])
         message = f"The batch input file is larger than the {most_bytes} maximum"
-        error = InputError("file_too_large", f"{message} for the {reader.found.model} model.")
+        error = InputProblem("file_too_large", f"{message} for the {reader.found.model} model.")
         return BatchInput(errors=[error], model=reader.found.model)
     return await reader.read(content)
 
@@ -156,7 +155,7 @@ class _Reader:
             requests += 1
             if requests > self._most_lines:
                 message = f"A batch holds at most {self._most_lines} requests; this file has more."
-                found.errors.append(InputError("too_many_tasks", message))
+                found.errors.append(InputProblem("too_many_tasks", message))
                 break
             self._take(number, line)
             if len(found.errors) >= _MOST_ERRORS:
@@ -167,10 +166,10 @@ class _Reader:
                 await asyncio.sleep(0)
         if not requests:
             message = "The input file is empty. A batch needs at least one request."
-            found.errors.append(InputError("empty_file", message))
+            found.errors.append(InputProblem("empty_file", message))
         if self._embedding_inputs > MOST_EMBEDDING_INPUTS:
             message = f"A batch holds at most {MOST_EMBEDDING_INPUTS} embedding inputs."
-            found.errors.append(InputError("too_many_tasks", message))
+            found.errors.append(InputProblem("too_many_tasks", message))
         return found
 
     def _take(self, number: int, line: bytes) -> None:
@@ -178,7 +177,7 @@ class _Reader:
             self.found.lines.append(self._checked(line))
         except RefusedError as error:
             code = error.code or "invalid_request"
-            self.found.errors.append(InputError(code, error.message, number, error.param))
+            self.found.errors.append(InputProblem(code, error.message, number, error.param))
 
     def _checked(self, line: bytes) -> InputLine:
         try:

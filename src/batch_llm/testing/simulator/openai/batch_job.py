@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from ..call import Usage
-from .batch_input import InputError
+from .batch_input import InputProblem
+from .usage import batch_usage
 
 if TYPE_CHECKING:
     from ..batches import BatchState, RemoteBatch
@@ -38,18 +39,10 @@ class BatchJob:
 
     remote: RemoteBatch
     order: BatchOrder
-    errors: list[InputError] = field(default_factory=list)
+    errors: list[InputProblem] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
     output_file_id: str | None = None
     error_file_id: str | None = None
-
-    def add(self, usage: Usage) -> None:
-        """Bill a line."""
-        total = self.usage
-        total.input_tokens += usage.input_tokens
-        total.output_tokens += usage.output_tokens
-        total.cached_input_tokens += usage.cached_input_tokens
-        total.reasoning_tokens += usage.reasoning_tokens
 
     def encoded(self) -> dict[str, Any]:
         """Return it as OpenAI shows it: all fields in all states, null where not yet known."""
@@ -69,14 +62,14 @@ class BatchJob:
             "expires_at": int(remote.expires_at),
             **{name: self._moment(state) for name, state in _MOMENTS},
             "request_counts": self._counts(),
-            "usage": self._usage(),
+            "usage": batch_usage(self.usage),
             "metadata": order.metadata,
         }
 
     def _errors(self) -> dict[str, Any] | None:
         errors = self.errors
         if not errors and (failure := self.remote.failure) is not None:
-            errors = [InputError(*failure)]
+            errors = [InputProblem(*failure)]
         if not errors:
             return None
         return {"object": "list", "data": [error.encoded() for error in errors]}
@@ -96,14 +89,4 @@ class BatchJob:
             "total": len(remote.custom_ids) if checked else 0,
             "completed": completed,
             "failed": ended - completed,
-        }
-
-    def _usage(self) -> dict[str, Any]:
-        usage = self.usage
-        return {
-            "input_tokens": usage.input_tokens,
-            "input_tokens_details": {"cached_tokens": usage.cached_input_tokens},
-            "output_tokens": usage.output_tokens,
-            "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
-            "total_tokens": usage.input_tokens + usage.output_tokens,
         }

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from ..batches import DoneLine
-from ..faults import BEFORE, FaultKind
+from ..batches import DoneLine, kept_from_running
+from ..faults import FaultKind
 from .refusal import RefusedError
 
 if TYPE_CHECKING:
@@ -78,14 +78,15 @@ class BatchLines:
         self._all_fail = job.remote.fault(FaultKind.BATCH_ONLY_ERRORS)
 
     async def execute(self, line: InputLine) -> DoneLine:
-        """Run one line, and bill it; the runner closes its books, unless its answer was lost."""
+        """Run one line, and bill it.
+
+        A response of status 200 is a line that completed, also where its body reports an error:
+        OpenAI tells lines apart by their status alone.
+        """
         response = await self._respond(line)
         record = response.record
         if record is not None and record.executed:
-            self._job.add(record.usage)
-            if response.fault is not None:
-                self._world.books.close(record, "lost", response.status)
-                record = None
+            self._job.usage.add(record.usage)
         return DoneLine(
             line.custom_id,
             "succeeded" if response.status < 400 else "errored",
@@ -111,16 +112,9 @@ class BatchLines:
     async def _respond(self, line: InputLine) -> Response:
         if (fault := self._all_fail) is not None:
             return self._failed(line, fault)
-        response = await self._endpoint.answer(
+        return await self._endpoint.answer(
             line.body, key=self._job.remote.key, custom_id=line.custom_id
         )
-        fault = response.fault
-        if fault is None or fault.kind is FaultKind.SLOW_BODY:
-            return response
-        # A line has no connection of the client's: what fails is OpenAI's own try.
-        failed = self._dialect.error(503 if fault.kind in BEFORE else 500)
-        failed.record, failed.fault = response.record, fault
-        return failed
 
     def _failed(self, line: InputLine, fault: Fault) -> Response:
         """Return the error of a line that a fault keeps from running."""
@@ -129,11 +123,8 @@ class BatchLines:
                 line.body, key=self._job.remote.key, custom_id=line.custom_id
             )
         except RefusedError as error:
-            return error.response(self._dialect)
-        response = self._dialect.error(fault.status, error_type=fault.error_type)
-        response.record = self._world.books.open(call)
-        response.record.fault = fault.kind
-        return response
+            return self._dialect.refused(error)
+        return kept_from_running(self._world, self._dialect, call, fault)
 
     def _encode(self, custom_id: str, response: Response) -> bytes:
         request_id = self._world.ids.hexadecimal(length=32)

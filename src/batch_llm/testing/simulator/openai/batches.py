@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ..batches import BatchRunner, RemoteBatch
 from ..call import ModelCall
 from ..exchange import json_response
 from ..shelf import Shelf
-from .batch_input import InputError, InputLine, model_of_first_line, read_input
+from .batch_input import InputLine, InputProblem, model_of_first_line, read_input
 from .batch_job import BatchJob
 from .batch_lines import BatchLines
 from .batch_order import read_order
-from .catalogue import facts_of, is_openai_model
+from .catalogue import facts_of
 from .dialect import ORGANIZATION
-from .paging import PageRequest
+from .model_rules import is_model
+from .pages import PageRequest
 from .refusal import RefusedError
+from .upload import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ..batches import BatchState
     from ..exchange import Request, Response
     from ..faults import Fault
     from ..world import World
@@ -60,40 +64,29 @@ class Batches:
 
     async def create(self, request: Request) -> Response:
         """Take a batch, and start it; its lines are checked later."""
-        try:
-            order = read_order(request.body)
-        except RefusedError as error:
-            return error.response(self._dialect)
+        order = read_order(request.body)
         if order.endpoint not in self._endpoints:
             message = f"The simulator runs no batches for {order.endpoint}."
-            return self._dialect.error(400, message, param="endpoint", code="invalid_value")
-        job = self._accept(request, order)
+            raise RefusedError(message, param="endpoint", code="invalid_value")
+        job = await self._accept(request, order)
         return json_response(job.encoded())
 
     async def retrieve(self, request: Request) -> Response:
         """Return one batch."""
-        job = self._find(request)
-        return self._not_found(request) if job is None else json_response(job.encoded())
+        return json_response(self._job(request).encoded())
 
     async def page(self, request: Request) -> Response:
         """Return a page of the batches of this key, newest first."""
-        before = self._world.visible_before("openai", "batches.list", request.key)
-        try:
-            page = PageRequest.of(request.query, most=100, usual=20)
-            jobs = self._jobs.newest_first(request.key, before)
-            return page.cut(jobs, BatchJob.encoded, _no_batch)
-        except RefusedError as error:
-            return error.response(self._dialect)
+        before = self._world.visible_before("openai", "batches.list", request)
+        page = PageRequest.of(request.query, most=100, usual=20)
+        return page.cut(self._jobs.newest_first(request.key, before), BatchJob.encoded, _no_batch)
 
     async def cancel(self, request: Request) -> Response:
         """Ask a batch to stop; one that is cancelled already stays so."""
-        job = self._find(request)
-        if job is None:
-            return self._not_found(request)
+        job = self._job(request)
         state = job.remote.state
         if state in ("completed", "failed", "expired"):
-            message = f"Cannot cancel a batch with status '{state}'."
-            return self._dialect.error(409, message)
+            raise RefusedError(f"Cannot cancel a batch with status '{state}'.", status=409)
         if (runner := self._runners.get(job.remote.id)) is not None:
             runner.cancel()
         return json_response(job.encoded())
@@ -104,9 +97,11 @@ class Batches:
 
     # --- a new batch -----------------------------------------------------------------------
 
-    def _accept(self, request: Request, order: BatchOrder) -> BatchJob:
-        world, now = self._world, self._world.clock.now()
+    async def _accept(self, request: Request, order: BatchOrder) -> BatchJob:
+        world = self._world
         file = self._files.get(request.key, order.input_file_id)
+        subject = await self._subject(order, file)
+        now = world.clock.now()
         remote = RemoteBatch(
             id=world.ids.hexadecimal("batch_", 32),
             provider="openai",
@@ -114,7 +109,8 @@ class Batches:
             model="",
             created_at=now,
             expires_at=now + _WINDOW_SECONDS,
-            faults=self._draw_faults(request, file),
+            subject=subject,
+            faults=self._draw_faults(request, file, subject),
         )
         job = BatchJob(remote, order)
         identity = world.chance.digest("openai batch", request.body)
@@ -131,8 +127,8 @@ class Batches:
         async def prepare() -> None:
             lines.extend(await self._checked_lines(job, file))
 
-        def finish(remote: RemoteBatch) -> None:
-            if remote.failure is None:
+        def finish(remote: RemoteBatch, state: BatchState) -> None:
+            if state != "failed":
                 work.finish(remote)
             del self._runners[remote.id]
 
@@ -147,9 +143,9 @@ class Batches:
             job.errors.append(_no_file(order.input_file_id))
         elif file.purpose != "batch":
             message = f"The file {file.id} has the purpose {file.purpose}; it must be 'batch'."
-            job.errors.append(InputError("invalid_file_purpose", message, param="input_file_id"))
+            job.errors.append(InputProblem("invalid_file_purpose", message, param="input_file_id"))
         else:
-            found = await read_input(file.content, order.endpoint, self._is_model)
+            found = await read_input(file.content, order.endpoint, partial(is_model, self._world))
             remote.model = "" if found.model is None else facts_of(found.model).snapshot
             job.errors.extend(found.errors)
             if not job.errors and found.model is not None:
@@ -179,34 +175,36 @@ class Batches:
                 f"Limit: {limit:,} enqueued tokens. Please try again once some in_progress "
                 f"batches have been completed."
             )
-            job.errors.append(InputError("token_limit_exceeded", message))
+            job.errors.append(InputProblem("token_limit_exceeded", message))
 
-    def _is_model(self, name: str) -> bool:
-        return is_openai_model(name) or name in self._world.settings.models
+    async def _subject(self, order: BatchOrder, file: StoredFile | None) -> bytes:
+        """Return what chance depends on: the lines, since a file's id goes by the order of files."""
+        content = b"" if file is None else file.content
+        identity = await digest_of(content, f"openai batch\0{order.endpoint}\0".encode())
+        return self._world.occurrences.subject(identity)
 
-    def _draw_faults(self, request: Request, file: StoredFile | None) -> list[Fault]:
+    def _draw_faults(
+        self, request: Request, file: StoredFile | None, subject: bytes
+    ) -> list[Fault]:
         """Return what will go wrong with a batch."""
-        world = self._world
-        subject = world.chance.digest("openai batch", request.body)
-        subject += str(world.occurrences.next(subject)).encode()
         model = "" if file is None else model_of_first_line(file.content)
         call = ModelCall("openai", "batches.create", model, request.key, ())
-        return world.faults.for_batch(call, request.headers, subject)
+        return self._world.faults.for_batch(call, request.headers, subject)
 
     # --- one batch -------------------------------------------------------------------------
 
-    def _find(self, request: Request) -> BatchJob | None:
-        return self._jobs.get(request.key, request.params["id"])
-
-    def _not_found(self, request: Request) -> Response:
-        return _no_batch(request.params["id"]).response(self._dialect)
+    def _job(self, request: Request) -> BatchJob:
+        job = self._jobs.get(request.key, request.params["id"])
+        if job is None:
+            raise _no_batch(request.params["id"])
+        return job
 
 
 def _no_batch(identifier: str) -> RefusedError:
     return RefusedError(f"No batch found with id '{identifier}'.", status=404)
 
 
-def _no_file(identifier: str) -> InputError:
+def _no_file(identifier: str) -> InputProblem:
     message = f"Cannot find file {identifier}, or organization {ORGANIZATION} does not have access"
     message += " to it."
-    return InputError("invalid_request", message, param="file_id")
+    return InputProblem("invalid_request", message, param="file_id")

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
+from ..decoding import UNREADABLE, misfit_of
 from .refusal import RefusedError, missing, too_long
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from ..decoding import Misfit
 
 TBody = TypeVar("TBody")
 
@@ -20,9 +23,6 @@ _NOT_JSON: Final = (
     "not valid JSON. If you have trouble figuring out how to fix this, please contact us through "
     "our help center at help.openai.com.)"
 )
-_MISSING: Final = re.compile(r"Object missing required field `([^`]*)`(?: - at `\$(.*)`)?")
-_WRONG_TYPE: Final = re.compile(r"Expected `([^`]*)`, got `([^`]*)`(?: - at `\$(.*)`)?")
-_ELSEWHERE: Final = re.compile(r"(.*?) - at `\$(.*)`")
 _NAMES: Final = {
     "str": "a string",
     "int": "an integer",
@@ -52,26 +52,25 @@ def decoded(decoder: msgspec.json.Decoder[TBody], body: bytes, within: str = "")
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise _refused(str(error), within) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise _refused(misfit_of(error), within) from None
+    except UNREADABLE:
         raise RefusedError(_NOT_JSON) from None
 
 
-def _refused(message: str, within: str) -> RefusedError:
-    """Translate what msgspec says of a wrong value."""
-    if (match := _MISSING.fullmatch(message)) is not None:
-        return missing(_path(within, match[2], match[1]))
-    if (match := _WRONG_TYPE.fullmatch(message)) is not None:
-        name = _path(within, match[3])
+def _refused(misfit: Misfit, within: str) -> RefusedError:
+    """Return the error for a value that does not fit."""
+    if misfit.missing is not None:
+        return missing(_path(within, misfit.path, misfit.missing))
+    name = _path(within, misfit.path)
+    if misfit.expected:
         if not name:
             return RefusedError(_NOT_JSON)
-        text = f"Invalid type for '{name}': expected {_kinds(match[1])}, but got "
-        text += f"{_kinds(match[2])} instead."
+        text = f"Invalid type for '{name}': expected {_kinds(misfit.expected)}, but got "
+        text += f"{_kinds([misfit.got])} instead."
         return RefusedError(text, param=name, code="invalid_type")
-    if (match := _ELSEWHERE.fullmatch(message)) is not None:
-        name = _path(within, match[2])
-        return RefusedError(f"Invalid '{name}': {match[1]}.", param=name, code="invalid_value")
-    return RefusedError(message)
+    if misfit.path is None:
+        return RefusedError(misfit.message)
+    return RefusedError(f"Invalid '{name}': {misfit.message}.", param=name, code="invalid_value")
 
 
 def _path(within: str, path: str | None, field: str = "") -> str:
@@ -80,8 +79,8 @@ def _path(within: str, path: str | None, field: str = "") -> str:
     return f"{whole}.{field}".strip(".") if field else whole
 
 
-def _kinds(types: str) -> str:
-    names = [_NAMES.get(name, name) for name in types.split(" | ")]
+def _kinds(types: Sequence[str]) -> str:
+    names = [_NAMES.get(name, name) for name in types]
     wanted = [name for name in names if name != "null"] or names
     return wanted[0] if len(wanted) == 1 else "one of " + " or ".join(wanted)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..exchange import event, json_response, stream_response
 from ..faults import FaultKind
-from ..serving import ending_word
 from .logprobs import logprobs_of
 from .pieces import padding, pieces_of
 from .usage import completion_usage
@@ -93,7 +92,7 @@ class ChatAnswerer:
     def _finish(self, answer: Answer) -> str:
         if answer.ending == "tool_call" and self.tool_named:
             return "stop"
-        return ending_word(_FINISH, answer)
+        return _FINISH[answer.ending]
 
     def _message(self, answer: Answer) -> dict[str, Any]:
         message: dict[str, Any] = {

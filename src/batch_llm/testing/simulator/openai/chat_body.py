@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ..tokens import count_json
 from .body import check_decimal, check_length, check_metadata, check_name
 from .chat_messages import ChatMessage  # noqa: TC001 - the decoder reads it at run time
-from .chat_tools import ChatTool, ToolChoice, bytes_tokens
+from .chat_tools import ChatTool, ToolChoice  # noqa: TC001
 from .model_rules import check_effort, check_speaks, unsupported
 from .refusal import RefusedError, missing, not_among, out_of_range
 from .schemas import fault_of, schema_of
@@ -205,7 +206,7 @@ def read_format(body: ChatBody, talk: Conversation) -> tuple[Mapping[str, Any] |
     if (fault := fault_of(schema.schema, name, bool(schema.strict))) is not None:
         message = f"Invalid schema for response_format '{schema.name}': {fault}"
         raise RefusedError(message, param="response_format")
-    return schema_of(schema.schema, name), bytes_tokens(schema.schema)
+    return schema_of(schema.schema, name), count_json(schema.schema)
 
 
 def check_context(facts: ModelFacts, input_tokens: int, most_tokens: int | None) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from ..call import Tool
-from ..tokens import count_text
+from ..decoding import is_given
+from ..tokens import count_json, count_text
 from .body import check_length, check_name
 from .refusal import RefusedError, missing, not_among
 from .schemas import fault_of, schema_of
@@ -88,7 +89,7 @@ def _read_tool(tool: ChatTool, param: str) -> tuple[Tool, int]:
             raise missing(f"{param}.custom")
         name, description = tool.custom.name, tool.custom.description
         check_name(f"{param}.custom.name", name)
-        tokens = count_text(name) + count_text(description or "") + bytes_tokens(tool.custom.format)
+        tokens = count_text(name) + count_text(description or "") + count_json(tool.custom.format)
         return Tool(name, {"type": "object"}), tokens
     if tool.function is None:
         raise missing(f"{param}.function")
@@ -105,17 +106,12 @@ def read_function(function: FunctionTool, param: str) -> tuple[Tool, int]:
     tokens = count_text(function.name) + count_text(function.description or "")
     raw = function.parameters
     where = f"{param}.parameters" if param else "parameters"
-    if len(bytes(raw)) == 0 or bytes(raw) == b"null":
+    if not is_given(raw):
         return Tool(function.name, {"type": "object", "properties": {}}), tokens
     if (fault := fault_of(raw, where, bool(function.strict))) is not None:
         message = f"Invalid schema for function '{function.name}': {fault}"
         raise RefusedError(message, param=where, code="invalid_function_parameters")
-    return Tool(function.name, schema_of(raw, where)), tokens + bytes_tokens(raw)
-
-
-def bytes_tokens(raw: msgspec.Raw) -> int:
-    """Return the tokens of JSON as it was sent: its bytes by four, rounded up."""
-    return -(-len(bytes(raw)) // 4)
+    return Tool(function.name, schema_of(raw, where)), tokens + count_json(raw)
 
 
 def custom_names(tools: Sequence[ChatTool] | None) -> frozenset[str]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ..exchange import Response
     from ..limits import Admission, Measure
     from ..serving import Outcome
+    from .refusal import RefusedError
 
 ORGANIZATION: Final = "org-simulated"
 _HELP: Final = "contact us through our help center at help.openai.com if the error persists."
@@ -160,6 +161,10 @@ class OpenAIDialect:
         return json_response(
             {"error": error}, status=status, headers=_retry_headers(retry_after_seconds)
         )
+
+    def refused(self, refused: RefusedError) -> Response:
+        """Return the error for a request that cannot be served."""
+        return self.error(refused.status, refused.message, param=refused.param, code=refused.code)
 
     def wrong_key(self, key: str) -> Response:
         """Return the error for a key that is missing ("") or wrong."""

@@ -13,11 +13,11 @@ from ..call import Answer, ModelCall
 from ..exchange import json_response
 from ..faults import FaultKind
 from ..tokens import count_text
+from ..vectors import packed, unit_vector
 from .body import check_length, decoded
 from .endpoint import Asked, ModelEndpoint
 from .model_rules import checked_model
 from .refusal import RefusedError, missing, not_among, out_of_range
-from .vectors import packed, unit_vector
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -85,7 +85,7 @@ class ModelEndpoint(ABC):
         try:
             asked = self.read(body, key=key, headers=headers, custom_id=custom_id)
         except RefusedError as refused:
-            return refused.response(self._dialect)
+            return self._dialect.refused(refused)
         dialect = self._dialect.failing_with(asked.encode_failed)
         return await respond(self._world, asked.call, dialect, asked.encode, asked.answers)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ..routes import Route
+from ..routes import Route, refusing
 from .batches import Batches
 from .chat import ChatCompletions
 from .dialect import ORGANIZATION, OpenAIDialect
@@ -13,11 +13,13 @@ from .file_store import FileStore
 from .files import Files
 from .models import Models
 from .prompt_cache import PromptCache
+from .refusal import RefusedError
 from .responses import Responses
 
 if TYPE_CHECKING:
     from ..call import Provider
     from ..exchange import Request, Response
+    from ..routes import Handler
     from ..world import World
     from .endpoint import ModelEndpoint
 
@@ -35,9 +37,9 @@ class OpenAIFace:
         self._chat = ChatCompletions(world, self.dialect, prompt_cache)
         self._responses = Responses(world, self.dialect, prompt_cache)
         self._embeddings = Embeddings(world, self.dialect)
-        self._models = Models(world, self.dialect)
+        self._models = Models(world)
         store = FileStore(world)
-        self._files = Files(world, self.dialect, store)
+        self._files = Files(world, store)
         in_batches: dict[str, ModelEndpoint] = {
             "/v1/chat/completions": self._chat,
             "/v1/responses": self._responses,
@@ -47,12 +49,13 @@ class OpenAIFace:
 
     def routes(self) -> list[Route]:
         """Return all endpoints."""
-        chat, embeddings, models = self._chat, self._embeddings, self._models
+        models = self._models
         return [
-            _model_route("/chat/completions", "chat.completions", chat),
-            _model_route("/embeddings", "embeddings", embeddings),
-            Route("GET", "/models", "models.list", models.page),
-            Route("GET", "/models/{model}", "models.retrieve", models.retrieve),
+            _model_route("/chat/completions", "chat.completions", self._chat),
+            _model_route("/responses", "responses", self._responses),
+            _model_route("/embeddings", "embeddings", self._embeddings),
+            self._route("GET", "/models", "models.list", models.page),
+            self._route("GET", "/models/{model}", "models.retrieve", models.retrieve),
             *self._response_routes(),
             *self._file_routes(),
             *self._batch_routes(),
@@ -60,33 +63,36 @@ class OpenAIFace:
 
     def _response_routes(self) -> list[Route]:
         responses = self._responses
-        one = "/responses/{id}"
+        one, items = "/responses/{id}", "/responses/{id}/input_items"
         return [
-            _model_route("/responses", "responses", responses),
-            Route("GET", one, "responses.retrieve", responses.retrieve),
-            Route("DELETE", one, "responses.delete", responses.delete),
-            Route("POST", one + "/cancel", "responses.cancel", responses.cancel),
-            Route("GET", one + "/input_items", "responses.input_items", responses.input_items),
+            self._route("GET", one, "responses.retrieve", responses.retrieve),
+            self._route("DELETE", one, "responses.delete", responses.delete),
+            self._route("POST", one + "/cancel", "responses.cancel", responses.cancel),
+            self._route("GET", items, "responses.input_items", responses.input_items),
         ]
 
     def _file_routes(self) -> list[Route]:
         files = self._files
         return [
-            Route("POST", "/files", "files.create", files.create),
-            Route("GET", "/files", "files.list", files.page),
-            Route("GET", "/files/{id}", "files.retrieve", files.retrieve),
-            Route("DELETE", "/files/{id}", "files.delete", files.delete),
-            Route("GET", "/files/{id}/content", "files.content", files.content),
+            self._route("POST", "/files", "files.create", files.create),
+            self._route("GET", "/files", "files.list", files.page),
+            self._route("GET", "/files/{id}", "files.retrieve", files.retrieve),
+            self._route("DELETE", "/files/{id}", "files.delete", files.delete),
+            self._route("GET", "/files/{id}/content", "files.content", files.content),
         ]
 
     def _batch_routes(self) -> list[Route]:
         batches = self._batches
         return [
-            Route("POST", "/batches", "batches.create", batches.create),
-            Route("GET", "/batches", "batches.list", batches.page),
-            Route("GET", "/batches/{id}", "batches.retrieve", batches.retrieve),
-            Route("POST", "/batches/{id}/cancel", "batches.cancel", batches.cancel),
+            self._route("POST", "/batches", "batches.create", batches.create),
+            self._route("GET", "/batches", "batches.list", batches.page),
+            self._route("GET", "/batches/{id}", "batches.retrieve", batches.retrieve),
+            self._route("POST", "/batches/{id}/cancel", "batches.cancel", batches.cancel),
         ]
+
+    def _route(self, method: str, pattern: str, operation: str, handler: Handler) -> Route:
+        answered = refusing(handler, RefusedError, self.dialect.refused)
+        return Route(method, pattern, operation, answered)
 
     def key_of(self, request: Request) -> str:
         """Return the bearer token."""

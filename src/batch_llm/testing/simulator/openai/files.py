@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from ..exchange import Response, json_response
 from .file_store import StoredFile
-from .paging import PageRequest
+from .pages import PageRequest
 from .refusal import RefusedError
 from .upload import LARGEST_FILE_BYTES, read_upload
 
 if TYPE_CHECKING:
     from ..exchange import Request
     from ..world import World
-    from .dialect import OpenAIDialect
     from .file_store import FileStore
 
 _MOST_ON_A_PAGE: Final = 10_000
@@ -26,7 +25,6 @@ class Files:
 
     Args:
         world: where it is.
-        dialect: how errors are said.
         store: where the files are.
         largest_bytes: the most that a file may hold.
     """
@@ -34,21 +32,16 @@ class Files:
     def __init__(
         self,
         world: World,
-        dialect: OpenAIDialect,
         store: FileStore,
         largest_bytes: int = LARGEST_FILE_BYTES,
     ) -> None:
         self._world = world
-        self._dialect = dialect
         self._store = store
         self._largest_bytes = largest_bytes
 
     async def create(self, request: Request) -> Response:
         """Take an upload."""
-        try:
-            upload = await read_upload(request, self._largest_bytes)
-        except RefusedError as error:
-            return error.response(self._dialect)
+        upload = await read_upload(request, self._largest_bytes)
         file = self._store.put(
             request.key, upload.filename, upload.purpose, upload.content, upload.life_seconds
         )
@@ -57,48 +50,39 @@ class Files:
 
     async def page(self, request: Request) -> Response:
         """Return a page of the files of this key."""
-        before = self._world.visible_before("openai", "files.list", request.key)
+        before = self._world.visible_before("openai", "files.list", request)
         purpose = request.query.get("purpose")
-        try:
-            page = PageRequest.of(request.query, most=_MOST_ON_A_PAGE, usual=_MOST_ON_A_PAGE)
-            files = [
-                (file.id, file)
-                for file in self._store.newest_first(request.key, before)
-                if purpose in (None, file.purpose)
-            ]
-            return page.cut(files, StoredFile.encoded, _no_file)
-        except RefusedError as error:
-            return error.response(self._dialect)
+        page = PageRequest.of(request.query, most=_MOST_ON_A_PAGE, usual=_MOST_ON_A_PAGE)
+        files = [
+            (file.id, file)
+            for file in self._store.newest_first(request.key, before)
+            if purpose in (None, file.purpose)
+        ]
+        return page.cut(files, StoredFile.encoded, _no_file)
 
     async def retrieve(self, request: Request) -> Response:
         """Return one file's description."""
-        file = self._find(request)
-        if file is None:
-            return self._not_found(request)
-        return json_response(file.encoded())
+        return json_response(self._file(request).encoded())
 
     async def delete(self, request: Request) -> Response:
         """Delete a file."""
         name = request.params["id"]
         if not self._store.delete(request.key, name):
-            return self._not_found(request)
+            raise _no_file(name)
         return json_response({"object": "file", "id": name, "deleted": True})
 
     async def content(self, request: Request) -> Response:
         """Return what a file holds."""
-        file = self._find(request)
-        if file is None:
-            return self._not_found(request)
+        file = self._file(request)
         if file.purpose in _NOT_FOR_DOWNLOAD:
-            message = f"Not allowed to download files of purpose: {file.purpose}"
-            return self._dialect.error(400, message)
+            raise RefusedError(f"Not allowed to download files of purpose: {file.purpose}")
         return Response(body=file.content, content_type="application/octet-stream")
 
-    def _find(self, request: Request) -> StoredFile | None:
-        return self._store.get(request.key, request.params["id"])
-
-    def _not_found(self, request: Request) -> Response:
-        return _no_file(request.params["id"]).response(self._dialect)
+    def _file(self, request: Request) -> StoredFile:
+        file = self._store.get(request.key, request.params["id"])
+        if file is None:
+            raise _no_file(request.params["id"])
+        return file
 
 
 def _no_file(identifier: str) -> RefusedError:

@@ -17,6 +17,11 @@ SERVICE_TIERS: Final = ("auto", "default", "flex", "scale", "priority", "fast")
 _SERVED_AS: Final = {"flex": "flex", "scale": "scale", "priority": "priority", "fast": "priority"}
 
 
+def is_model(world: World, name: str) -> bool:
+    """Return whether a name looks like one of OpenAI's models, or is one of the settings'."""
+    return is_openai_model(name) or name in world.settings.models
+
+
 def checked_model(world: World, name: str | None) -> ModelFacts:
     """Return what is known of a model.
 
@@ -25,7 +30,7 @@ def checked_model(world: World, name: str | None) -> ModelFacts:
     """
     if not name:
         raise RefusedError("you must provide a model parameter")
-    if not (is_openai_model(name) or name in world.settings.models):
+    if not is_model(world, name):
         raise no_model(name)
     return facts_of(name)
 

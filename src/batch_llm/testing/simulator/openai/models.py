@@ -13,7 +13,6 @@ from .refusal import RefusedError
 if TYPE_CHECKING:
     from ..exchange import Request, Response
     from ..world import World
-    from .dialect import OpenAIDialect
 
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _USUAL_DATE: Final = "2025-01-01"
@@ -24,13 +23,11 @@ class Models:
 
     Args:
         world: whose settings may name further ones.
-        dialect: how errors are said.
     """
 
-    def __init__(self, world: World, dialect: OpenAIDialect) -> None:
+    def __init__(self, world: World) -> None:
         self._names = dict.fromkeys((*LISTED, *world.settings.models))
         self._own = frozenset(world.settings.models)
-        self._dialect = dialect
 
     async def page(self, request: Request) -> Response:
         """Return all models; OpenAI does not cut this list into pages."""
@@ -42,8 +39,7 @@ class Models:
         name = request.params["model"]
         if name not in self._names and not is_openai_model(name):
             message = f"The model '{name}' does not exist"
-            refused = RefusedError(message, param="model", code="model_not_found", status=404)
-            return refused.response(self._dialect)
+            raise RefusedError(message, param="model", code="model_not_found", status=404)
         return json_response(self._shown(name))
 
     def _shown(self, name: str) -> dict[str, Any]:

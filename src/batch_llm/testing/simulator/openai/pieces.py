@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from ..pieces import cut
+
 _PIECE_LETTERS: Final = 4
 _PADDED_LETTERS: Final = 16
 _PADDING: Final = "q7Zt1LxW9mKd3RvB"
@@ -11,7 +13,7 @@ _PADDING: Final = "q7Zt1LxW9mKd3RvB"
 
 def pieces_of(text: str) -> list[str]:
     """Return the text in pieces of four characters; none for an empty one."""
-    return [text[start : start + _PIECE_LETTERS] for start in range(0, len(text), _PIECE_LETTERS)]
+    return cut(text, _PIECE_LETTERS)
 
 
 def padding(letters: int) -> str:

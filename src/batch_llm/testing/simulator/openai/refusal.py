@@ -7,9 +7,6 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..exchange import Response
-    from .dialect import OpenAIDialect
-
 _KINDS: Final[dict[type, str]] = {
     type(None): "null",
     bool: "a boolean",
@@ -44,10 +41,6 @@ class RefusedError(Exception):
         self.param = param
         self.code = code
         self.status = status
-
-    def response(self, dialect: OpenAIDialect) -> Response:
-        """Return what goes back."""
-        return dialect.error(self.status, self.message, param=self.param, code=self.code)
 
 
 def missing(name: str) -> RefusedError:

@@ -11,7 +11,8 @@ from ..exchange import json_response, stream_response
 from ..faults import FaultKind
 from .logprobs import logprobs_of
 from .response_events import events_of
-from .responses_input import ID_DIGITS
+from .response_input import ID_DIGITS
+from .usage import response_usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,17 +149,3 @@ class ResponseAnswerer:
 
     def _id(self, prefix: str) -> str:
         return self.world.ids.hexadecimal(prefix, ID_DIGITS)
-
-
-def response_usage(usage: Usage) -> dict[str, Any]:
-    """Return the `usage` of a response."""
-    return {
-        "input_tokens": usage.input_tokens,
-        "input_tokens_details": {
-            "cached_tokens": usage.cached_input_tokens,
-            "cache_write_tokens": usage.cache_write_tokens,
-        },
-        "output_tokens": usage.output_tokens,
-        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
-        "total_tokens": usage.input_tokens + usage.output_tokens,
-    }

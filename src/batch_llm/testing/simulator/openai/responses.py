@@ -12,23 +12,23 @@ from ..exchange import Response, json_response, stream_response
 from .body import decoded
 from .endpoint import Asked, ModelEndpoint
 from .model_rules import checked_model, served_tier
-from .paging import PageRequest
+from .pages import PageRequest
 from .refusal import RefusedError
 from .response_answer import ResponseAnswerer
-from .response_events import events_of
-from .response_shelf import KeptResponse, ResponseShelf
-from .responses_body import (
+from .response_body import (
     LOGPROBS,
     ResponseBody,
     check_context,
     check_values,
     read_format,
 )
-from .responses_input import Dialogue, hear
-from .responses_tools import read_choice, read_tools
+from .response_events import events_of
+from .response_input import Dialogue, hear
+from .response_store import KeptResponse, ResponseStore
+from .response_tools import read_choice, read_tools
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from ..call import Answer
     from ..exchange import Request
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from .catalogue import ModelFacts
     from .dialect import OpenAIDialect
     from .prompt_cache import PromptCache
-    from .responses_body import WantedFormat
-    from .responses_tools import WantedChoice, WantedTools
+    from .response_body import WantedFormat
+    from .response_tools import WantedChoice, WantedTools
 
 _BODIES: Final = msgspec.json.Decoder(ResponseBody)
 _MOST_ITEMS: Final = 100
@@ -56,7 +56,7 @@ class Responses(ModelEndpoint):
     def __init__(self, world: World, dialect: OpenAIDialect, prompt_cache: PromptCache) -> None:
         super().__init__(world, dialect)
         self._prompt_cache = prompt_cache
-        self._kept = ResponseShelf()
+        self._kept = ResponseStore()
 
     def read(
         self, body: bytes, *, key: str, headers: Mapping[str, str], custom_id: str | None
@@ -76,12 +76,19 @@ class Responses(ModelEndpoint):
         answer_format = read_format(wanted, said.texts)
         tokens = said.tokens + tools.tokens + answer_format.tokens
         check_context(facts, tokens)
-        model = wanted.model or ""
-        cached = self._prompt_cache.look_up(key, model, said.texts, tokens)
+        cached = self._prompt_cache.look_up(key, wanted.model or "", said.texts, tokens)
+        answerer = ResponseAnswerer(
+            self._world,
+            _echoed(wanted, facts, answer_format, tools, choice),
+            reasons=facts.reasons(wanted.effort),
+            custom_tools=tools.custom,
+            top_logprobs=_logprobs(wanted),
+            keep=_keep_nothing if wanted.store is False else partial(self._keep, key, dialogue),
+        )
         call = ModelCall(
             provider="openai",
             operation="responses",
-            model=model,
+            model=wanted.model or "",
             key=key,
             messages=said.turns,
             system="\n".join(said.system),
@@ -96,14 +103,6 @@ class Responses(ModelEndpoint):
             headers=headers,
             identity=self._world.chance.digest("openai responses", body),
             cached_input_tokens=cached.cached_tokens,
-        )
-        answerer = ResponseAnswerer(
-            self._world,
-            _echoed(wanted, facts, answer_format, tools, choice),
-            reasons=facts.reasons(wanted.effort),
-            custom_tools=tools.custom,
-            top_logprobs=_logprobs(wanted),
-            keep=_keep_nothing if wanted.store is False else partial(self._keep, key, dialogue),
         )
         encode = self._prompt_cache.keeping(cached, answerer.encode)
         return Asked(call, encode, encode_failed=answerer.encode_failed)
@@ -131,32 +130,27 @@ class Responses(ModelEndpoint):
 
     async def retrieve(self, request: Request) -> Response:
         """Return a response, as an object or once more as events."""
-        return self._of_kept(request, _retrieved)
+        return _retrieved(self._kept_response(request), request)
 
     async def delete(self, request: Request) -> Response:
         """Keep a response no longer."""
         name = request.params["id"]
-        try:
-            self._kept.delete(request.key, name)
-        except RefusedError as refused:
-            return refused.response(self._dialect)
+        self._kept.delete(request.key, name)
         return json_response({"id": name, "object": "response", "deleted": True})
 
     async def cancel(self, request: Request) -> Response:
         """Refuse: all responses here are made at once."""
-        return self._of_kept(request, _not_cancelled)
+        self._kept_response(request)
+        raise RefusedError("Cannot cancel a synchronous response.")
 
     async def input_items(self, request: Request) -> Response:
         """Return the input of a response, page by page."""
-        return self._of_kept(request, _items_page)
+        page = PageRequest.of(request.query, most=_MOST_ITEMS, usual=_USUAL_ITEMS)
+        items = reversed(self._kept_response(request).input_items)
+        return page.cut([(item["id"], item) for item in items], dict, _no_item)
 
-    def _of_kept(
-        self, request: Request, show: Callable[[KeptResponse, Request], Response]
-    ) -> Response:
-        try:
-            return show(self._kept.get(request.key, request.params["id"]), request)
-        except RefusedError as refused:
-            return refused.response(self._dialect)
+    def _kept_response(self, request: Request) -> KeptResponse:
+        return self._kept.get(request.key, request.params["id"])
 
 
 def _with_instructions(dialogue: Dialogue, instructions: str | None) -> Dialogue:
@@ -221,16 +215,6 @@ def _retrieved(kept: KeptResponse, request: Request) -> Response:
         message = f"Invalid 'starting_after': expected an integer, but got '{after}' instead."
         raise RefusedError(message, param="starting_after", code="invalid_type")
     return stream_response(events_of(kept.response, int(after)))
-
-
-def _not_cancelled(_kept: KeptResponse, _request: Request) -> Response:
-    raise RefusedError("Cannot cancel a synchronous response.")
-
-
-def _items_page(kept: KeptResponse, request: Request) -> Response:
-    page = PageRequest.of(request.query, most=_MOST_ITEMS, usual=_USUAL_ITEMS)
-    newest_first = [(item["id"], item) for item in reversed(kept.input_items)]
-    return page.cut(newest_first, dict, _no_item)
 
 
 def _no_item(name: str) -> RefusedError:

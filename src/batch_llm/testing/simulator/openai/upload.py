@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, get_args
 import msgspec
 
 from ....exceptions import MissingExtraError
-from .batch_input import UNREADABLE
+from ..decoding import UNREADABLE
 from .file_store import UploadPurpose
 from .refusal import RefusedError, missing, not_among, out_of_range, wrong_type
 
@@ -80,7 +80,7 @@ async def read_upload(request: Request, largest_bytes: int = LARGEST_FILE_BYTES)
     purpose, life_seconds = _purpose(fields), _life_seconds(fields)
     content = fields["file"]
     _check_content(content, filename, purpose, largest_bytes)
-    identity = await _digest(content, f"{purpose}\0{filename}".encode())
+    identity = await digest_of(content, f"{purpose}\0{filename}".encode())
     return Upload(filename or "upload", purpose, content, life_seconds, identity)
 
 
@@ -161,7 +161,8 @@ def _is_jsonl(content: bytes, filename: str) -> bool:
         return False
 
 
-async def _digest(content: bytes, start: bytes) -> bytes:
+async def digest_of(content: bytes, start: bytes) -> bytes:
+    """Return 16 bytes of a start and a content; other requests get their turn meanwhile."""
     digest = hashlib.blake2b(start, digest_size=16)
     view = memoryview(content)
     for begin in range(0, len(content), _BYTES_AT_A_STRETCH):

@@ -8,7 +8,7 @@ import jsonschema_rs
 import pytest
 
 from batch_llm.testing.simulator.gemini.refusal import RefusedError
-from batch_llm.testing.simulator.gemini.schema import json_schema_of
+from batch_llm.testing.simulator.gemini.schemas import json_schema_of
 
 TEXT = {"type": "STRING"}
 

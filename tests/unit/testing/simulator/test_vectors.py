@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from batch_llm.testing.simulator.openai.vectors import packed, unit_vector
+from batch_llm.testing.simulator.vectors import packed, unit_vector
 
 
 @pytest.mark.parametrize("dimensions", [1, 2, 256, 3_072])

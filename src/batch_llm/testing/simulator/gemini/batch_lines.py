@@ -6,24 +6,25 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
-from ..batches import DoneLine
-from ..faults import BEFORE, FaultKind
+from ..batches import DoneLine, kept_from_running
+from ..faults import FaultKind
 from .codes import grpc_code
+from .refusal import RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from ..call import ModelCall
     from ..exchange import Response
+    from ..faults import Fault
     from ..world import World
-    from .batches_input import BatchLine
-    from .batches_job import BatchJob
+    from .batch_input import BatchLine
+    from .batch_job import BatchJob
     from .dialect import GeminiDialect
 
 _ENCODER: Final = msgspec.json.Encoder()
 
 
 class Answering(Protocol):
-    """What answers the requests of one operation, live and in batches."""
+    """What answers the lines of one kind of batch."""
 
     async def answer(
         self,
@@ -31,17 +32,23 @@ class Answering(Protocol):
         request: bytes,
         *,
         key: str,
-        headers: Mapping[str, str] = ...,
-        custom_id: str | None = ...,
+        custom_id: str,
     ) -> Response:
-        """Return the answer to one request.
+        """Return the answer to one line.
 
         Args:
             model: without "models/".
             request: in JSON.
             key: the API key.
-            headers: of a live request.
-            custom_id: of a line of a batch; the call's lane is "batch" even where it is "".
+            custom_id: the client's name for the line; "" where it gave none.
+        """
+        ...
+
+    def first_call(self, model: str, request: bytes, *, key: str, custom_id: str) -> ModelCall:
+        """Return what a line asks of a model, which is not run; arguments are those of `answer`.
+
+        Raises:
+            RefusedError: for a line that is refused.
         """
         ...
 
@@ -59,7 +66,7 @@ _FAILURES: Final = msgspec.json.Decoder(_Failure)
 _OBJECTS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-class LineRunner:
+class BatchLines:
     """Executes the lines of one batch.
 
     Args:
@@ -92,23 +99,22 @@ class LineRunner:
 
     async def _response(self, line: BatchLine) -> Response:
         batch = self._job.batch
-        if batch.fault(FaultKind.BATCH_ONLY_ERRORS) is not None:
-            return self._dialect.error(500)
-        response = await self._answering.answer(
+        if (fault := batch.fault(FaultKind.BATCH_ONLY_ERRORS)) is not None:
+            return self._failed(line, fault)
+        return await self._answering.answer(
             batch.model, line.request, key=batch.key, custom_id=line.key or ""
         )
-        fault = response.fault
-        if fault is None or fault.kind is FaultKind.SLOW_BODY:
-            return response
-        return self._not_arrived(response, executed=fault.kind not in BEFORE)
 
-    def _not_arrived(self, response: Response, *, executed: bool) -> Response:
-        """Return the error in the place of an answer that the connection would have lost."""
-        failed = self._dialect.error(500 if executed else 503)
-        failed.record = response.record
-        if executed and failed.record is not None:
-            self._world.books.close(failed.record, "lost", failed.status)
-        return failed
+    def _failed(self, line: BatchLine, fault: Fault) -> Response:
+        """Return the error of a line that a fault keeps from running."""
+        batch = self._job.batch
+        try:
+            call = self._answering.first_call(
+                batch.model, line.request, key=batch.key, custom_id=line.key or ""
+            )
+        except RefusedError as refused:
+            return self._dialect.refused(refused)
+        return kept_from_running(self._world, self._dialect, call, fault)
 
     def _body(self, response: Response) -> msgspec.Raw | dict[str, object]:
         if self._job.kind == "generateContent":

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from ..clock import rfc3339
 from ..shelf import Shelf
-from .files_store import new_id
+from .file_store import new_id
+from .refusal import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,6 +93,17 @@ class CacheStore:
         if cache is not None and cache.expires_at <= self._world.clock.now():
             self._shelf.delete(key, cache_id)
             return None
+        return cache
+
+    def named(self, key: str, cache_id: str) -> Cache:
+        """Return a cache that a request names.
+
+        Raises:
+            RefusedError: where `key` has none of this id, or no longer.
+        """
+        cache = self.get(key, cache_id)
+        if cache is None:
+            raise RefusedError("CachedContent not found (or permission denied)", status=403)
         return cache
 
     def delete(self, key: str, cache_id: str) -> Cache | None:

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ..call import ModelCall, Tool
-from ..tokens import count_text
+from ..tokens import count_json
 from .prompt import TEXT, Prompt
 from .refusal import RefusedError, refused_field
-from .schema import json_schema_of
+from .schemas import json_schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .caches_store import Cache, CacheStore
+    from .cache_store import Cache, CacheStore
     from .models import Model
     from .prompt import PromptReader
     from .request import GenerateContentRequest, GenerationConfig, ToolConfig
-    from .request import Tool as WrittenTool
+    from .request import Tool as ToolSpec
 
 _MOST_STOPS: Final = 5
 _JSON: Final = "application/json"
@@ -83,7 +83,7 @@ class RequestReader:
         if config is not None:
             _check(config, model)
         cache = self._cache(request, model, key)
-        written: Sequence[WrittenTool] = request.tools or ()
+        written: Sequence[ToolSpec] = request.tools or ()
         own = self._prompts.read(request.contents, request.system_instruction, written, key)
         schema = None if config is None else _schema(config, own.tokens)
         if cache is not None:
@@ -109,10 +109,7 @@ class RequestReader:
         name = request.cached_content
         if not name:
             return None
-        cache = self._caches.get(key, name.removeprefix("cachedContents/"))
-        if cache is None:
-            message = "CachedContent not found (or permission denied)"
-            raise RefusedError(message, status=403)
+        cache = self._caches.named(key, name.removeprefix("cachedContents/"))
         if cache.model.name != model.name:
             raise RefusedError(
                 f"Model used by GenerateContent request ({model.name}) and CachedContent "
@@ -197,7 +194,7 @@ def _schema(config: GenerationConfig, tokens: Counter[str]) -> Mapping[str, Any]
     path = f"generation_config.{name}"
     if mime_type not in (_JSON, _CHOICE):
         raise refused_field(path, f"response_mime_type must be `{_JSON}` when {name} is set.")
-    tokens[TEXT] += count_text(msgspec.json.encode(googles or standard).decode())
+    tokens[TEXT] += count_json(msgspec.json.encode(googles or standard))
     if googles is not None:
         schema = json_schema_of(googles, path)
     elif isinstance(standard, dict):
@@ -207,7 +204,7 @@ def _schema(config: GenerationConfig, tokens: Counter[str]) -> Mapping[str, Any]
     return schema
 
 
-def _tools(written: Sequence[WrittenTool]) -> list[Tool]:
+def _tools(written: Sequence[ToolSpec]) -> list[Tool]:
     tools = []
     for place, tool in enumerate(written):
         for index, function in enumerate(tool.function_declarations or ()):

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..call import ModelCall
-from .body import BODIES
-from .invalid import decode
-from .models import model_named, unknown_model
+from .body import BODIES, decode
+from .catalogue import model_named, unknown_model
 from .prompt import read_prompt
 from .prompt_cache import CacheUse
 from .rules import check_limits, check_prompt, check_sampling, thinking_of
@@ -20,8 +19,9 @@ if TYPE_CHECKING:
     from ..call import Lane
     from ..world import World
     from .body import Body, Thinking
-    from .models import Model
-    from .prompt import Document, Prompt
+    from .catalogue import Model
+    from .documents import Document
+    from .prompt import Prompt
     from .prompt_cache import PromptCache
 
 
@@ -66,7 +66,7 @@ class Asked:
         return any(document.is_citable for document in self.documents)
 
 
-class Reader:
+class RequestReader:
     """Reads the bodies of requests for messages, live ones and those of batches.
 
     Args:
@@ -82,7 +82,7 @@ class Reader:
         """Return the input tokens of a body, which need not say how long the answer may be.
 
         Raises:
-            InvalidRequestError: for what the API does not take.
+            RefusedError: for what the API does not take.
         """
         body = decode(BODIES, data)
         self._model_of(body)
@@ -92,7 +92,7 @@ class Reader:
         """Return what a body asks for.
 
         Raises:
-            InvalidRequestError: for what the API does not take.
+            RefusedError: for what the API does not take.
         """
         body = decode(BODIES, data)
         model = self._model_of(body)
@@ -107,6 +107,7 @@ class Reader:
         call.identity = self._identity(data, sender)
         call.cached_input_tokens = cache.read_tokens
         call.cache_write_tokens = cache.written_tokens
+        call.hour_cache_write_tokens = cache.written_1h_tokens
         return Asked(call, model, cache, prompt.documents, thinking)
 
     def _model_of(self, body: Body) -> Model:

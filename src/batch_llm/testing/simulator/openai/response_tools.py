@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
+from ..decoding import is_given
+from ..tokens import count_json
 from .body import check_length, decoded
-from .chat_tools import MOST_TOOLS, FunctionTool, Offer, bytes_tokens, named_tool, read_function
+from .chat_tools import MOST_TOOLS, FunctionTool, Offer, named_tool, read_function
 from .refusal import missing, not_among
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ def read_tools(raws: Sequence[msgspec.Raw] | None) -> WantedTools:
             if given.type == "custom":
                 custom.add(tool.name)
         else:
-            tokens += bytes_tokens(raw)
+            tokens += count_json(raw)
         shown.append(_shown_tool(decoded(_OBJECTS, bytes(raw), name)))
     return WantedTools(tools, frozenset(custom), tokens, shown)
 
@@ -121,7 +123,7 @@ def read_choice(raw: msgspec.Raw, tools: list[Tool]) -> WantedChoice:
     Raises:
         RefusedError: for one that does not fit the tools.
     """
-    if bytes(raw) in (b"", b"null"):
+    if not is_given(raw):
         return WantedChoice(Offer(tools), "auto")
     choice = decoded(_TOOL_CHOICES, bytes(raw), "tool_choice")
     if isinstance(choice, str):

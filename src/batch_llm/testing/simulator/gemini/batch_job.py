@@ -12,7 +12,7 @@ from .codes import grpc_code
 
 if TYPE_CHECKING:
     from ..batches import BatchRunner, BatchState, RemoteBatch
-    from .batches_input import BatchLine
+    from .batch_input import BatchLine
 
 BatchKind = Literal["generateContent", "embedContent"]
 

@@ -4,30 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ..batches import BatchRunner, RemoteBatch
+from ..batches import BatchRunner, RemoteBatch, drawn_lines
 from ..call import ModelCall
 from ..faults import FaultKind
-from .batches_input import decode_file, decode_input
-from .batches_job import BatchJob
-from .batches_line import LineRunner
-from .files import no_file
-from .files_store import new_id
+from .batch_input import decode_file, decode_input
+from .batch_job import BatchJob
+from .batch_lines import BatchLines
+from .file_store import new_id
 from .refusal import RefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..batches import BatchState
     from ..exchange import Request
     from ..faults import Fault
     from ..world import World
-    from .batches_input import BatchInput, BatchLine
-    from .batches_job import BatchKind
-    from .batches_line import Answering
+    from .batch_input import BatchInput, BatchLine
+    from .batch_job import BatchKind
+    from .batch_lines import Answering
     from .dialect import GeminiDialect
-    from .files_store import FileStore, StoredFile
+    from .file_store import FileStore, StoredFile
     from .models import Models
 
 LIFE_SECONDS: Final = 48 * 3_600.0
 """A batch that has not ended by then expires."""
 
+_WITH_RESULTS: Final[frozenset[BatchState]] = frozenset({"completed"})
 _ID_CHARACTERS: Final = 36
 _RESULTS_TYPE: Final = "application/jsonl"
 _ACTIONS: Final[dict[BatchKind, str]] = {
@@ -70,13 +73,14 @@ class BatchMaker:
         """
         self._check_model(request, kind)
         wanted = decode_input(request.body)
-        lines, failure = await self._lines(wanted, self._file(request, wanted))
-        identity = self._world.chance.digest("gemini batch", request.path.encode() + request.body)
-        job = self._job(request, kind, wanted)
+        file = self._file(request, wanted)
+        lines, failure = await self._lines(wanted, file)
+        job = self._job(request, kind, wanted, self._subject(request, kind, lines, file))
         job.batch.custom_ids = [line.key or "" for line in lines]
         job.batch.failure = failure
-        job.batch.faults = self._faults(request, kind, identity)
+        job.batch.faults = self._faults(request, kind, job.batch.subject)
         job.bare = self._bare(job)
+        identity = self._world.chance.digest("gemini batch", request.path.encode() + request.body)
         self._world.books.note_create("gemini", "batch", job.name, identity)
         self._start(job, lines)
         return job
@@ -99,15 +103,7 @@ class BatchMaker:
         if wanted.file_name is None:
             return None
         file_id = wanted.file_name.removeprefix("files/")
-        file = self._files.get(request.key, file_id)
-        if file is None:
-            raise RefusedError(no_file(file_id), status=403)
-        if file.state(self._world.clock.now()) != "ACTIVE":
-            raise RefusedError(
-                f"The File {file_id} is not in an ACTIVE state and usage is not allowed.",
-                error_type="FAILED_PRECONDITION",
-            )
-        return file
+        return self._files.usable(request.key, file_id)
 
     async def _lines(
         self, wanted: BatchInput, file: StoredFile | None
@@ -122,7 +118,25 @@ class BatchMaker:
 
     # --- the batch -------------------------------------------------------------------------
 
-    def _job(self, request: Request, kind: BatchKind, wanted: BatchInput) -> BatchJob:
+    def _subject(
+        self,
+        request: Request,
+        kind: BatchKind,
+        lines: Sequence[BatchLine],
+        file: StoredFile | None,
+    ) -> bytes:
+        """Return what chance depends on: the lines, since a file's id goes by the order of files."""
+        parts = [kind.encode(), request.params["model"].encode()]
+        if file is not None:
+            parts.append(file.sha256_hash.encode())
+        else:
+            parts.extend(line.request + (line.metadata or b"") for line in lines)
+        identity = self._world.chance.digest("gemini lines", b"\0".join(parts))
+        return self._world.occurrences.subject(identity)
+
+    def _job(
+        self, request: Request, kind: BatchKind, wanted: BatchInput, subject: bytes
+    ) -> BatchJob:
         now = self._world.clock.now()
         batch = RemoteBatch(
             new_id(self._world, _ID_CHARACTERS),
@@ -131,13 +145,12 @@ class BatchMaker:
             request.params["model"],
             created_at=now,
             expires_at=now + LIFE_SECONDS,
+            subject=subject,
         )
         return BatchJob(batch, kind, wanted.display_name, wanted.file_name)
 
-    def _faults(self, request: Request, kind: BatchKind, identity: bytes) -> list[Fault]:
+    def _faults(self, request: Request, kind: BatchKind, subject: bytes) -> list[Fault]:
         call = ModelCall("gemini", kind, request.params["model"], request.key, ())
-        occurrence = self._world.occurrences.next(identity)
-        subject = identity + occurrence.to_bytes(4, "big")
         return self._world.faults.for_batch(call, request.headers, subject)
 
     def _bare(self, job: BatchJob) -> frozenset[int]:
@@ -145,32 +158,31 @@ class BatchMaker:
         fault = job.batch.fault(FaultKind.BATCH_NO_METADATA)
         if fault is None:
             return frozenset()
-        chance, name = self._world.chance, job.batch.id
-
-        def drawn(number: int) -> float:
-            return chance.uniform("metadata", f"{name}\0{number}".encode())
-
-        numbers = sorted(range(len(job.batch.custom_ids)), key=drawn)
-        return frozenset(numbers[: round(len(numbers) * fault.share)])
+        return drawn_lines(self._world, job.batch, fault.share, "metadata")
 
     def _start(self, job: BatchJob, lines: list[BatchLine]) -> None:
-        line_runner = LineRunner(self._world, self._dialect, job, self._answering[job.kind])
+        line_runner = BatchLines(self._world, self._dialect, job, self._answering[job.kind])
 
-        def finish(batch: RemoteBatch) -> None:
-            self._write_results(job, batch)
+        def finish(batch: RemoteBatch, state: BatchState) -> None:
+            if state == "completed" and not (job.is_inline or batch.deleted):
+                self._write_results(job, batch)
             if job.runner is not None:
                 self._runners.discard(job.runner)
                 job.runner = None
 
-        job.runner = BatchRunner(self._world, job.batch, lines, line_runner.execute, finish)
+        job.runner = BatchRunner(
+            self._world,
+            job.batch,
+            lines,
+            line_runner.execute,
+            finish,
+            with_results=_WITH_RESULTS,
+        )
         self._runners.add(job.runner)
         job.runner.start()
 
     def _write_results(self, job: BatchJob, batch: RemoteBatch) -> None:
-        """Put the results into a file, where the lines came from one and all of them ran."""
-        ran_through = "finalizing" in batch.reached and "cancelling" not in batch.reached
-        if job.is_inline or not ran_through:
-            return
+        """Put the results into a file, as the lines came from one."""
         content = b"".join(line.encoded + b"\n" for line in batch.done)
         file = self._files.add(
             batch.key,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from ..clock import rfc3339
 from ..shelf import Shelf
+from .refusal import RefusedError
 
 if TYPE_CHECKING:
     from ..world import World
@@ -143,6 +144,22 @@ class FileStore:
         self._forget_expired()
         return self._shelf.get(key, file_id)
 
+    def usable(self, key: str, file_id: str) -> StoredFile:
+        """Return a file that a request can use.
+
+        Raises:
+            RefusedError: where `key` has none of this id, or none that can be used yet.
+        """
+        file = self.get(key, file_id)
+        if file is None:
+            raise no_file(file_id)
+        if file.state(self._world.clock.now()) != "ACTIVE":
+            raise RefusedError(
+                f"The File {file_id} is not in an ACTIVE state and usage is not allowed.",
+                error_type="FAILED_PRECONDITION",
+            )
+        return file
+
     def delete(self, key: str, file_id: str) -> StoredFile | None:
         """Take a file away, and return it; None where `key` has none of this id."""
         self._forget_expired()
@@ -175,6 +192,12 @@ class FileStore:
             if file is not None and file.expires_at <= now:  # the id may have been given anew
                 self._shelf.delete(key, file_id)
                 self._taken.discard(file_id)
+
+
+def no_file(file_id: str) -> RefusedError:
+    """Return the refusal of a file that there is not, or that is another key's."""
+    message = f"You do not have permission to access the File {file_id} or it may not exist."
+    return RefusedError(message, status=403)
 
 
 def new_id(world: World, characters: int) -> str:

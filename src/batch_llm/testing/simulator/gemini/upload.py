@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from ..decoding import UNREADABLE
 from ..exchange import Response, json_response
-from .files_store import ID_CHARACTERS, is_id
+from .file_store import ID_CHARACTERS, is_id
 from .refusal import RefusedError
 
 if TYPE_CHECKING:
     from ..exchange import Request
     from ..world import World
     from .dialect import GeminiDialect
-    from .files_store import FileStore
+    from .file_store import FileStore
 
 MOST_BYTES: Final = 2 * 1024**3
 """A file may have so many."""
@@ -27,7 +28,6 @@ GRANULARITY: Final = 8 * 1024**2
 _UNKNOWN_TYPE: Final = "application/octet-stream"
 _REMEMBERED: Final = 10_000
 _DIGITS: Final = 19
-_MALFORMED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class _Told(msgspec.Struct):
@@ -258,7 +258,7 @@ def _told(body: bytes) -> _Told:
         return _Told()
     try:
         return _BODIES.decode(body).file or _Told()
-    except _MALFORMED as error:
+    except UNREADABLE as error:
         raise RefusedError(f"The file's description cannot be read: {error}") from error
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from google.genai import errors, types
-from tests.gemini_sdk import client_of, raw, unknown_names
+from tests.contract.simulator.gemini_sdk import client_of, raw, unknown_names
 from tests.sdk_coverage import covers
 
 if TYPE_CHECKING:

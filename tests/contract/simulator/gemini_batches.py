@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from google.genai import types
-from tests.gemini_sdk import MODEL, raw
+from tests.contract.simulator.gemini_sdk import MODEL, raw
 
 if TYPE_CHECKING:
     from collections.abc import Callable

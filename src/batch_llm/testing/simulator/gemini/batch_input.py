@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from ..decoding import UNREADABLE
 from .refusal import RefusedError
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ MOST_INLINE_BYTES: Final = 20 * 1024**2
 DISPLAY_NAME_CHARACTERS: Final = 128
 
 _LINES_AT_A_STRETCH: Final = 500
-_MALFORMED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 @dataclass(slots=True)
@@ -122,7 +122,7 @@ async def decode_file(content: bytes) -> list[BatchLine]:
             continue
         try:
             line = _FILE_LINES.decode(text)
-        except _MALFORMED as error:
+        except UNREADABLE as error:
             raise RefusedError(f"Line {number} cannot be read: {error}") from error
         lines.append(BatchLine(len(lines), line.key, _ENCODER.encode(line.request)))
     if not lines:
@@ -133,7 +133,7 @@ async def decode_file(content: bytes) -> list[BatchLine]:
 def _decoded(body: bytes) -> _Body:
     try:
         return _BODIES.decode(body)
-    except _MALFORMED as error:
+    except UNREADABLE as error:
         raise RefusedError(f"Invalid JSON payload received. {error}") from error
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
-import struct
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -12,12 +9,13 @@ from ..call import Answer, ModelCall
 from ..exchange import json_response
 from ..faults import FaultKind
 from ..serving import respond
+from ..vectors import unit_vector
 from .answer import encoded_tokens
 from .refusal import RefusedError, refused_field
 from .request import BatchEmbedContentsRequest, EmbedContentRequest, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from ..exchange import Request, Response
     from ..serving import Outcome
@@ -68,26 +66,29 @@ class Embeddings:
         request: bytes,
         *,
         key: str,
-        headers: Mapping[str, str] | None = None,
-        custom_id: str | None = None,
+        custom_id: str,
     ) -> Response:
         """Answer one line of a batch; see `GenerateContent.answer`."""
         try:
-            embedding = self._read(model, request, key, _ONE)
+            embedding = self._read_line(model, request, key, custom_id)
         except RefusedError as refused:
             return self._dialect.refused(refused)
-        call = embedding.call
-        call.lane, call.custom_id, call.headers = "batch", custom_id, headers or {}
         return await self._respond(embedding)
+
+    def first_call(self, model: str, request: bytes, *, key: str, custom_id: str) -> ModelCall:
+        """Return what a line asks of the model, which is not run; see `GenerateContent`."""
+        return self._read_line(model, request, key, custom_id).call
+
+    def _read_line(self, model: str, request: bytes, key: str, custom_id: str) -> _Embedding:
+        embedding = self._read(model, request, key, _ONE)
+        embedding.call.lane, embedding.call.custom_id = "batch", custom_id
+        return embedding
 
     async def _answer_live(self, request: Request, operation: str) -> Response:
         params = request.params
-        try:
-            embedding = self._read(
-                params["model"], request.body, request.key, operation, params["version"]
-            )
-        except RefusedError as refused:
-            return self._dialect.refused(refused)
+        embedding = self._read(
+            params["model"], request.body, request.key, operation, params["version"]
+        )
         embedding.call.headers = request.headers
         return await self._respond(embedding)
 
@@ -150,7 +151,10 @@ class _Embedding:
     async def answer(self, call: ModelCall) -> Answer:
         """Return the vectors."""
         return Answer(
-            vectors=[_vector(content.text, content.dimensions) for content in self._wanted]
+            vectors=[
+                unit_vector(call.model, content.text, content.dimensions)
+                for content in self._wanted
+            ]
         )
 
     def encode(self, outcome: Outcome) -> Response:
@@ -198,11 +202,3 @@ def _dimensions(request: EmbedContentRequest, model: Model) -> int:
         problem = f"output_dimensionality must be in the range [1, {most}]."
         raise refused_field("output_dimensionality", problem, of=_REQUEST)
     return asked
-
-
-def _vector(text: str, size: int) -> list[float]:
-    """Return a vector of length 1 that depends on the text alone."""
-    data = hashlib.shake_128(text.encode("utf-8", "surrogatepass")).digest(2 * size)
-    numbers = struct.unpack(f"<{size}h", data)
-    length = math.sqrt(sum(number * number for number in numbers)) or 1.0
-    return [number / length for number in numbers]

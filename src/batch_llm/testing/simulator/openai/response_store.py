@@ -10,7 +10,7 @@ from ..shelf import Shelf
 from .refusal import RefusedError
 
 if TYPE_CHECKING:
-    from .responses_input import Dialogue
+    from .response_input import Dialogue
 
 _MOST: Final = 10_000
 
@@ -30,7 +30,7 @@ class KeptResponse:
     dialogue: Dialogue
 
 
-class ResponseShelf:
+class ResponseStore:
     """Keeps the latest 10,000 responses, so that memory does not grow."""
 
     def __init__(self) -> None:

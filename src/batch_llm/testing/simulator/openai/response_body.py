@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
+from ..tokens import count_json
 from .body import check_decimal, check_metadata, check_name
-from .chat_tools import bytes_tokens
 from .model_rules import check_effort, check_speaks, unsupported
 from .refusal import RefusedError, missing, not_among, out_of_range
 from .schemas import fault_of, schema_of
@@ -185,7 +185,7 @@ def _json_schema(wanted: _Format) -> WantedFormat:
         "schema": schema,
         "strict": True if wanted.strict is None else wanted.strict,
     }
-    return WantedFormat(schema, bytes_tokens(wanted.schema), shown)
+    return WantedFormat(schema, count_json(wanted.schema), shown)
 
 
 def check_context(facts: ModelFacts, tokens: int) -> None:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ..tokens import TOKENS_OF_FILE, TOKENS_OF_IMAGE, TOKENS_OF_TURN, count_text
+from ..tokens import TOKENS_OF_FILE, TOKENS_OF_IMAGE, TOKENS_OF_TURN, count_json, count_text
 from .body import check_length, decoded
-from .chat_tools import bytes_tokens
 from .refusal import RefusedError, missing, not_among
 
 if TYPE_CHECKING:
@@ -127,7 +126,7 @@ def _hear_item(dialogue: Dialogue, raw: msgspec.Raw, name: str, ids: Ids) -> Non
     if kind in _READ:
         _hear_known(dialogue, decoded(_ITEMS, bytes(raw), name), kind, name)
     elif kind != "reasoning":
-        dialogue.tokens += bytes_tokens(raw)
+        dialogue.tokens += count_json(raw)
     dialogue.items.append(_listed(decoded(_OBJECTS, bytes(raw), name), kind, ids))
 
 
