@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import certifi
 import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from _pytest.terminal import TerminalReporter
 
 
@@ -21,6 +25,26 @@ settings.load_profile("unhurried")
 def anyio_backend() -> str:
     """Run async tests on asyncio: the package is written for it."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_certificate(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Let clients know one authority alone: to read all of them takes longer than most tests.
+
+    Nothing is encrypted on this machine's loopback; where real providers are called, it stays.
+    """
+    if any(item.get_closest_marker("integration") for item in request.session.items):
+        yield
+        return
+    end = "-----END CERTIFICATE-----\n"
+    first, _, _ = Path(certifi.where()).read_text(encoding="ascii").partition(end)
+    file = tmp_path_factory.mktemp("certificates") / "one.pem"
+    file.write_text(first + end, encoding="ascii")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(file))
+        yield
 
 
 @pytest.hookimpl(trylast=True)

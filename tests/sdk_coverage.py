@@ -3,17 +3,19 @@
     @covers("openai", "POST /files", "files.create")
     def test_…(simulator): …
 
-After the test the simulator's books must show that the endpoint answered. What all tests cover is
-the table in docs/simulator.md, which `python -m tests.sdk_coverage` writes anew.
+While the test runs, the method is watched: it must be called, and the simulator's books must show
+that the endpoint answered. What all tests cover is the table in docs/simulator.md, which
+`python -m tests.sdk_coverage` writes anew.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -61,6 +63,46 @@ def covers(provider: str, endpoint: str, *methods: str) -> Callable[[TTest], TTe
 def covered_by(item: pytest.Item) -> list[Covered]:
     """Return what a test says it covers."""
     return [mark.args[0] for mark in item.iter_markers("covers")]
+
+
+def watched(covered: Covered, patch: pytest.MonkeyPatch) -> Callable[[], bool]:
+    """Watch a method of an SDK; return what tells whether it was called.
+
+    Raises:
+        AttributeError: if the SDK has no such method.
+    """
+    *path, name = covered.method.split(".")
+    resource = functools.reduce(getattr, path, _client(covered.provider, covered.is_async))
+    owner: Any = type(resource)
+    original = getattr(owner, name)
+    calls: list[None] = []
+
+    @functools.wraps(original)
+    def watching(*args: Any, **kwargs: Any) -> Any:
+        calls.append(None)
+        return original(*args, **kwargs)
+
+    patch.setattr(owner, name, watching)
+    return lambda: bool(calls)
+
+
+@functools.cache
+def _client(provider: str, is_async: bool) -> Any:
+    """Return a client that knows the SDK's methods; it is called by nobody."""
+    if provider == "openai":
+        import openai
+
+        kind: Any = openai.AsyncOpenAI if is_async else openai.OpenAI
+        return kind(base_url="http://127.0.0.1:9", api_key="k")
+    if provider == "anthropic":
+        import anthropic
+
+        kind = anthropic.AsyncAnthropic if is_async else anthropic.Anthropic
+        return kind(base_url="http://127.0.0.1:9", api_key="k")
+    from google import genai
+
+    client = genai.Client(api_key="k")
+    return client.aio if is_async else client
 
 
 def covered_by_all_tests() -> set[Covered]:

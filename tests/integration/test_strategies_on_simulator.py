@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class:DeprecationWarning")
 
 FAULT_RATE = 0.2
-LONG_CONTEXT = "The history of the house, told in full. " * 400
+LONG_CONTEXT = "The history of the house, told in full. " * 500
 
 
 @asynccontextmanager
@@ -217,8 +217,7 @@ async def _check(opened: Callable[..., Any], items: int, monkeypatch: pytest.Mon
             result = await _run(strategy, items)
         assert simulator.broken == 0
         _check_items(result, items)
-        is_streamed = opened is pydantic_ai_anthropic_streamed
-        _check_books(simulator, result, items, is_streamed=is_streamed)
+        _check_books(simulator, result, items, opened)
 
 
 async def _run(strategy: LLMCallStrategy[Any], items: int) -> BatchResult[Any, Any]:
@@ -247,16 +246,18 @@ def _check_items(result: BatchResult[Any, Any], items: int) -> None:
 
 
 def _check_books(
-    simulator: Simulator, result: BatchResult[Any, Any], items: int, *, is_streamed: bool
+    simulator: Simulator, result: BatchResult[Any, Any], items: int, opened: Callable[..., Any]
 ) -> None:
     records = simulator.books.records
     hit = sum(record.fault is not None for record in records)
     assert 0.15 < hit / len(records) < 0.25
     assert not [record for record in records if record.fate == "open"]
     told = [record for record in records if record.fate == "answered"]
+    caches = sum(record.usage.cached_input_tokens for record in told) > 0
+    assert caches == (opened in (anthropic_over_aiohttp, gemini_cached))
     assert len({record.prompt for record in told}) == items
     ours = (result.total_input_tokens, result.total_output_tokens, result.total_cached_tokens)
-    if is_streamed:
+    if opened is pydantic_ai_anthropic_streamed:
         # The start of a stream that breaks tells the input, and not all of the output.
         billed = [record for record in records if record.executed]
         both = zip(_tokens(told), ours, _tokens(billed), strict=True)

@@ -17,14 +17,16 @@ ABSENT = object()
 """A field that the API does not send."""
 
 
-def sync_client(simulator: Simulator, *, key: str = "any", max_retries: int = 0) -> Anthropic:
+def client_of(simulator: Simulator, *, key: str = "any", max_retries: int = 0) -> Anthropic:
     """Return a client; close it, as by `with`."""
     return Anthropic(
         base_url=simulator.anthropic_base_url, api_key=key, max_retries=max_retries, timeout=30
     )
 
 
-def async_client(simulator: Simulator, *, key: str = "any", max_retries: int = 0) -> AsyncAnthropic:
+def async_client_of(
+    simulator: Simulator, *, key: str = "any", max_retries: int = 0
+) -> AsyncAnthropic:
     """Return an async client; close it, as by `async with`."""
     return AsyncAnthropic(
         base_url=simulator.anthropic_base_url, api_key=key, max_retries=max_retries, timeout=30

@@ -40,7 +40,7 @@ def raw(
     """Send one request without the SDK; `path` begins with the version."""
     sent = {**({} if key is None else {"x-goog-api-key": key}), **(headers or {})}
     address = path if path.startswith("http") else simulator.gemini_base_url + path
-    with httpx2.Client(verify=False) as client:  # loading certificates would take its time
+    with httpx2.Client() as client:
         return client.request(method, address, headers=sent, json=json, content=content)
 
 

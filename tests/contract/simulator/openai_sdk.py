@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ssl
 import time
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx2
-from openai import AsyncOpenAI, DefaultAsyncHttpxClient, DefaultHttpxClient, OpenAI
+from openai import AsyncOpenAI, OpenAI
 from pydantic import BaseModel
 
 if TYPE_CHECKING:
@@ -17,8 +16,6 @@ KEY: Final = "any"
 MODEL: Final = "gpt-4o-mini"
 SNAPSHOT: Final = "gpt-4o-mini-2024-07-18"
 THINKER: Final = "gpt-5"
-# Nothing here is encrypted, and to read all certificates takes longer than a test.
-_NO_CERTIFICATES: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 _MOST_LOOKS: Final = 5_000
 _BETWEEN_LOOKS_SECONDS: Final = 0.001
 UNSET: Final = "(not sent)"
@@ -30,7 +27,6 @@ def client_of(simulator: Simulator, key: str = KEY, max_retries: int = 0) -> Ope
         base_url=simulator.openai_base_url,
         api_key=key,
         max_retries=max_retries,
-        http_client=DefaultHttpxClient(verify=_NO_CERTIFICATES),
     )
 
 
@@ -40,7 +36,6 @@ def async_client_of(simulator: Simulator, key: str = KEY, max_retries: int = 0) 
         base_url=simulator.openai_base_url,
         api_key=key,
         max_retries=max_retries,
-        http_client=DefaultAsyncHttpxClient(verify=_NO_CERTIFICATES),
     )
 
 
@@ -87,7 +82,7 @@ def post(
     sent = {} if key is None else {"authorization": f"Bearer {key}"}
     sent |= {name.replace("_", "-"): value for name, value in headers.items()}
     url = simulator.openai_base_url + path
-    with httpx2.Client(verify=_NO_CERTIFICATES) as client:
+    with httpx2.Client() as client:
         if isinstance(body, bytes):
             return client.post(url, headers=sent, content=body)
         return client.post(url, headers=sent, json=body)

@@ -11,10 +11,10 @@ import pytest
 from tests.contract.simulator.anthropic_sdk import (
     MODEL,
     asks,
-    async_client,
+    async_client_of,
+    client_of,
     compare,
     named,
-    sync_client,
 )
 from tests.sdk_coverage import covers
 
@@ -96,7 +96,7 @@ def _run(client: Anthropic, simulator: Simulator, lines: list[dict[str, Any]]) -
 @covers("anthropic", f"DELETE {BATCH}", "messages.batches.delete")
 def test_all_fields_of_a_batch_from_its_start_to_its_end(simulator: Simulator) -> None:
     simulator.set_speed(1)
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         created = client.messages.batches.create(requests=_lines(3))
         compare(created, IN_PROGRESS)
         assert created.expires_at - created.created_at == DAY
@@ -124,7 +124,7 @@ def test_all_fields_of_a_batch_from_its_start_to_its_end(simulator: Simulator) -
 
 @covers("anthropic", f"GET {BATCH}/results", "messages.batches.results")
 def test_results_hold_all_fields(simulator: Simulator) -> None:
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         batch = _run(client, simulator, [_line("good"), _line("bad", max_tokens=-1)])
         good, bad = client.messages.batches.results(batch.id)
     compare(batch, {**ENDED, "request_counts": _counts(succeeded=1, errored=1)})
@@ -158,7 +158,7 @@ def test_results_hold_all_fields(simulator: Simulator) -> None:
 @covers("anthropic", f"POST {BATCH}/cancel", "messages.batches.cancel")
 def test_all_fields_of_a_batch_that_is_canceled(simulator: Simulator) -> None:
     simulator.set_speed(1)
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         created = client.messages.batches.create(requests=_lines(3))
         compare(client.messages.batches.cancel(created.id), CANCELING)
         compare(client.messages.batches.cancel(created.id), CANCELING)  # twice is once
@@ -175,7 +175,7 @@ def test_all_fields_of_a_batch_that_is_canceled(simulator: Simulator) -> None:
 def test_all_fields_of_a_batch_that_expires(simulator: Simulator) -> None:
     simulator.set_speed(1)
     simulator.add_fault(Fault(kind="batch_expired", share=0.5))
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         created = client.messages.batches.create(requests=_lines(4))
         ended = _ended(client, created, simulator)
         results = list(client.messages.batches.results(created.id))
@@ -192,7 +192,7 @@ def test_all_fields_of_a_batch_that_expires(simulator: Simulator) -> None:
 @covers("anthropic", f"DELETE {BATCH}", "messages.batches.delete")
 async def test_a_batch_async(simulator: Simulator) -> None:
     simulator.set_speed(1)
-    async with async_client(simulator) as client:
+    async with async_client_of(simulator) as client:
         batches = client.messages.batches
         created = await batches.create(requests=_lines(3))
         canceled = await batches.create(requests=_lines(3))
@@ -212,7 +212,7 @@ async def test_a_batch_async(simulator: Simulator) -> None:
 @covers("anthropic", f"POST {BATCHES}", "beta.messages.batches.create")
 @covers("anthropic", f"GET {BATCH}/results", "beta.messages.batches.results")
 def test_a_beta_batch_is_the_same(simulator: Simulator) -> None:
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         batches = client.beta.messages.batches
         batch = batches.create(requests=_lines(2), betas=["some-beta-2026-01-01"])
         while batch.processing_status != "ended":
@@ -228,7 +228,7 @@ def test_a_beta_batch_is_the_same(simulator: Simulator) -> None:
 
 @covers("anthropic", f"GET {BATCHES}", "messages.batches.list")
 def test_the_list_comes_in_pages_newest_first(simulator: Simulator) -> None:
-    with sync_client(simulator) as client, sync_client(simulator, key="other") as other:
+    with client_of(simulator) as client, client_of(simulator, key="other") as other:
         names = [client.messages.batches.create(requests=_lines(1)).id for _ in range(5)]
         newest_first = names[::-1]
         page = client.messages.batches.list(limit=2)
@@ -252,7 +252,7 @@ def test_the_list_comes_in_pages_newest_first(simulator: Simulator) -> None:
 def test_a_list_can_lag_behind(simulator: Simulator) -> None:
     simulator.set_speed(1)
     simulator.add_fault(Fault(kind="stale_list", seconds=3_600))
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         created = client.messages.batches.create(requests=_lines(1))
         assert client.messages.batches.list().data == []
         simulator.advance(3_600)
@@ -261,7 +261,7 @@ def test_a_list_can_lag_behind(simulator: Simulator) -> None:
 
 def test_a_page_goes_on_where_the_list_lags_behind(simulator: Simulator) -> None:
     simulator.set_speed(1)
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         names = [client.messages.batches.create(requests=_lines(1)).id for _ in range(3)]
         simulator.add_fault(Fault(kind="stale_list", seconds=3_600))
         page = client.messages.batches.list(after_id=names[2])
@@ -291,14 +291,14 @@ def test_a_page_goes_on_where_the_list_lags_behind(simulator: Simulator) -> None
 def test_an_envelope_that_is_not_in_order(
     simulator: Simulator, body: dict[str, Any], message: str
 ) -> None:
-    with sync_client(simulator) as client, pytest.raises(anthropic.BadRequestError) as caught:
+    with client_of(simulator) as client, pytest.raises(anthropic.BadRequestError) as caught:
         client.post(BATCHES, body=body, cast_to=object)
     assert message in (caught.value.api_message or "")
 
 
 def test_a_batch_of_too_many_requests(simulator: Simulator) -> None:
     lines = [{"custom_id": str(number), "params": {}} for number in range(100_001)]
-    with sync_client(simulator) as client, pytest.raises(anthropic.APIStatusError) as caught:
+    with client_of(simulator) as client, pytest.raises(anthropic.APIStatusError) as caught:
         client.post(BATCHES, body={"requests": lines}, cast_to=object)
     assert caught.value.status_code == 413
 
@@ -310,7 +310,7 @@ def test_params_are_judged_one_by_one_when_they_run(simulator: Simulator) -> Non
         {"custom_id": "nothing", "params": {}},
         _line("x" * 64),
     ]
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         batch = _run(client, simulator, lines)
         results = {
             result.custom_id: result.result for result in client.messages.batches.results(batch.id)
@@ -330,7 +330,7 @@ def test_params_are_judged_one_by_one_when_they_run(simulator: Simulator) -> Non
 
 def test_results_before_the_end_are_not_there(simulator: Simulator) -> None:
     simulator.set_speed(1)
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         batch = client.messages.batches.create(requests=_lines(1))
         with pytest.raises(anthropic.NotFoundError, match="no results yet"):
             client.get(f"{BATCHES}/{batch.id}/results", cast_to=object)
@@ -348,7 +348,7 @@ def _results(client: Anthropic, batch: MessageBatch) -> list[tuple[str, str]]:
 
 def test_a_batch_whose_lines_all_fail(simulator: Simulator) -> None:
     simulator.add_fault(Fault(kind="batch_only_errors"))
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         batch = _run(client, simulator, _lines(3))
         results = list(client.messages.batches.results(batch.id))
     compare(batch, {**ENDED, "request_counts": _counts(errored=3)})
@@ -358,7 +358,7 @@ def test_a_batch_whose_lines_all_fail(simulator: Simulator) -> None:
 def test_a_batch_that_fails_has_failed_lines(simulator: Simulator) -> None:
     """This API knows no batch that fails."""
     simulator.add_fault(Fault(kind="batch_failed"))
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         batch = _run(client, simulator, _lines(3))
         results = _results(client, batch)
     compare(batch, {**ENDED, "request_counts": _counts(errored=3)})
@@ -368,7 +368,7 @@ def test_a_batch_that_fails_has_failed_lines(simulator: Simulator) -> None:
 
 def test_a_batch_with_missing_lines(simulator: Simulator) -> None:
     simulator.add_fault(Fault(kind="batch_missing_lines", share=0.5))
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         batch = _run(client, simulator, _lines(10))
         results = _results(client, batch)
     compare(batch, {**ENDED, "request_counts": _counts(succeeded=10)})
@@ -377,7 +377,7 @@ def test_a_batch_with_missing_lines(simulator: Simulator) -> None:
 
 def test_a_batch_out_of_order(simulator: Simulator) -> None:
     simulator.add_fault(Fault(kind="batch_shuffled"))
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         results = _results(client, _run(client, simulator, _lines(10)))
     names = [f"line-{number}" for number in range(10)]
     assert sorted(name for name, _ in results) == names
@@ -394,7 +394,7 @@ def test_a_batch_out_of_order(simulator: Simulator) -> None:
 )
 def test_single_lines_fail(simulator: Simulator, fault: Fault, error_type: str) -> None:
     simulator.add_fault(fault.model_copy(update={"custom_id": "line-1"}))
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         batch = _run(client, simulator, _lines(3))
         results = list(client.messages.batches.results(batch.id))
     compare(batch, {**ENDED, "request_counts": _counts(succeeded=2, errored=1)})
@@ -412,7 +412,7 @@ def test_single_lines_fail(simulator: Simulator, fault: Fault, error_type: str) 
 )
 def test_single_lines_are_answered_otherwise(simulator: Simulator, kind: str, reason: str) -> None:
     simulator.add_fault(Fault(kind=kind, custom_id="line-1"))
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         batch = _run(client, simulator, _lines(2))
         results = list(client.messages.batches.results(batch.id))
     assert results[1].result.message.stop_reason == reason
@@ -420,7 +420,7 @@ def test_single_lines_are_answered_otherwise(simulator: Simulator, kind: str, re
 
 def test_a_create_that_was_dropped_is_made_and_shows_in_the_list(simulator: Simulator) -> None:
     simulator.add_fault(Fault(kind="dropped", operation="batches.create"))
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         with pytest.raises(anthropic.APIConnectionError):
             client.messages.batches.create(requests=_lines(2))
         (orphan,) = client.messages.batches.list()
@@ -428,7 +428,7 @@ def test_a_create_that_was_dropped_is_made_and_shows_in_the_list(simulator: Simu
 
 
 def test_a_download_that_breaks_off(simulator: Simulator) -> None:
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         batch = _run(client, simulator, _lines(50))
         simulator.add_fault(Fault(kind="reset_in_body", operation="batches.results", times=1))
         with pytest.raises(httpx2.TransportError):
@@ -437,7 +437,7 @@ def test_a_download_that_breaks_off(simulator: Simulator) -> None:
 
 
 def test_the_books_know_every_line(simulator: Simulator) -> None:
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         _run(client, simulator, [*_lines(3), _line("again", "text 0")])
     records = simulator.books.records
     assert [record.custom_id for record in records] == ["line-0", "line-1", "line-2", "again"]
@@ -451,7 +451,7 @@ def test_cached_prefixes_are_shared_by_the_lines(simulator: Simulator) -> None:
     simulator.set_speed(1)
     mark = {"type": "ephemeral", "ttl": "1h"}
     system = [{"type": "text", "text": "x" * 8_000, "cache_control": mark}]
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         _run(client, simulator, [_line("a", system=system), _line("b", system=system)])
     first, second = simulator.books.records
     assert (first.usage.cache_write_tokens, second.usage.cached_input_tokens) == (2_004, 2_004)

@@ -8,7 +8,7 @@ from typing import Any
 import anthropic
 import httpx2
 import pytest
-from tests.contract.simulator.anthropic_sdk import MODEL, asks, async_client, sync_client
+from tests.contract.simulator.anthropic_sdk import MODEL, asks, async_client_of, client_of
 
 from batch_llm.testing.simulator import Limit, Simulator, Slope
 
@@ -136,7 +136,7 @@ def test_a_request_that_is_not_in_order(
     simulator: Simulator, fields: dict[str, Any], message: str
 ) -> None:
     body = {name: value for name, value in {**asks(), **fields}.items() if value is not None}
-    with sync_client(simulator) as client, pytest.raises(anthropic.BadRequestError) as caught:
+    with client_of(simulator) as client, pytest.raises(anthropic.BadRequestError) as caught:
         client.post("/v1/messages", body=body, cast_to=object)
     assert message in (caught.value.api_message or "")
     assert caught.value.type == "invalid_request_error"
@@ -144,7 +144,7 @@ def test_a_request_that_is_not_in_order(
 
 
 def test_the_form_of_an_error(simulator: Simulator) -> None:
-    with sync_client(simulator) as client, pytest.raises(anthropic.NotFoundError) as caught:
+    with client_of(simulator) as client, pytest.raises(anthropic.NotFoundError) as caught:
         client.messages.create(**asks(model="gpt-5"))
     error = caught.value
     assert error.request_id is not None
@@ -158,7 +158,7 @@ def test_the_form_of_an_error(simulator: Simulator) -> None:
 
 def test_a_retired_model_is_gone(simulator: Simulator) -> None:
     with (
-        sync_client(simulator) as client,
+        client_of(simulator) as client,
         pytest.warns(DeprecationWarning, match="deprecated"),
         pytest.raises(anthropic.NotFoundError),
     ):
@@ -243,10 +243,10 @@ STATUSES = {
 async def test_every_status_has_its_error(simulator: Simulator, status: int) -> None:
     expected, error_type = STATUSES[status]
     headers = {"x-sim-fault": str(status)}
-    with sync_client(simulator) as client, pytest.raises(expected) as caught:
+    with client_of(simulator) as client, pytest.raises(expected) as caught:
         client.messages.create(**asks(), extra_headers=headers)
     assert (caught.value.status_code, caught.value.type) == (status, error_type)
-    async with async_client(simulator) as client:
+    async with async_client_of(simulator) as client:
         with pytest.raises(expected) as caught:
             await client.messages.create(**asks(), extra_headers=headers)
     assert (caught.value.status_code, caught.value.type) == (status, error_type)
@@ -258,7 +258,7 @@ async def test_every_status_has_its_error(simulator: Simulator, status: int) -> 
 def test_a_limit_says_which_and_when(simulator: Simulator) -> None:
     simulator.set_speed(1)
     simulator.set_limits([Limit(requests_per_minute=1)])
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         first = client.messages.with_raw_response.create(**asks())
         with pytest.raises(anthropic.RateLimitError) as caught:
             client.messages.create(**asks())
@@ -276,7 +276,7 @@ def test_a_limit_says_which_and_when(simulator: Simulator) -> None:
 def test_input_and_output_tokens_have_limits_of_their_own(simulator: Simulator) -> None:
     simulator.set_speed(1)
     simulator.set_limits([Limit(input_tokens_per_minute=100, output_tokens_per_minute=1_000)])
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         first = client.messages.with_raw_response.create(**asks("x" * 360))
         with pytest.raises(anthropic.RateLimitError, match="100 input tokens per minute"):
             client.messages.create(**asks("x" * 360))
@@ -287,7 +287,7 @@ def test_input_and_output_tokens_have_limits_of_their_own(simulator: Simulator) 
 def test_growing_too_fast_is_an_error_of_its_own(simulator: Simulator) -> None:
     simulator.set_speed(1)
     simulator.set_limits([Limit(slope=Slope(floor=1, factor=1))])
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         client.messages.create(**asks())
         with pytest.raises(anthropic.RateLimitError) as caught:
             client.messages.create(**asks())

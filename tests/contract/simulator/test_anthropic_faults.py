@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anthropic
 import httpx2
 import pytest
-from tests.contract.simulator.anthropic_sdk import asks, async_client, sync_client
+from tests.contract.simulator.anthropic_sdk import asks, async_client_of, client_of
 
 from batch_llm.testing.simulator import Fault, FaultKind
 from batch_llm.testing.simulator.faults import OF_BATCH
@@ -90,7 +90,7 @@ def test_no_fault_is_left_out() -> None:
 @pytest.mark.parametrize(("kind", "streamed"), CASES)
 def test_a_fault_reaches_the_client(simulator: Simulator, kind: FaultKind, streamed: bool) -> None:
     def call() -> object:
-        with sync_client(simulator) as client:
+        with client_of(simulator) as client:
             if not streamed:
                 return client.messages.create(**asks(TEXT))
             with client.messages.stream(**asks(TEXT)) as stream:
@@ -111,7 +111,7 @@ async def test_a_fault_reaches_the_async_client(
     simulator: Simulator, kind: FaultKind, streamed: bool
 ) -> None:
     async def call() -> object:
-        async with async_client(simulator) as client:
+        async with async_client_of(simulator) as client:
             if not streamed:
                 return await client.messages.create(**asks(TEXT))
             async with client.messages.stream(**asks(TEXT)) as stream:
@@ -138,7 +138,7 @@ def _check_books(simulator: Simulator, kind: FaultKind) -> None:
 def test_a_stream_ends_with_the_error_that_it_reports(simulator: Simulator) -> None:
     simulator.add_fault(Fault(kind="error_in_200"))
     with (
-        sync_client(simulator) as client,
+        client_of(simulator) as client,
         client.messages.stream(**asks(TEXT)) as stream,
         pytest.raises(anthropic.APIStatusError) as caught,
     ):
@@ -149,21 +149,21 @@ def test_a_stream_ends_with_the_error_that_it_reports(simulator: Simulator) -> N
 
 def test_the_sdk_tries_again_and_calls_twice_what_was_dropped(simulator: Simulator) -> None:
     simulator.add_fault(Fault(kind="dropped", times=1))
-    with sync_client(simulator, max_retries=1) as client:
+    with client_of(simulator, max_retries=1) as client:
         assert _is_whole(client.messages.create(**asks(TEXT)))
     assert [record.executed for record in simulator.books.records] == [True, True]
 
 
 def test_retry_after_is_told(simulator: Simulator) -> None:
     simulator.add_fault(Fault(kind="status", status=429, retry_after_seconds=7))
-    with sync_client(simulator) as client, pytest.raises(anthropic.RateLimitError) as caught:
+    with client_of(simulator) as client, pytest.raises(anthropic.RateLimitError) as caught:
         client.messages.create(**asks(TEXT))
     assert caught.value.response.headers["retry-after"] == "7"
 
 
 def test_a_fault_hits_requests_that_call_no_model(simulator: Simulator) -> None:
     simulator.add_fault(Fault(kind="status", status=529, operation="models.list", times=1))
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         with pytest.raises(anthropic.OverloadedError):
             client.models.list()
         assert client.models.list().data

@@ -13,10 +13,10 @@ from tests.contract.simulator.anthropic_sdk import (
     ABSENT,
     MODEL,
     asks,
-    async_client,
+    async_client_of,
+    client_of,
     compare,
     named,
-    sync_client,
 )
 from tests.sdk_coverage import covers
 
@@ -88,19 +88,19 @@ def scripted() -> Iterator[Simulator]:
 
 @covers("anthropic", ENDPOINT, "messages.create")
 def test_all_fields_of_a_message(simulator: Simulator) -> None:
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         compare(client.messages.create(**asks()), MESSAGE)
 
 
 @covers("anthropic", ENDPOINT, "messages.create")
 async def test_all_fields_of_a_message_async(simulator: Simulator) -> None:
-    async with async_client(simulator) as client:
+    async with async_client_of(simulator) as client:
         compare(await client.messages.create(**asks()), MESSAGE)
 
 
 @covers("anthropic", ENDPOINT, "beta.messages.create")
 def test_a_beta_message_is_the_same(simulator: Simulator) -> None:
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         message = client.beta.messages.create(**asks(), betas=["some-beta-2026-01-01"])
     assert message.content[0].type == "text"
     assert not message.model_extra
@@ -109,7 +109,7 @@ def test_a_beta_message_is_the_same(simulator: Simulator) -> None:
 
 @covers("anthropic", ENDPOINT, "messages.create")
 def test_headers(simulator: Simulator) -> None:
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         raw = client.messages.with_raw_response.create(**asks())
     assert raw.headers["request-id"].startswith("req_")
     assert len(raw.headers["anthropic-organization-id"]) == 36
@@ -127,7 +127,7 @@ def test_headers(simulator: Simulator) -> None:
 def test_why_an_answer_ends(
     simulator: Simulator, fields: dict[str, Any], reason: str, sequence: str | None, text: str
 ) -> None:
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         message = client.messages.create(**asks("one two three", **fields))
     content = [] if text is None else [{"type": "text", "text": text, "citations": ABSENT}]
     tokens = 0 if text is None else 1
@@ -144,7 +144,7 @@ def test_why_an_answer_ends(
 
 
 def test_a_short_name_is_answered_by_its_snapshot(simulator: Simulator) -> None:
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         message = client.messages.create(**asks(model="claude-haiku-4-5"))
     assert message.model == "claude-haiku-4-5-20251001"
     assert simulator.books.records[0].model == "claude-haiku-4-5"
@@ -174,7 +174,7 @@ def test_blocks_of_every_kind_are_read_and_counted(simulator: Simulator) -> None
     }
     text = {"type": "text", "text": "What is it?"}
     content = [image, by_address, pdf, remote, plain, parts, text]
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         message = client.messages.create(
             **asks(messages=[{"role": "user", "content": content}]),
             system=[{"type": "text", "text": "Be short."}],
@@ -188,7 +188,7 @@ def test_blocks_of_every_kind_are_read_and_counted(simulator: Simulator) -> None
 @covers("anthropic", "POST /v1/messages/count_tokens", "messages.count_tokens")
 def test_tokens_are_counted_as_they_are_billed(simulator: Simulator) -> None:
     asked = asks("hello there", system="Be short.", tools=[TOOL])
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         billed = client.messages.create(**asked).usage.input_tokens
         del asked["max_tokens"]
         counted = client.messages.count_tokens(**asked)
@@ -200,7 +200,7 @@ def test_tokens_are_counted_as_they_are_billed(simulator: Simulator) -> None:
 
 @covers("anthropic", "POST /v1/messages/count_tokens", "messages.count_tokens")
 async def test_tokens_are_counted_async(simulator: Simulator) -> None:
-    async with async_client(simulator) as client:
+    async with async_client_of(simulator) as client:
         counted = await client.messages.count_tokens(
             model=MODEL, messages=[{"role": "user", "content": "hello there"}]
         )
@@ -225,7 +225,7 @@ def test_a_bearer_token_and_an_old_version_are_taken(simulator: Simulator) -> No
 @pytest.mark.parametrize("choice", ["auto", "any", "tool"])
 def test_a_tool_is_asked_for(scripted: Simulator, choice: str) -> None:
     tool_choice = {"type": choice, **({"name": "weather"} if choice == "tool" else {})}
-    with sync_client(scripted) as client:
+    with client_of(scripted) as client:
         message = client.messages.create(**asks(tools=[TOOL], tool_choice=tool_choice))
         assert message.stop_reason == "tool_use"
         # Source: the SDK's ToolUseBlock; `toolset_name` is for members of a toolset.
@@ -255,7 +255,7 @@ def test_a_tool_is_asked_for(scripted: Simulator, choice: str) -> None:
 
 
 def test_no_tool_is_offered_where_none_may_be_used(scripted: Simulator) -> None:
-    with sync_client(scripted) as client:
+    with client_of(scripted) as client:
         message = client.messages.create(**asks(tools=[TOOL], tool_choice={"type": "none"}))
     assert message.content[0].type == "text"
 
@@ -266,7 +266,7 @@ class Person(BaseModel):
 
 @covers("anthropic", ENDPOINT, "messages.parse")
 def test_a_schema(simulator: Simulator) -> None:
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         message = client.messages.parse(**asks('{"name": "Ada"}'), output_format=Person)
         plain = client.messages.create(**asks('{"name": "Ada"}'))
     assert isinstance(message.parsed_output, Person)
@@ -276,7 +276,7 @@ def test_a_schema(simulator: Simulator) -> None:
 def test_thinking(scripted: Simulator) -> None:
     budget = {"type": "enabled", "budget_tokens": 1_024}
     adaptive = {"type": "adaptive", "display": "omitted"}
-    with sync_client(scripted) as client:
+    with client_of(scripted) as client:
         enabled = client.messages.create(
             **asks("think", model="claude-sonnet-4-6", max_tokens=2_000, thinking=budget)
         )
@@ -293,7 +293,7 @@ def test_thinking(scripted: Simulator) -> None:
 
 
 def test_thinking_is_billed_where_a_stop_sequence_ends_the_answer(scripted: Simulator) -> None:
-    with sync_client(scripted) as client:
+    with client_of(scripted) as client:
         message = client.messages.create(
             **asks("think", thinking={"type": "adaptive"}, stop_sequences=["ght"])
         )
@@ -353,7 +353,7 @@ def test_citations(simulator: Simulator, kind: str) -> None:
     }
     content = [document, {"type": "text", "text": "What colour is the sky?"}]
     asked = asks(messages=[{"role": "user", "content": content}])
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         message = client.messages.create(**asked)
         with client.messages.stream(**asked) as stream:
             streamed = stream.get_final_message()
@@ -372,11 +372,11 @@ def test_citations(simulator: Simulator, kind: str) -> None:
 @covers("anthropic", ENDPOINT, "messages.stream")
 def test_a_stream_adds_up_to_the_message(scripted: Simulator, simulator: Simulator) -> None:
     """Also of tools: the arguments come in pieces of JSON."""
-    with sync_client(simulator) as client, client.messages.stream(**asks()) as stream:
+    with client_of(simulator) as client, client.messages.stream(**asks()) as stream:
         final = stream.get_final_message()
     compare(final, {**MESSAGE, "content": [_parsed_text("hello")]})
     with (
-        sync_client(scripted) as client,
+        client_of(scripted) as client,
         client.messages.stream(**asks(tools=[TOOL])) as stream,
     ):
         called = stream.get_final_message()
@@ -390,7 +390,7 @@ def _parsed_text(text: str) -> dict[str, Any]:
 @covers("anthropic", ENDPOINT, "messages.stream")
 async def test_a_stream_async(simulator: Simulator) -> None:
     async with (
-        async_client(simulator) as client,
+        async_client_of(simulator) as client,
         client.messages.stream(**asks("hello " * 50)) as stream,
     ):
         texts = [text async for text in stream.text_stream]
@@ -402,7 +402,7 @@ async def test_a_stream_async(simulator: Simulator) -> None:
 
 def test_thinking_is_streamed(scripted: Simulator) -> None:
     with (
-        sync_client(scripted) as client,
+        client_of(scripted) as client,
         client.messages.stream(**asks("think", thinking={"type": "adaptive"})) as stream,
     ):
         final = stream.get_final_message()
@@ -450,7 +450,7 @@ EVENTS: list[dict[str, Any]] = [
 
 @covers("anthropic", ENDPOINT, "messages.create")
 def test_all_fields_of_a_streams_events(simulator: Simulator) -> None:
-    with sync_client(simulator) as client, client.messages.create(**asks(), stream=True) as stream:
+    with client_of(simulator) as client, client.messages.create(**asks(), stream=True) as stream:
         events = list(stream)
     assert len(events) == len(EVENTS)
     for event, expected in zip(events, EVENTS, strict=True):
@@ -489,7 +489,7 @@ def test_a_prefix_is_written_read_and_forgotten(
     simulator: Simulator, mark: dict[str, str], seconds: int
 ) -> None:
     simulator.set_speed(1)
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
 
         def usage(text: str) -> anthropic.types.Usage:
             return client.messages.create(**asks(text, system=_system(mark))).usage
@@ -518,7 +518,7 @@ def test_a_prefix_is_written_read_and_forgotten(
 def test_a_prefix_grows_with_the_conversation(simulator: Simulator) -> None:
     simulator.set_speed(1)
     turns: list[dict[str, Any]] = [{"role": "user", "content": "one"}]
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         first = client.messages.create(
             **asks(messages=turns, system=LONG, cache_control=HOUR, tools=[TOOL])
         )
@@ -536,7 +536,7 @@ def test_keys_and_models_share_no_prefix_and_short_ones_are_not_cached(
 ) -> None:
     simulator.set_speed(1)
     asked = asks(system=_system(MARK))
-    with sync_client(simulator) as client, sync_client(simulator, key="other") as other:
+    with client_of(simulator) as client, client_of(simulator, key="other") as other:
         assert _cached(client.messages.create(**asked).usage)[1:] == (2_004, 0)
         assert _cached(other.messages.create(**asked).usage)[1:] == (2_004, 0)
         haiku = client.messages.create(**{**asked, "model": "claude-haiku-4-5"})
@@ -548,7 +548,7 @@ def test_keys_and_models_share_no_prefix_and_short_ones_are_not_cached(
 def test_what_was_refused_is_not_cached(simulator: Simulator) -> None:
     simulator.set_speed(1)
     asked = asks(system=_system(MARK))
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         with pytest.raises(anthropic.OverloadedError):
             client.messages.create(**asked, extra_headers={"x-sim-fault": "529"})
         assert _cached(client.messages.create(**asked).usage)[1:] == (2_004, 0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anthropic
 import pytest
-from tests.contract.simulator.anthropic_sdk import async_client, compare, sync_client
+from tests.contract.simulator.anthropic_sdk import async_client_of, client_of, compare
 from tests.sdk_coverage import covers
 
 if TYPE_CHECKING:
@@ -59,14 +59,14 @@ HAIKU: dict[str, Any] = {
 
 @covers("anthropic", "GET /v1/models/{model_id}", "models.retrieve")
 def test_all_fields_of_a_model(simulator: Simulator) -> None:
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         compare(client.models.retrieve("claude-haiku-4-5"), HAIKU)
         assert client.beta.models.retrieve("claude-haiku-4-5").line == "haiku"
 
 
 @covers("anthropic", "GET /v1/models/{model_id}", "models.retrieve")
 async def test_a_deprecated_model_says_when_it_goes(simulator: Simulator) -> None:
-    async with async_client(simulator) as client:
+    async with async_client_of(simulator) as client:
         model = await client.models.retrieve("claude-sonnet-4-5")
     assert model.lifecycle == "deprecated"
     assert model.deprecated_at is not None
@@ -75,7 +75,7 @@ async def test_a_deprecated_model_says_when_it_goes(simulator: Simulator) -> Non
 
 def test_a_model_that_is_none(simulator: Simulator) -> None:
     with (
-        sync_client(simulator) as client,
+        client_of(simulator) as client,
         pytest.raises(anthropic.NotFoundError, match="model: gpt-5"),
     ):
         client.models.retrieve("gpt-5")
@@ -83,7 +83,7 @@ def test_a_model_that_is_none(simulator: Simulator) -> None:
 
 @covers("anthropic", "GET /v1/models", "models.list")
 def test_the_list_comes_in_pages_and_leaves_out_what_is_retired(simulator: Simulator) -> None:
-    with sync_client(simulator) as client:
+    with client_of(simulator) as client:
         page = client.models.list(limit=5)
         names = [model.id for model in page]
         retired = [model.id for model in client.models.list(lifecycle=["retired"])]
@@ -97,7 +97,7 @@ def test_the_list_comes_in_pages_and_leaves_out_what_is_retired(simulator: Simul
 
 @covers("anthropic", "GET /v1/models", "models.list")
 async def test_the_list_async(simulator: Simulator) -> None:
-    async with async_client(simulator) as client:
+    async with async_client_of(simulator) as client:
         names = [model.id async for model in client.models.list(limit=7)]
         with pytest.raises(anthropic.BadRequestError, match="limit: Input should be less than"):
             await client.models.list(limit=1_001)

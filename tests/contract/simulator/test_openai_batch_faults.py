@@ -16,6 +16,7 @@ from tests.contract.simulator.openai_batches import (
     results,
     submit,
 )
+from tests.contract.simulator.openai_sdk import client_of
 
 from batch_llm.testing.simulator import Fault, FaultKind
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def client(simulator: Simulator) -> Iterator[OpenAI]:
-    with OpenAI(base_url=simulator.openai_base_url, api_key="one", max_retries=0) as client:
+    with client_of(simulator) as client:
         yield client
 
 
@@ -46,7 +47,7 @@ def test_the_sdks_own_retries_then_make_two(
 ) -> None:
     monkeypatch.setattr(OpenAI, "_calculate_retry_timeout", lambda *_: 0)
     simulator.add_fault(Fault(kind=FaultKind.DROPPED, operation="batches.create", times=1))
-    with OpenAI(base_url=simulator.openai_base_url, api_key="one") as client:
+    with client_of(simulator, max_retries=2) as client:
         batch = submit(client, 3)
         first, second = client.batches.list().data
         assert batch.id == first.id

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from openai import (
     APIStatusError,
-    AsyncOpenAI,
     BadRequestError,
     ConflictError,
     NotFoundError,
@@ -28,6 +27,7 @@ from tests.contract.simulator.openai_batches import (
     results,
     submit,
 )
+from tests.contract.simulator.openai_sdk import async_client_of, client_of
 from tests.sdk_coverage import covers
 
 from batch_llm.testing.simulator import BatchTimes, Latency, Limit, Simulator
@@ -36,13 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def openai(simulator: Simulator) -> OpenAI:
-    return OpenAI(base_url=simulator.openai_base_url, api_key="one", max_retries=0)
-
-
 @pytest.fixture
 def client(simulator: Simulator) -> Iterator[OpenAI]:
-    with openai(simulator) as client:
+    with client_of(simulator) as client:
         yield client
 
 
@@ -184,7 +180,7 @@ def test_each_field_of_a_batch_that_is_cancelled(simulator: Simulator, client: O
 
 def test_each_field_of_a_batch_that_expires() -> None:
     slow = BatchTimes(running=Latency(seconds=2 * DAY))
-    with Simulator(batch_times=slow) as simulator, openai(simulator) as client:
+    with Simulator(batch_times=slow) as simulator, client_of(simulator) as client:
         batch = submit(client, 20, metadata={"run": "7"})
         batch = driven_to(simulator, client, batch, "expired", step_seconds=3_600)
         check_state(batch, "expired")
@@ -545,9 +541,7 @@ def test_a_batch_can_be_cancelled_while_it_is_checked(simulator: Simulator, clie
 @covers("openai", "GET /batches", "batches.list")
 @covers("openai", "POST /batches/{id}/cancel", "batches.cancel")
 async def test_a_batch_async(simulator: Simulator) -> None:
-    async with AsyncOpenAI(
-        base_url=simulator.openai_base_url, api_key="one", max_retries=0
-    ) as client:
+    async with async_client_of(simulator) as client:
         file = await client.files.create(file=("in.jsonl", jsonl([line(1)])), purpose="batch")
         batch = await client.batches.create(
             input_file_id=file.id, endpoint=ENDPOINT, completion_window="24h"

@@ -9,12 +9,12 @@ import pytest
 from openai import (
     APIStatusError,
     APITimeoutError,
-    AsyncOpenAI,
     BadRequestError,
     InternalServerError,
     NotFoundError,
     OpenAI,
 )
+from tests.contract.simulator.openai_sdk import async_client_of, client_of
 from tests.sdk_coverage import covers
 
 from batch_llm.testing.simulator import Fault, FaultKind
@@ -37,7 +37,7 @@ CUT_SHORT = (
 
 @pytest.fixture
 def client(simulator: Simulator) -> Iterator[OpenAI]:
-    with OpenAI(base_url=simulator.openai_base_url, api_key="one", max_retries=0) as client:
+    with client_of(simulator) as client:
         yield client
 
 
@@ -98,9 +98,7 @@ def test_each_field_of_a_file(simulator: Simulator, client: OpenAI, kind: str) -
 @covers("openai", "GET /files/{id}/content", "files.content")
 @covers("openai", "DELETE /files/{id}", "files.delete")
 async def test_a_file_from_upload_to_deletion_async(simulator: Simulator) -> None:
-    async with AsyncOpenAI(
-        base_url=simulator.openai_base_url, api_key="one", max_retries=0
-    ) as client:
+    async with async_client_of(simulator) as client:
         file = await client.files.create(file=('ü "1".jsonl', LINE), purpose="batch")
         found = await client.files.retrieve(file.id)
         assert (found.bytes, found.filename) == (len(LINE), "ü %221%22.jsonl")
@@ -119,9 +117,7 @@ def test_a_file_is_processed_at_once(client: OpenAI) -> None:
 
 @covers("openai", "GET /files/{id}", "files.wait_for_processing")
 async def test_a_file_is_processed_at_once_async(simulator: Simulator) -> None:
-    async with AsyncOpenAI(
-        base_url=simulator.openai_base_url, api_key="one", max_retries=0
-    ) as client:
+    async with async_client_of(simulator) as client:
         file = await client.files.create(file=("in.jsonl", LINE), purpose="batch")
         assert (await client.files.wait_for_processing(file.id)).status == "processed"
 

@@ -45,6 +45,12 @@ class Request:
     id: str = ""
 
 
+def bearer_token(request: Request) -> str:
+    """Return the token of the header `Authorization`; "" for none, or another scheme."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
 @dataclass(slots=True)
 class Response:
     """What goes back.

@@ -29,6 +29,10 @@ class Ids:
         """Return `prefix` and `length` letters and digits."""
         return prefix + self._digest(length).translate(_LETTER_OF_BYTE).decode("ascii")
 
+    def small_letters(self, length: int) -> str:
+        """Return `length` small letters and digits, as Google's names have them."""
+        return self.letters("", length).lower()
+
     def _digest(self, length: int) -> bytes:
         name = f"{self._seed}\0{next(self._count)}".encode()
         return hashlib.shake_128(name).digest(length)

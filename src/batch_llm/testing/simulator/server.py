@@ -119,11 +119,15 @@ class HTTPServer:
         """Be down for simulated seconds: no connection stays, and none is taken."""
         if self._server is None or self._web is None:
             return
+        placeholder = socket.socket(self._server.sockets[0].family)
+        placeholder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._server.close()
         self._server = None
+        # Bound, and deaf: nobody else is given the port meanwhile.
+        placeholder.bind((self._host, self.port))
         for connection in self._web.connections:
             connection.force_close()
-        self._outage = asyncio.get_running_loop().create_task(self._return(seconds))
+        self._outage = asyncio.get_running_loop().create_task(self._return(seconds, placeholder))
 
     async def end_outage(self) -> None:
         """Listen again at once, where the server is down."""
@@ -134,8 +138,9 @@ class HTTPServer:
         if self._server is None and self._web is not None:
             await self._listen()
 
-    async def _return(self, seconds: float) -> None:
-        await self._behind.clock.sleep(seconds)
+    async def _return(self, seconds: float, placeholder: socket.socket) -> None:
+        with placeholder:
+            await self._behind.clock.sleep(seconds)
         await self._listen()
 
     # --- one request -----------------------------------------------------------------------
@@ -238,7 +243,7 @@ class _Sending:
             return await self._stream(
                 pieces, fault.seconds / (len(pieces) - 1 or 1), len(response.body)
             )
-        if kind is FaultKind.RESET_IN_BODY:
+        if kind is FaultKind.RESET_IN_BODY and response.body:
             await self._send_half()
         if kind is FaultKind.TRUNCATED_JSON:
             return await self._truncated()

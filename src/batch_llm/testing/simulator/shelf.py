@@ -1,4 +1,4 @@
-"""The things that clients made, and how lists of them are cut into pages."""
+"""The things that clients made."""
 
 from __future__ import annotations
 

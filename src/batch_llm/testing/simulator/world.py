@@ -56,6 +56,6 @@ class World:
     def visible_before(self, provider: str, operation: str, request: Request) -> float:
         """Return the moment up to which a list shows what was made: now, but for a stale one."""
         now = self.clock.now()
-        subject = self.ids.hexadecimal().encode()
+        subject = self.occurrences.subject(f"{provider} {operation} {request.key}".encode())
         fault = self.faults.for_list(provider, operation, request.key, request.headers, subject)
         return now if fault is None else now - fault.seconds

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -36,10 +37,17 @@ WINDOW = 24 * 3_600
 class Room:
     """A world with a clock that stands almost still, and one batch of ten lines in it."""
 
-    def __init__(self, *faults: Fault, lines: int = 10, times: BatchTimes = TIMES) -> None:
+    def __init__(
+        self,
+        *faults: Fault,
+        lines: int = 10,
+        times: BatchTimes = TIMES,
+        name: str = "batch_1",
+        subject: bytes = b"1",
+    ) -> None:
         self.world = World(SimulatorSettings(speed=1e-6, batch_times=times))
         now = self.world.clock.now()
-        self.batch = RemoteBatch("batch_1", "openai", "key", "m", now, now + WINDOW, b"1")
+        self.batch = RemoteBatch(name, "openai", "key", "m", now, now + WINDOW, subject)
         self.batch.faults.extend(faults)
         self.batch.custom_ids.extend(f"r{number}" for number in range(lines))
         self.run: list[str] = []
@@ -59,6 +67,7 @@ class Room:
         self,
         execute: Callable[[str], Awaitable[DoneLine]] | None = None,
         prepare: Callable[[], Awaitable[None]] | None = None,
+        **settings: Any,
     ) -> BatchRunner[str]:
         return BatchRunner(
             self.world,
@@ -67,7 +76,18 @@ class Room:
             execute or self.execute,
             self.finish,
             prepare,
+            **settings,
         )
+
+    def fates(self) -> Counter[str]:
+        """Return how many lines stand how in the books."""
+        return Counter(record.fate for record in self.world.books.records)
+
+    async def run_some(self, count: int) -> None:
+        """Move the clock on until so many lines ran."""
+        while len(self.run) < count:
+            self.world.clock.advance(50)
+            await turns()
 
     async def pass_until(self, state: str, seconds: float = 50) -> None:
         """Move the clock on until the batch is in a state."""
@@ -210,16 +230,112 @@ async def test_lost_lines_are_executed_billed_and_written_down_as_lost() -> None
     assert kept == answered
 
 
+async def test_lines_are_answered_when_the_batch_has_ended_and_not_before() -> None:
+    room = Room()
+    room.runner().start()
+    await room.pass_until("finalizing")
+    assert room.fates() == {"open": 10}
+    await room.pass_until("completed")
+    assert room.fates() == {"answered": 10}
+
+
+@pytest.mark.parametrize(
+    ("with_results", "fates"),
+    [
+        (frozenset({"completed", "expired"}), {"answered": 3}),
+        (frozenset({"completed"}), {"lost": 3}),
+    ],
+)
+async def test_lines_of_an_expired_batch_are_lost_where_it_gives_no_results(
+    with_results: frozenset[BatchState], fates: dict[str, int]
+) -> None:
+    room = Room(Fault(kind=FaultKind.BATCH_EXPIRED, share=0.3))
+    room.runner(with_results=with_results).start()
+    await room.pass_until("expired", seconds=600)
+    assert room.fates() == fates
+
+
+async def test_an_expired_and_a_cancelled_batch_usually_give_results() -> None:
+    expired = Room(Fault(kind=FaultKind.BATCH_EXPIRED, share=0.3))
+    expired.runner().start()
+    await expired.pass_until("expired", seconds=600)
+    assert expired.fates() == {"answered": 3}
+    cancelled = Room()
+    runner = cancelled.runner()
+    runner.start()
+    await cancelled.run_some(4)
+    runner.cancel()
+    await cancelled.pass_until("cancelled")
+    assert cancelled.fates() == {"answered": 4}
+
+
+async def test_lines_of_a_batch_that_is_deleted_while_it_runs_are_lost() -> None:
+    room = Room()
+    room.runner().start()
+    await room.run_some(4)
+    room.batch.deleted = True
+    await room.pass_until("completed")
+    assert room.fates() == {"lost": 10}
+
+
+async def test_lines_of_a_batch_that_ends_with_the_world_are_lost() -> None:
+    room = Room()
+    runner = room.runner()
+    runner.start()
+    await room.run_some(4)
+    await runner.aclose()
+    assert room.fates() == {"lost": 4}
+
+
+async def test_an_error_in_a_200_tells_nobody_what_was_billed() -> None:
+    room = Room(lines=2)
+
+    async def execute(name: str) -> DoneLine:
+        done = await room.execute(name)
+        if name == "r1" and done.record is not None:
+            done.record.fault = FaultKind.ERROR_IN_200
+        return done
+
+    room.runner(execute=execute).start()
+    await room.pass_until("completed")
+    assert [record.fate for record in room.world.books.records] == ["answered", "lost"]
+
+
+async def test_chance_depends_on_what_was_sent_and_not_on_the_id() -> None:
+    times = TIMES.model_copy(update={"running": Latency(kind="lognormal", seconds=1_000)})
+
+    async def course(name: str, subject: bytes) -> tuple[dict[str, float], list[str]]:
+        faults = [
+            Fault(kind=FaultKind.BATCH_MISSING_LINES),
+            Fault(kind=FaultKind.BATCH_SHUFFLED),
+        ]
+        room = Room(*faults, times=times, name=name, subject=subject)
+        room.runner().start()
+        await room.pass_until("completed")
+        passed = {state: round(moment, 3) for state, moment in moments(room.batch).items()}
+        return passed, [line.custom_id for line in room.batch.done]
+
+    assert await course("batch_1", b"1") == await course("batch_2", b"1")
+    (times_1, lines_1), (times_2, lines_2) = [
+        await course("batch_1", subject) for subject in (b"1", b"2")
+    ]
+    assert times_1 != times_2
+    assert lines_1 != lines_2
+
+
 async def test_a_defect_in_a_line_does_not_leave_a_batch_without_end(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     room = Room()
 
     async def execute(name: str) -> DoneLine:
-        raise RuntimeError("broken")
+        if name == "r3":
+            raise RuntimeError("broken")
+        return await room.execute(name)
 
     room.runner(execute=execute).start()
     await room.pass_until("failed")
+    assert room.fates() == {"lost": 3}
     assert room.batch.failure is not None
     assert "broken" in room.batch.failure[1]
     assert "batch_1" in caplog.text

@@ -196,6 +196,28 @@ async def test_a_fault_that_cannot_happen_is_refused(method: str, path: str, kin
     assert b"cannot happen" in response.body
 
 
+async def _fate_of_form(boundary: str, content: str, marks: str = '"') -> list[int]:
+    gateway, _face = _gateway(faults=[Fault(kind=FaultKind.STATUS, rate=0.5)])
+    form = f"--{boundary}\r\n\r\n{content}\r\n--{boundary}\r\n\r\nb\r\n--{boundary}--\r\n".encode()
+    headers = {
+        "key": "k",
+        "Content-Type": f"multipart/form-data; boundary={marks}{boundary}{marks}; charset=utf-8",
+    }
+    return [
+        (await gateway.answer(Request("GET", "/things/1", headers, form)))[1].status
+        for _ in range(40)
+    ]
+
+
+@pytest.mark.parametrize("size", [10, 4_096 - 20, 4_096 - 36, 9_000])
+async def test_the_boundary_of_a_form_is_no_part_of_what_is_sent(size: int) -> None:
+    content = "x" * size
+    fates = await _fate_of_form("a" * 32, content)
+    assert await _fate_of_form("b" * 32, content) == fates
+    assert await _fate_of_form("c" * 40, content, marks="") == fates
+    assert await _fate_of_form("a" * 32, "y" * size) != fates
+
+
 async def test_a_rate_hits_its_share_of_equal_requests() -> None:
     gateway, _face = _gateway(faults=[Fault(kind=FaultKind.STATUS, rate=0.3)])
     statuses = [(await _ask(gateway, "GET", "/things/1"))[1].status for _ in range(1_000)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from ..exchange import bearer_token
 from ..routes import Route, refusing
 from .batches import Batches
 from .dialect import AnthropicDialect
@@ -71,7 +72,7 @@ class AnthropicFace:
     def key_of(self, request: Request) -> str:
         """Return the key of the header `x-api-key`, or the bearer token."""
         key = request.headers.get("x-api-key")
-        return _bearer(request) if key is None else key.strip()
+        return bearer_token(request) if key is None else key.strip()
 
     def wrong_key(self, key: str) -> Response:
         """Return the error for a key that is missing or wrong."""
@@ -96,11 +97,6 @@ class AnthropicFace:
     async def aclose(self) -> None:
         """Stop what runs."""
         await self._batches.aclose()
-
-
-def _bearer(request: Request) -> str:
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else ""
 
 
 def _check_version(request: Request) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ....exceptions import ConfigurationError
@@ -42,7 +42,7 @@ class Books:
         self._clock = clock
         self._keep: Final[Keep] = keep
         self._has_prices = is_installed()
-        self._lock = Lock()
+        self._lock = RLock()
         self._records: list[CallRecord] = []
         self._sums: dict[tuple[Provider, str, str, Lane, str], Sums] = {}
         self._windows: dict[tuple[Provider, str, str], Windows] = {}
@@ -323,25 +323,26 @@ class Books:
             ConfigurationError: for a filter that there is not.
         """
         check_filter(scope, ScopeFilter)
-        scopes = [
-            {**each._asdict(), **sums.to_dict()}
-            for each, sums in self.sums().items()
-            if fits(each, scope)
-        ]
-        requests = [
-            {"provider": provider, "route": route, "status": status, "count": count}
-            for (provider, route), statuses in self.requests_by_route().items()
-            for status, count in statuses.items()
-        ]
-        return {
-            "keep": self._keep,
-            "totals": self.totals(**scope).to_dict(),
-            "scopes": scopes,
-            "requests": requests,
-            "creates": [made.to_dict() for made in self.creates()],
-            "largest_starts_of_60_seconds": self.largest_starts(),
-            "largest_tokens_of_60_seconds": self.largest_tokens(),
-        }
+        with self._lock:  # all of it is of one moment
+            scopes = [
+                {**each._asdict(), **sums.to_dict()}
+                for each, sums in self.sums().items()
+                if fits(each, scope)
+            ]
+            requests = [
+                {"provider": provider, "route": route, "status": status, "count": count}
+                for (provider, route), statuses in self.requests_by_route().items()
+                for status, count in statuses.items()
+            ]
+            return {
+                "keep": self._keep,
+                "totals": self.totals(**scope).to_dict(),
+                "scopes": scopes,
+                "requests": requests,
+                "creates": [made.to_dict() for made in self.creates()],
+                "largest_starts_of_60_seconds": self.largest_starts(),
+                "largest_tokens_of_60_seconds": self.largest_tokens(),
+            }
 
 
 def _more_than_one(pairs: Iterable[tuple[Hashable, Any]]) -> dict[Any, list[Any]]:

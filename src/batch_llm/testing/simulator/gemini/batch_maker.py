@@ -10,7 +10,6 @@ from ..faults import FaultKind
 from .batch_input import decode_file, decode_input
 from .batch_job import BatchJob
 from .batch_lines import BatchLines
-from .file_store import new_id
 from .refusal import RefusedError
 
 if TYPE_CHECKING:
@@ -71,7 +70,9 @@ class BatchMaker:
         Raises:
             RefusedError: for a request of which no batch can be made.
         """
-        self._check_model(request, kind)
+        params = request.params
+        embeds = kind == "embedContent"
+        self._models.named(params["model"], _ACTIONS[kind], params["version"], embeds=embeds)
         wanted = decode_input(request.body)
         file = self._file(request, wanted)
         lines, failure = await self._lines(wanted, file)
@@ -91,12 +92,6 @@ class BatchMaker:
             await runner.aclose()
 
     # --- what is asked for -----------------------------------------------------------------
-
-    def _check_model(self, request: Request, kind: BatchKind) -> None:
-        name, version = request.params["model"], request.params["version"]
-        model = self._models.find(name)
-        if model is None or model.embeds is not (kind == "embedContent"):
-            raise self._models.refusal(name, _ACTIONS[kind], version)
 
     def _file(self, request: Request, wanted: BatchInput) -> StoredFile | None:
         """Return the file that holds the lines; None where they came with the request."""
@@ -125,7 +120,7 @@ class BatchMaker:
         lines: Sequence[BatchLine],
         file: StoredFile | None,
     ) -> bytes:
-        """Return what chance depends on: the lines, since a file's id goes by the order of files."""
+        """Return what chance depends on: the lines, as a file's id goes by the order of files."""
         parts = [kind.encode(), request.params["model"].encode()]
         if file is not None:
             parts.append(file.sha256_hash.encode())
@@ -139,7 +134,7 @@ class BatchMaker:
     ) -> BatchJob:
         now = self._world.clock.now()
         batch = RemoteBatch(
-            new_id(self._world, _ID_CHARACTERS),
+            self._world.ids.small_letters(_ID_CHARACTERS),
             "gemini",
             request.key,
             request.params["model"],

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from ..clock import rfc3339
 from ..shelf import Shelf
-from .file_store import new_id
 from .refusal import RefusedError
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ class CacheStore:
 
     def new_id(self) -> str:
         """Return an id for a cache."""
-        return new_id(self._world, _ID_CHARACTERS)
+        return self._world.ids.small_letters(_ID_CHARACTERS)
 
     def _forget_expired(self, key: str) -> None:
         now = self._world.clock.now()

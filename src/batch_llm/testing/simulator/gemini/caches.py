@@ -116,10 +116,7 @@ class CachedContents:
     def _model(self, written: CachedContentRequest, version: str) -> Model:
         if not written.model:
             raise refused_field("cached_content.model", "model is required.", of=_REQUEST)
-        model = self._models.find(written.model)
-        if model is None or model.embeds:
-            raise self._models.refusal(written.model, "createCachedContent", version)
-        return model
+        return self._models.named(written.model, "createCachedContent", version, embeds=False)
 
     def _cache(self, request: Request) -> Cache:
         return self._store.named(request.key, request.params["id"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from ..exchange import json_response
 from .answer import encoded_tokens
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from ..exchange import Request, Response
     from .models import Models
     from .reader import RequestReader
-
-_ACTION: Final = "countTokens"
 
 
 class CountTokens:
@@ -31,10 +29,8 @@ class CountTokens:
 
     async def create(self, request: Request) -> Response:
         """Answer one request: turns, or a whole request of `generateContent`."""
-        name = request.params["model"]
-        model = self._models.find(name)
-        if model is None:
-            raise self._models.refusal(name, _ACTION, request.params["version"])
+        params = request.params
+        model = self._models.named(params["model"], "countTokens", params["version"])
         written = decode(request.body, CountTokensRequest)
         whole = written.generate_content_request
         if whole is None:

@@ -100,7 +100,7 @@ class Embeddings:
     def _read(
         self, name: str, body: bytes, key: str, operation: str, version: str = "v1beta"
     ) -> _Embedding:
-        model = self._model(name, operation, version)
+        model = self._models.named(name, operation, version, embeds=True)
         if operation == _MANY:
             written = decode(body, BatchEmbedContentsRequest).requests or []
             _check_many(written, model)
@@ -125,12 +125,6 @@ class Embeddings:
             raise refused_field("content", "content is empty.", of=_REQUEST)
         prompt = self._prompts.read([request.content], None, (), key, of=_REQUEST)
         return _Wanted(prompt.turns[0][1], prompt.tokens, _dimensions(request, model))
-
-    def _model(self, name: str, operation: str, version: str) -> Model:
-        model = self._models.find(name)
-        if model is None or not model.embeds:
-            raise self._models.refusal(name, operation, version)
-        return model
 
 
 class _Wanted(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from ..exchange import bearer_token
 from ..routes import Route, refusing
 from .batch_maker import BatchMaker
 from .batches import Batches
@@ -165,9 +166,8 @@ class GeminiFace:
         key = request.headers.get("x-goog-api-key") or request.query.get("key")
         if key:
             return key
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            return _AccessToken(token.strip())
+        if token := bearer_token(request):
+            return _AccessToken(token)
         return self._uploads.key_of(request)
 
     def wrong_key(self, key: str) -> Response:

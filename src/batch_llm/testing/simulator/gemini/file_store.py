@@ -179,7 +179,7 @@ class FileStore:
         return file_id in self._taken
 
     def _new_id(self) -> str:
-        while self.is_taken(made := new_id(self._world, _NEW_ID_CHARACTERS)):
+        while self.is_taken(made := self._world.ids.small_letters(_NEW_ID_CHARACTERS)):
             pass
         return made
 
@@ -198,11 +198,6 @@ def no_file(file_id: str) -> RefusedError:
     """Return the refusal of a file that there is not, or that is another key's."""
     message = f"You do not have permission to access the File {file_id} or it may not exist."
     return RefusedError(message, status=403)
-
-
-def new_id(world: World, characters: int) -> str:
-    """Return a new id in Google's style: small letters and digits."""
-    return world.ids.letters("", characters).lower()
 
 
 def _hash(content: bytes) -> str:

@@ -101,9 +101,7 @@ class GenerateContent:
     def _read(
         self, name: str, body: bytes, key: str, operation: str = _LIVE, version: str = "v1beta"
     ) -> Asked:
-        model = self._models.find(name)
-        if model is None or model.embeds:
-            raise self._models.refusal(name, operation, version)
+        model = self._models.named(name, operation, version, embeds=False)
         asked = self._reader.read(decode(body, GenerateContentRequest), model, key)
         asked.call.operation = operation
         subject = b"\0".join((model.id.encode(), body))

@@ -112,10 +112,23 @@ class Models:
             return Model(name, embeds=False)
         return None
 
-    def refusal(self, name: str, action: str, version: str) -> RefusedError:
-        """Return the refusal of a model that there is not, or that cannot do this."""
+    def named(self, name: str, action: str, version: str, *, embeds: bool | None = None) -> Model:
+        """Return the model that a request names.
+
+        Args:
+            name: as `find` takes it.
+            action: what is asked of it: "generateContent".
+            version: of the API, as the address has it.
+            embeds: whether it must make vectors, or words; None takes either.
+
+        Raises:
+            RefusedError: where there is none, or it cannot do this.
+        """
+        model = self.find(name)
+        if model is not None and embeds in (None, model.embeds):
+            return model
         name = name.removeprefix("models/")
-        return RefusedError(
+        raise RefusedError(
             f"models/{name} is not found for API version {version}, or is not supported for "
             f"{action}. Call ModelService.ListModels to see the list of available models and "
             f"their supported methods.",
@@ -124,10 +137,8 @@ class Models:
 
     async def get(self, request: Request) -> Response:
         """Answer GET /models/{model}."""
-        name = request.params["model"]
-        model = self.find(name)
-        if model is None:
-            raise self.refusal(name, "generateContent", request.params["version"])
+        params = request.params
+        model = self.named(params["model"], "generateContent", params["version"])
         return json_response(model.encoded())
 
     async def page(self, request: Request) -> Response:

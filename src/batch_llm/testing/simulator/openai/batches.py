@@ -178,7 +178,7 @@ class Batches:
             job.errors.append(InputProblem("token_limit_exceeded", message))
 
     async def _subject(self, order: BatchOrder, file: StoredFile | None) -> bytes:
-        """Return what chance depends on: the lines, since a file's id goes by the order of files."""
+        """Return what chance depends on: the lines, as a file's id goes by the order of files."""
         content = b"" if file is None else file.content
         identity = await digest_of(content, f"openai batch\0{order.endpoint}\0".encode())
         return self._world.occurrences.subject(identity)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ..exchange import bearer_token
 from ..routes import Route, refusing
 from .batches import Batches
 from .chat import ChatCompletions
@@ -96,8 +97,7 @@ class OpenAIFace:
 
     def key_of(self, request: Request) -> str:
         """Return the bearer token."""
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        return key.strip() if scheme.lower() == "bearer" else ""
+        return bearer_token(request)
 
     def wrong_key(self, key: str) -> Response:
         """Return the error for a key that is missing or wrong."""
