@@ -107,7 +107,10 @@ def _read_file(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
         fields = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     except (OSError, ValueError) as error:
-        raise ConfigurationError(f"Cannot read the settings of {path}: {error}") from error
+        raise ConfigurationError(
+            f"Cannot read the settings of {path}, which is to be JSON, or TOML with the suffix "
+            f".toml: {error}"
+        ) from error
     if not isinstance(fields, dict):
         raise ConfigurationError(f"The settings of {path} are no JSON object.")
     return fields
@@ -137,7 +140,6 @@ def _opening(simulator: Simulator) -> str:
 
 def _closing(simulator: Simulator) -> str:
     sums = simulator.books.totals()
-    calls = "1 call" if sums.requests == 1 else f"{sums.requests:,} calls"
     counts = {
         "answered": sums.answered,
         "lost on the way": sums.lost,
@@ -146,8 +148,13 @@ def _closing(simulator: Simulator) -> str:
     }
     ends = ", ".join(f"{count:,} {end}" for end, count in counts.items() if count)
     tokens = f"{sums.input_tokens:,} input and {sums.output_tokens:,} output tokens"
-    unpriced = f", and {sums.unpriced:,} calls of unknown price" if sums.unpriced else ""
+    unpriced = f", and {_calls(sums.unpriced)} of unknown price" if sums.unpriced else ""
     return (
-        f"Stopped. {calls} of models{f' ({ends})' if ends else ''}; billed: {tokens}, "
+        f"Stopped. {_calls(sums.requests)} of models{f' ({ends})' if ends else ''}; "
+        f"billed: {tokens}, "
         f"{sums.usd:.4f} simulated USD{unpriced}."
     )
+
+
+def _calls(count: int) -> str:
+    return "1 call" if count == 1 else f"{count:,} calls"

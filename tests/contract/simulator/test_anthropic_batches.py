@@ -18,7 +18,7 @@ from tests.contract.simulator.anthropic_sdk import (
 )
 from tests.sdk_coverage import covers
 
-from batch_llm.testing.simulator import Fault
+from batch_llm.testing.simulator import Fault, FaultKind
 
 if TYPE_CHECKING:
     from anthropic import Anthropic
@@ -347,12 +347,15 @@ def _results(client: Anthropic, batch: MessageBatch) -> list[tuple[str, str]]:
 
 
 def test_a_batch_whose_lines_all_fail(simulator: Simulator) -> None:
-    simulator.add_fault(Fault(kind="batch_only_errors"))
+    simulator.add_fault(Fault(kind="batch_only_errors", status=529))
     with client_of(simulator) as client:
         batch = _run(client, simulator, _lines(3))
         results = list(client.messages.batches.results(batch.id))
     compare(batch, {**ENDED, "request_counts": _counts(errored=3)})
-    assert [result.result.error.error.type for result in results] == ["api_error"] * 3
+    assert [result.result.error.error.type for result in results] == ["overloaded_error"] * 3
+    booked = [(record.fate, record.status, record.fault) for record in simulator.books.records]
+    assert booked == [("failed", 529, FaultKind.BATCH_ONLY_ERRORS)] * 3
+    assert simulator.books.totals().executed == 0
 
 
 def test_a_batch_that_fails_has_failed_lines(simulator: Simulator) -> None:
@@ -373,6 +376,9 @@ def test_a_batch_with_missing_lines(simulator: Simulator) -> None:
         results = _results(client, batch)
     compare(batch, {**ENDED, "request_counts": _counts(succeeded=10)})
     assert len(results) == 5
+    fates = {str(record.custom_id): record.fate for record in simulator.books.records}
+    assert {name for name, fate in fates.items() if fate == "answered"} == dict(results).keys()
+    assert sum(fate == "lost" for fate in fates.values()) == 5
 
 
 def test_a_batch_out_of_order(simulator: Simulator) -> None:
@@ -385,20 +391,29 @@ def test_a_batch_out_of_order(simulator: Simulator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "error_type"),
+    ("fault", "error_type", "fate", "status"),
     [
-        (Fault(kind="status", status=529, lane="batch"), "overloaded_error"),
-        (Fault(kind="reset_before", lane="batch"), "api_error"),
-        (Fault(kind="error_in_200", lane="batch"), "overloaded_error"),
+        (Fault(kind="status", status=529, lane="batch"), "overloaded_error", "failed", 529),
+        (Fault(kind="reset_before", lane="batch"), "api_error", "failed", 503),
+        (Fault(kind="hang", lane="batch"), "api_error", "failed", 503),
+        (Fault(kind="dropped", lane="batch"), "api_error", "lost", 500),
+        (Fault(kind="reset_in_body", lane="batch"), "api_error", "lost", 500),
+        (Fault(kind="truncated_json", lane="batch"), "api_error", "lost", 500),
+        (Fault(kind="wrong_content_type", lane="batch"), "api_error", "lost", 500),
+        (Fault(kind="error_in_200", lane="batch"), "overloaded_error", "lost", 200),
     ],
 )
-def test_single_lines_fail(simulator: Simulator, fault: Fault, error_type: str) -> None:
+def test_single_lines_fail(
+    simulator: Simulator, fault: Fault, error_type: str, fate: str, status: int
+) -> None:
     simulator.add_fault(fault.model_copy(update={"custom_id": "line-1"}))
     with client_of(simulator) as client:
         batch = _run(client, simulator, _lines(3))
         results = list(client.messages.batches.results(batch.id))
     compare(batch, {**ENDED, "request_counts": _counts(succeeded=2, errored=1)})
     assert results[1].result.error.error.type == error_type
+    record = simulator.books.records[1]
+    assert (record.fate, record.status, record.executed) == (fate, status, fate == "lost")
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,11 @@ from tests.contract.simulator.gemini_batches import (
     inline,
     operation,
     raw_inline,
+    until,
 )
 from tests.contract.simulator.gemini_sdk import MODEL, client_of, fault, raw
+
+from batch_llm.testing.simulator import BatchTimes, FaultKind, Latency
 
 if TYPE_CHECKING:
     from google.genai.client import AsyncClient
@@ -140,7 +143,24 @@ def test_a_batch_succeeds_with_nothing_but_errors(simulator: Simulator) -> None:
     assert {result["error"]["code"] for result in results} == {13}
     stats = operation(simulator, name)["metadata"]["batchStats"]
     assert stats == {"requestCount": "20", "failedRequestCount": "20"}
-    assert not any(record.executed for record in simulator.books.records)
+    booked = [(record.fate, record.status, record.custom_id) for record in simulator.books.records]
+    assert booked == [("failed", 500, key) for key in KEYS]
+    assert {record.fault for record in simulator.books.records} == {FaultKind.BATCH_ONLY_ERRORS}
+    assert simulator.books.totals().executed == 0
+
+
+def test_a_batch_of_embeddings_with_nothing_but_errors(simulator: Simulator) -> None:
+    simulator.add_fault(fault("batch_only_errors", status=503))
+    requests = [
+        {"request": {"content": {"parts": parts}}, "metadata": {"key": "a"}}
+        for parts in ([{"text": "a"}], [])
+    ]
+    body = {"batch": {"inputConfig": {"requests": {"requests": requests}}}}
+    path = "/v1beta/models/gemini-embedding-001:asyncBatchEmbedContent"
+    results = results_of(simulator, raw(simulator, "POST", path, json=body).json()["name"])
+    assert [result["error"]["code"] for result in results] == [14, 3]
+    (record,) = simulator.books.records  # the second line is refused before it is a call
+    assert (record.fate, record.status, record.lane) == ("failed", 503, "batch")
 
 
 def test_a_part_of_the_lines_fails(simulator: Simulator) -> None:
@@ -180,6 +200,8 @@ def test_a_line_whose_answer_reports_an_error_is_an_error(simulator: Simulator) 
     simulator.add_fault(fault("error_in_200", lane="batch"))
     (result,) = results_of(simulator, create(simulator, raw_inline("a")).json()["name"])
     assert result.keys() == {"error", "metadata"}
+    (record,) = simulator.books.records
+    assert (record.executed, record.fate) == (True, "lost")
 
 
 def test_a_slow_line_is_as_good_as_any(simulator: Simulator) -> None:
@@ -233,7 +255,9 @@ def test_a_batch_expires_after_48_hours_and_leaves_no_results(simulator: Simulat
         "successfulRequestCount": "10",
         "pendingRequestCount": "10",
     }
-    assert sum(record.executed for record in simulator.books.records) == 10
+    # They were done and billed, and nobody can read them.
+    assert [record.fate for record in simulator.books.records] == ["lost"] * 10
+    assert simulator.books.totals().executed == 10
 
 
 def test_an_expired_batch_by_file_writes_no_file(simulator: Simulator) -> None:
@@ -249,6 +273,41 @@ def test_an_expired_batch_by_file_writes_no_file(simulator: Simulator) -> None:
         seen = ended(simulator, str(job.name), step=3_600)
         assert seen["metadata"]["state"] == "BATCH_STATE_EXPIRED"
         assert list(client.files.list()) == []
+
+
+def test_a_batch_by_file_that_expires_at_the_last_moment_writes_no_file(
+    simulator: Simulator,
+) -> None:
+    frozen(simulator)
+    simulator.set_batch_times(
+        BatchTimes(running=Latency(seconds=600), finalizing_seconds=48 * 3_600)
+    )
+    with client_of(simulator) as client:
+        file = client.files.upload(
+            file=io.BytesIO(json.dumps({"key": "a", "request": asking("a")}).encode()),
+            config={"mime_type": "application/jsonl"},
+        )
+        simulator.advance(3_600)  # the file is older than the batch, and gone at its end
+        job = client.batches.create(model=MODEL, src=str(file.name))
+        seen = ended(simulator, str(job.name), step=3_600)
+        assert seen["metadata"]["state"] == "BATCH_STATE_EXPIRED"
+        assert seen["metadata"]["batchStats"]["successfulRequestCount"] == "1"
+        assert list(client.files.list()) == []
+    assert [record.fate for record in simulator.books.records] == ["lost"]
+
+
+def test_lines_of_a_batch_that_is_deleted_while_it_runs_are_lost(simulator: Simulator) -> None:
+    frozen(simulator)
+    with client_of(simulator) as client:
+        file = client.files.upload(
+            file=io.BytesIO(json.dumps({"key": "a", "request": asking("a")}).encode()),
+            config={"mime_type": "application/jsonl"},
+        )
+        job = client.batches.create(model=MODEL, src=str(file.name))
+        client.batches.delete(name=str(job.name))
+        until(simulator, simulator.books.totals, lambda totals: totals.lost == 1, step=60)
+        assert [each.name for each in client.files.list()] == [file.name]
+    assert simulator.books.totals().answered == 0
 
 
 def test_a_batch_fails_as_a_whole(simulator: Simulator) -> None:

@@ -479,6 +479,7 @@ def test_a_batch_that_is_cancelled_runs_no_more_lines(simulator: Simulator) -> N
     executed = [record for record in simulator.books.records if record.executed]
     assert int(stats["successfulRequestCount"]) == len(executed) < 10
     assert seen["metadata"]["state"] == "BATCH_STATE_CANCELLED"
+    assert {record.fate for record in executed} == {"lost"}, "billed, and nobody can read them"
 
 
 def test_a_batch_by_file_that_is_cancelled_at_the_last_moment_writes_no_file(

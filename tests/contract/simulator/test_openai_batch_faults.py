@@ -93,9 +93,9 @@ def test_a_batch_of_errors_only(simulator: Simulator, client: OpenAI) -> None:
     failed = results(client, batch.error_file_id)
     assert [done["response"]["status_code"] for done in failed] == [503, 503, 503]
     assert all(done["response"]["body"]["error"]["message"] for done in failed)
-    assert {(record.fate, record.executed) for record in simulator.books.records} == {
-        ("failed", False)
-    }
+    booked = [(record.fate, record.status, record.fault) for record in simulator.books.records]
+    assert booked == [("failed", 503, FaultKind.BATCH_ONLY_ERRORS)] * 3
+    assert simulator.books.totals().executed == 0
     assert batch.usage is not None
     assert batch.usage.total_tokens == 0
 
@@ -134,6 +134,7 @@ def test_a_batch_that_expires_with_a_part_done(simulator: Simulator, client: Ope
     assert len(results(client, batch.output_file_id)) == 4
     errors = results(client, batch.error_file_id)
     assert [failed["error"]["code"] for failed in errors] == ["batch_expired"] * 6
+    assert [record.fate for record in simulator.books.records] == ["answered"] * 4
 
 
 def test_a_batch_that_fails(simulator: Simulator, client: OpenAI) -> None:
@@ -203,6 +204,20 @@ def test_a_line_that_is_answered_in_another_way(
     assert choice["finish_reason"] == finish
     if content is not None:
         assert choice["message"]["content"] == content
+
+
+def test_a_line_whose_answer_reports_an_error_completes_and_is_lost(
+    simulator: Simulator, client: OpenAI
+) -> None:
+    """A line of status 200 counts as completed, whatever its body says."""
+    simulator.add_fault(Fault(kind=FaultKind.ERROR_IN_200, custom_id="r2"))
+    batch = ended(client, submit(client, 3))
+    assert batch.request_counts is not None
+    assert batch.request_counts.model_dump() == {"total": 3, "completed": 3, "failed": 0}
+    line_2 = results(client, batch.output_file_id)[1]["response"]
+    assert line_2["status_code"] == 200
+    assert line_2["body"].keys() == {"error"}
+    assert [record.fate for record in simulator.books.records] == ["answered", "lost", "answered"]
 
 
 def test_lines_may_name_no_fault_and_many_batches_run_at_once(

@@ -30,6 +30,23 @@ class Tool:
 
 
 @dataclass(slots=True)
+class Sender:
+    """Where a call comes from.
+
+    Attributes:
+        key: the API key.
+        headers: of the request; a batch's line has none.
+        lane: live, or a line of a batch.
+        custom_id: of a line of a batch; "" where it has none.
+    """
+
+    key: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    lane: Lane = "live"
+    custom_id: str | None = None
+
+
+@dataclass(slots=True)
 class ModelCall:
     """What is asked of a model, whoever asked it in whatever words.
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .books import CallRecord
     from .faults import Fault
 
-JSON_TYPE: Final = "application/json"
+_JSON_TYPE: Final = "application/json"
 _ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -71,7 +71,7 @@ class Response:
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
-    content_type: str = JSON_TYPE
+    content_type: str = _JSON_TYPE
     pieces: Sequence[bytes] | None = None
     piece_seconds: float = 0.0
     fault: Fault | None = None

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .clock import Clock
     from .faults import Fault
 
+# What the extra brings: half of it would fail later, with a poorer message.
+_PACKAGES: Final = ("aiohttp", "genai_prices", "python_multipart")
 _BACKLOG: Final = 4_096
 _FAREWELL_SECONDS: Final = 0.01  # 0 would be for ever
 _SLOW_PIECES: Final = 20
@@ -66,11 +68,11 @@ class HTTPServer:
         port: 0 takes a free one.
 
     Raises:
-        MissingExtraError: if aiohttp is not installed.
+        MissingExtraError: if what the extra `simulator` brings is not installed.
     """
 
     def __init__(self, behind: Behind, host: str = "127.0.0.1", port: int = 0) -> None:
-        if find_spec("aiohttp") is None:
+        if any(find_spec(package) is None for package in _PACKAGES):
             raise MissingExtraError("The simulator", "simulator")
         self._behind = behind
         self._host = host
@@ -111,7 +113,7 @@ class HTTPServer:
         except OSError as error:
             raise ConfigurationError(
                 f"Cannot listen on {self._host}:{self.port}: {error.strerror or error}. "
-                f"Choose another port; 0 takes a free one."
+                f"Choose another port or host; port 0 takes a free one."
             ) from error
         self.port = self._server.sockets[0].getsockname()[1]
 

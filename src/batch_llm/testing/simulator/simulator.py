@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import anyio.to_thread
 
 from ...exceptions import ConfigurationError
+from .answers import answers_from
 from .front import PREFIXES
 from .reading import read_batch_times, read_fault, read_latency, read_limits, read_settings
 from .running import RunningSimulator
@@ -147,12 +148,13 @@ class Simulator:
         """What `GOOGLE_GEMINI_BASE_URL` is to be."""
         return self.base_url + PREFIXES["gemini"]
 
-    def environment(self, key: str = "simulated") -> dict[str, str]:
+    def environment(self, key: str | None = None) -> dict[str, str]:
         """Return the environment variables that lead every SDK to the simulator.
 
         Args:
-            key: the API key that they name.
+            key: the API key that they name; by default one that is right.
         """
+        key = key or (self._settings.keys or ("simulated",))[0]
         return {
             "OPENAI_BASE_URL": self.openai_base_url,
             "OPENAI_API_KEY": key,
@@ -225,6 +227,22 @@ class Simulator:
 
         def change(front: Front) -> None:
             front.world.latency = wanted
+
+        self._do(change)
+
+    def set_answers(self, answers: AnswersSource) -> None:
+        """Let models say something else, until the next `reset`.
+
+        Args:
+            answers: as for the class.
+
+        Raises:
+            ConfigurationError: for what is no source of answers.
+        """
+        source = answers_from(answers, self._settings.seed)
+
+        def change(front: Front) -> None:
+            front.world.answers = source
 
         self._do(change)
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from batch_llm.testing.simulator import SimulatorSettings
+from batch_llm.testing.simulator.call import Sender
 from batch_llm.testing.simulator.openai.chat import ChatCompletions
 from batch_llm.testing.simulator.openai.dialect import OpenAIDialect
 from batch_llm.testing.simulator.openai.embeddings import Embeddings
@@ -27,6 +28,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "responses": {"model": "gpt-4o", "input": "hello", "stream": True},
     "embeddings": {"model": "text-embedding-3-small", "input": "hello"},
 }
+LINE = Sender("k", lane="batch", custom_id="line-1")
 TOKENS = {"chat.completions": 6, "responses": 6, "embeddings": 2}
 
 
@@ -51,7 +53,7 @@ def endpoint(world: World, operation: str) -> Any:
 
 async def test_a_line_is_answered_whole(world: World, endpoint: Any, operation: str) -> None:
     body = json.dumps(BODIES[operation]).encode()
-    response = await endpoint.answer(body, key="k", custom_id="line-1")
+    response = await endpoint.answer(body, LINE)
     assert (response.status, response.pieces) == (200, None)
     assert json.loads(response.body)["object"]
     (record,) = world.books.records
@@ -61,7 +63,7 @@ async def test_a_line_is_answered_whole(world: World, endpoint: Any, operation: 
 
 
 async def test_a_line_that_is_refused(world: World, endpoint: Any) -> None:
-    response = await endpoint.answer(b'{"model": "claude"}', key="k", custom_id="line-1")
+    response = await endpoint.answer(b'{"model": "claude"}', LINE)
     assert response.status == 404
     assert response.record is None
     assert not world.books.records
@@ -70,13 +72,13 @@ async def test_a_line_that_is_refused(world: World, endpoint: Any) -> None:
 async def test_what_a_line_asks_is_known_before_it_runs(
     world: World, endpoint: Any, operation: str
 ) -> None:
-    call = endpoint.first_call(json.dumps(BODIES[operation]).encode(), key="k")
+    call = endpoint.first_call(json.dumps(BODIES[operation]).encode(), LINE)
     assert call.model == BODIES[operation]["model"]
     assert call.input_tokens == TOKENS[operation]
     assert call.prompt == "hello"
     assert not world.books.records
     with pytest.raises(RefusedError):
-        endpoint.first_call(b"{}", key="k")
+        endpoint.first_call(b"{}", LINE)
 
 
 def test_only_the_latest_responses_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -178,6 +178,7 @@ def test_what_it_takes_is_checked_at_the_door(client: httpx2.Client) -> None:
             ("add_fault", {"kind": "hang", "operation": "batchs.create"}, "batches.create"),
             ("set_limits", [{"requests_per_minute": 0}], "0.requests_per_minute: "),
             ("set_limits", ["x"], "0: "),
+            ("set_limits", [{}], "0: .*limits nothing"),
             ("set_latency", -1, "seconds: "),
             ("set_latency", "fast", "value: "),
             ("set_batch_times", {"slice": 3}, "slice: "),
@@ -190,6 +191,18 @@ def test_what_it_takes_is_checked_at_the_door(client: httpx2.Client) -> None:
         Simulator("echo")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="no operation 'x'"):
         Simulator(faults=[Fault(kind=FaultKind.HANG, operation="x")]).start()
+
+
+def test_answers_change_until_the_next_reset(client: httpx2.Client) -> None:
+    with Simulator() as simulator:
+        simulator.set_answers({"hello": "Good day."})
+        assert "Good day." in _ask(client, simulator).text
+        simulator.set_answers(lambda call: call.prompt.upper())
+        assert "HELLO" in _ask(client, simulator).text
+        simulator.reset()
+        assert "hello" in _ask(client, simulator).text
+        with pytest.raises(ConfigurationError, match="answers= takes"):
+            simulator.set_answers(3)  # type: ignore[arg-type]
 
 
 def test_its_books_can_be_read_after_the_end(client: httpx2.Client) -> None:
@@ -262,6 +275,17 @@ def test_the_environment_leads_every_sdk_here() -> None:
         assert environment["GOOGLE_GEMINI_BASE_URL"] == simulator.base_url + "/gemini"
         keys = {value for name, value in environment.items() if name.endswith("_KEY")}
         assert keys == {"my-key"}
+
+
+def test_the_environment_names_a_key_that_is_right() -> None:
+    with Simulator(keys=("mine", "other")) as simulator:
+        assert simulator.environment()["OPENAI_API_KEY"] == "mine"
+
+
+def test_an_address_of_version_6_can_be_called(client: httpx2.Client) -> None:
+    with Simulator(host="::1") as simulator:
+        assert simulator.base_url.startswith("http://[::1]:")
+        assert _ask(client, simulator).status_code == 200
 
 
 def test_an_address_outside_of_all_providers(client: httpx2.Client) -> None:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ..batches import DoneLine, kept_from_running
-from ..call import ModelCall
+from ..call import ModelCall, Sender
 from ..faults import FaultKind
-from .reader import Sender
 from .refusal import RefusedError
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ class BatchLines:
 
     def _read(self, key: str, line: BatchLine) -> Asked:
         asked = self._messages.reader.read(
-            bytes(line.params), Sender(key, {}, "batch", line.custom_id)
+            bytes(line.params), Sender(key, lane="batch", custom_id=line.custom_id)
         )
         if asked.call.streamed:
             raise RefusedError("stream: requests of a batch cannot be streamed")

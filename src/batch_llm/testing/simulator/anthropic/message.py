@@ -44,11 +44,11 @@ def encode_message(asked: Asked, outcome: Outcome, ids: Ids) -> dict[str, Any]:
         "stop_details": _stop_details(answer.ending),
         "container": None,
         "diagnostics": None,
-        "usage": encode_usage(outcome.usage, asked.cache, outcome.call.lane),
+        "usage": _encode_usage(outcome.usage, asked.cache, outcome.call.lane),
     }
 
 
-def encode_usage(usage: Usage, cache: CacheUse, lane: str) -> dict[str, Any]:
+def _encode_usage(usage: Usage, cache: CacheUse, lane: str) -> dict[str, Any]:
     """Return the tokens billed: those of the input that no cache gave or took stand apart."""
     thought = usage.reasoning_tokens
     return {

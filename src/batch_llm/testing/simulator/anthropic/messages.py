@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from ..call import Sender
 from ..exchange import json_response, stream_response
 from ..serving import respond
 from .message import encode_message
 from .prompt_cache import PromptCache
-from .reader import RequestReader, Sender
+from .reader import RequestReader
 from .refusal import RefusedError
 from .stream import message_events
 

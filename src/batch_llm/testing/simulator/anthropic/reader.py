@@ -14,32 +14,15 @@ from .rules import check_limits, check_prompt, check_sampling, thinking_of
 from .tools import client_tools, forced_tool
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from ..call import Lane
+    from ..call import Sender
     from ..world import World
     from .body import Body, Thinking
     from .catalogue import Model
     from .documents import Document
     from .prompt import Prompt
     from .prompt_cache import PromptCache
-
-
-@dataclass(slots=True)
-class Sender:
-    """Where a request for a message comes from.
-
-    Attributes:
-        key: the API key.
-        headers: of HTTP; none for a line of a batch.
-        lane: live, or a line of a batch.
-        custom_id: of a line of a batch.
-    """
-
-    key: str
-    headers: Mapping[str, str]
-    lane: Lane = "live"
-    custom_id: str | None = None
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import msgspec
 
 from ..batches import DoneLine, kept_from_running
+from ..call import Sender
 from ..faults import FaultKind
 from .codes import grpc_code
 from .refusal import RefusedError
@@ -26,25 +27,17 @@ _ENCODER: Final = msgspec.json.Encoder()
 class Answering(Protocol):
     """What answers the lines of one kind of batch."""
 
-    async def answer(
-        self,
-        model: str,
-        request: bytes,
-        *,
-        key: str,
-        custom_id: str,
-    ) -> Response:
+    async def answer(self, model: str, request: bytes, sender: Sender) -> Response:
         """Return the answer to one line.
 
         Args:
             model: without "models/".
             request: in JSON.
-            key: the API key.
-            custom_id: the client's name for the line; "" where it gave none.
+            sender: whose line it is.
         """
         ...
 
-    def first_call(self, model: str, request: bytes, *, key: str, custom_id: str) -> ModelCall:
+    def first_call(self, model: str, request: bytes, sender: Sender) -> ModelCall:
         """Return what a line asks of a model, which is not run; arguments are those of `answer`.
 
         Raises:
@@ -101,20 +94,19 @@ class BatchLines:
         batch = self._job.batch
         if (fault := batch.fault(FaultKind.BATCH_ONLY_ERRORS)) is not None:
             return self._failed(line, fault)
-        return await self._answering.answer(
-            batch.model, line.request, key=batch.key, custom_id=line.key or ""
-        )
+        return await self._answering.answer(batch.model, line.request, self._sender_of(line))
 
     def _failed(self, line: BatchLine, fault: Fault) -> Response:
         """Return the error of a line that a fault keeps from running."""
         batch = self._job.batch
         try:
-            call = self._answering.first_call(
-                batch.model, line.request, key=batch.key, custom_id=line.key or ""
-            )
+            call = self._answering.first_call(batch.model, line.request, self._sender_of(line))
         except RefusedError as refused:
             return self._dialect.refused(refused)
         return kept_from_running(self._world, self._dialect, call, fault)
+
+    def _sender_of(self, line: BatchLine) -> Sender:
+        return Sender(self._job.batch.key, lane="batch", custom_id=line.key or "")
 
     def _body(self, response: Response) -> msgspec.Raw | dict[str, object]:
         if self._job.kind == "generateContent":

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .models import Model, Models
     from .prompt import PromptReader
 
-USUAL_LIFE_SECONDS: Final = 3_600.0
+_USUAL_LIFE_SECONDS: Final = 3_600.0
 """A cache lives so long where the client does not say."""
 DISPLAY_NAME_CHARACTERS: Final = 128
 USUAL_PAGE: Final = 50
@@ -110,7 +110,7 @@ class CachedContents:
             written.display_name,
             created_at=now,
             updated_at=now,
-            expires_at=now + USUAL_LIFE_SECONDS if expires_at is None else expires_at,
+            expires_at=now + _USUAL_LIFE_SECONDS if expires_at is None else expires_at,
         )
 
     def _model(self, written: CachedContentRequest, version: str) -> Model:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..call import Sender
 from ..exchange import json_response
 from .answer import encoded_tokens
 from .refusal import RefusedError
@@ -39,7 +40,7 @@ class CountTokens:
             raise RefusedError(
                 "Only one of contents and generate_content_request may be set.", field="contents"
             )
-        asked = self._reader.read(whole, model, request.key)
+        asked = self._reader.read(whole, model, Sender(request.key))
         counted: dict[str, object] = {
             "totalTokens": asked.call.input_tokens,
             "promptTokensDetails": encoded_tokens(asked.tokens),

@@ -86,7 +86,7 @@ class GeminiDialect:
             message: a sentence.
             error_type: Google's word, such as "FAILED_PRECONDITION"; None is the usual one.
             retry_after_seconds: told in the details: Gemini sends no header for it.
-            details: objects with an "@type", such as `field_violations`.
+            details: objects with an "@type", such as `error_info` gives.
         """
         error = self.status(status, message, error_type=error_type, details=details)
         if retry_after_seconds is not None:
@@ -116,7 +116,7 @@ class GeminiDialect:
         """Return the error for a request that cannot be served."""
         details = []
         if refused.field is not None:
-            details.append(field_violations((refused.field, refused.message)))
+            details.append(_field_violation(refused.field, refused.message))
         return self.error(
             refused.status, refused.message, error_type=refused.error_type, details=details
         )
@@ -146,17 +146,6 @@ class GeminiDialect:
         return stream_response([event(body)])
 
 
-def field_violations(*violations: tuple[str, str]) -> dict[str, Any]:
-    """Return the detail that names (field, what is wrong with it)."""
-    return {
-        "@type": "type.googleapis.com/google.rpc.BadRequest",
-        "fieldViolations": [
-            {"field": field, "description": description} if field else {"description": description}
-            for field, description in violations
-        ],
-    }
-
-
 def error_info(reason: str, **metadata: str) -> dict[str, Any]:
     """Return the detail that gives a reason in one word."""
     return {
@@ -173,6 +162,17 @@ def localized_message(message: str) -> dict[str, Any]:
         "@type": "type.googleapis.com/google.rpc.LocalizedMessage",
         "locale": "en-US",
         "message": message,
+    }
+
+
+def _field_violation(field: str, description: str) -> dict[str, Any]:
+    """Return the detail that names what is wrong; a field of "" is the whole body."""
+    violation = (
+        {"field": field, "description": description} if field else {"description": description}
+    )
+    return {
+        "@type": "type.googleapis.com/google.rpc.BadRequest",
+        "fieldViolations": [violation],
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from ..call import Answer, ModelCall
+from ..call import Answer, ModelCall, Sender
 from ..exchange import json_response
 from ..faults import FaultKind
 from ..serving import respond
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from .models import Model, Models
     from .prompt import PromptReader
 
-MOST_AT_ONCE: Final = 100
+_MOST_AT_ONCE: Final = 100
 """Contents in one `batchEmbedContents`."""
-MOST_DIMENSIONS: Final = 3_072
+_MOST_DIMENSIONS: Final = 3_072
 
 _SMALL_DIMENSIONS: Final = 768
 _ONE: Final = "embedContent"
@@ -60,36 +60,22 @@ class Embeddings:
         """Answer one request for many contents."""
         return await self._answer_live(request, _MANY)
 
-    async def answer(
-        self,
-        model: str,
-        request: bytes,
-        *,
-        key: str,
-        custom_id: str,
-    ) -> Response:
+    async def answer(self, model: str, request: bytes, sender: Sender) -> Response:
         """Answer one line of a batch; see `GenerateContent.answer`."""
         try:
-            embedding = self._read_line(model, request, key, custom_id)
+            embedding = self._read(model, request, sender, _ONE)
         except RefusedError as refused:
             return self._dialect.refused(refused)
         return await self._respond(embedding)
 
-    def first_call(self, model: str, request: bytes, *, key: str, custom_id: str) -> ModelCall:
+    def first_call(self, model: str, request: bytes, sender: Sender) -> ModelCall:
         """Return what a line asks of the model, which is not run; see `GenerateContent`."""
-        return self._read_line(model, request, key, custom_id).call
-
-    def _read_line(self, model: str, request: bytes, key: str, custom_id: str) -> _Embedding:
-        embedding = self._read(model, request, key, _ONE)
-        embedding.call.lane, embedding.call.custom_id = "batch", custom_id
-        return embedding
+        return self._read(model, request, sender, _ONE).call
 
     async def _answer_live(self, request: Request, operation: str) -> Response:
         params = request.params
-        embedding = self._read(
-            params["model"], request.body, request.key, operation, params["version"]
-        )
-        embedding.call.headers = request.headers
+        sender = Sender(request.key, request.headers)
+        embedding = self._read(params["model"], request.body, sender, operation, params["version"])
         return await self._respond(embedding)
 
     async def _respond(self, embedding: _Embedding) -> Response:
@@ -98,7 +84,7 @@ class Embeddings:
         )
 
     def _read(
-        self, name: str, body: bytes, key: str, operation: str, version: str = "v1beta"
+        self, name: str, body: bytes, sender: Sender, operation: str, version: str = "v1beta"
     ) -> _Embedding:
         model = self._models.named(name, operation, version, embeds=True)
         if operation == _MANY:
@@ -106,12 +92,15 @@ class Embeddings:
             _check_many(written, model)
         else:
             written = [decode(body, EmbedContentRequest)]
-        wanted = [self._wanted(request, key, model) for request in written]
+        wanted = [self._wanted(request, sender.key, model) for request in written]
         call = ModelCall(
             provider="gemini",
             operation=operation,
             model=model.id,
-            key=key,
+            key=sender.key,
+            lane=sender.lane,
+            custom_id=sender.custom_id,
+            headers=sender.headers,
             messages=[("user", content.text) for content in wanted],
             input_tokens=sum(content.tokens.total() for content in wanted),
             identity=self._world.chance.digest(
@@ -178,8 +167,8 @@ def _check_many(requests: Sequence[EmbedContentRequest], model: Model) -> None:
     of = "BatchEmbedContentsRequest"
     if not requests:
         raise refused_field("requests", "requests is not specified", of=of)
-    if len(requests) > MOST_AT_ONCE:
-        problem = f"at most {MOST_AT_ONCE} requests can be in one batch"
+    if len(requests) > _MOST_AT_ONCE:
+        problem = f"at most {_MOST_AT_ONCE} requests can be in one batch"
         raise refused_field("requests", problem, of=of)
     for index, request in enumerate(requests):
         if request.model not in (model.name, model.id):
@@ -188,7 +177,7 @@ def _check_many(requests: Sequence[EmbedContentRequest], model: Model) -> None:
 
 
 def _dimensions(request: EmbedContentRequest, model: Model) -> int:
-    most = MOST_DIMENSIONS if model.id.startswith("gemini-") else _SMALL_DIMENSIONS
+    most = _MOST_DIMENSIONS if model.id.startswith("gemini-") else _SMALL_DIMENSIONS
     asked = request.output_dimensionality
     if asked is None:
         return most

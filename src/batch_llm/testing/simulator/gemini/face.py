@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..routes import Handler
     from ..world import World
 
-VERSIONS: Final = frozenset({"v1", "v1beta", "v1alpha"})
+_VERSIONS: Final = frozenset({"v1", "v1beta", "v1alpha"})
 _MODEL: Final = "/{version}/models/{model}"
 _CACHES: Final = "/{version}/cachedContents"
 _FILES: Final = "/{version}/files"
@@ -155,7 +155,7 @@ class GeminiFace:
         """Return a handler that answers under the API's versions only."""
 
         async def answer(request: Request) -> Response:
-            if request.params.get("version", "v1") not in VERSIONS:
+            if request.params.get("version", "v1") not in _VERSIONS:
                 return self.unknown_path(request)
             return await handler(request)
 

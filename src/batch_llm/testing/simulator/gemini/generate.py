@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from ..call import Sender
 from ..exchange import Response, json_response
 from ..serving import respond
 from .answer import answer_in_pieces, whole_answer
@@ -63,46 +64,38 @@ class GenerateContent:
         response = await respond(self._world, asked.call, self._dialect, encode)
         return _in_stream(response, as_events)
 
-    async def answer(
-        self,
-        model: str,
-        request: bytes,
-        *,
-        key: str,
-        custom_id: str,
-    ) -> Response:
+    async def answer(self, model: str, request: bytes, sender: Sender) -> Response:
         """Answer one line of a batch.
 
         Args:
             model: the batch's.
             request: of the line, in JSON.
-            key: the API key that made the batch.
-            custom_id: the line's key; "" where it has none.
+            sender: whose line it is.
         """
         try:
-            asked = self._read_line(model, request, key, custom_id)
+            asked = self._read(model, request, sender)
         except RefusedError as refused:
             return self._dialect.refused(refused)
         return await self._respond(asked)
 
-    def first_call(self, model: str, request: bytes, *, key: str, custom_id: str) -> ModelCall:
+    def first_call(self, model: str, request: bytes, sender: Sender) -> ModelCall:
         """Return what a line asks of the model, which is not run; arguments are as of `answer`.
 
         Raises:
             RefusedError: for a line that is refused.
         """
-        return self._read_line(model, request, key, custom_id).call
-
-    def _read_line(self, model: str, request: bytes, key: str, custom_id: str) -> Asked:
-        asked = self._read(model, request, key)
-        asked.call.lane, asked.call.custom_id = "batch", custom_id
-        return asked
+        return self._read(model, request, sender).call
 
     def _read(
-        self, name: str, body: bytes, key: str, operation: str = _LIVE, version: str = "v1beta"
+        self,
+        name: str,
+        body: bytes,
+        sender: Sender,
+        operation: str = _LIVE,
+        version: str = "v1beta",
     ) -> Asked:
         model = self._models.named(name, operation, version, embeds=False)
-        asked = self._reader.read(decode(body, GenerateContentRequest), model, key)
+        asked = self._reader.read(decode(body, GenerateContentRequest), model, sender)
         asked.call.operation = operation
         subject = b"\0".join((model.id.encode(), body))
         asked.call.identity = self._world.chance.digest(f"gemini {operation}", subject)
@@ -110,9 +103,8 @@ class GenerateContent:
 
     def _asked(self, request: Request, operation: str) -> Asked:
         params = request.params
-        asked = self._read(params["model"], request.body, request.key, operation, params["version"])
-        asked.call.headers = request.headers
-        return asked
+        sender = Sender(request.key, request.headers)
+        return self._read(params["model"], request.body, sender, operation, params["version"])
 
     async def _respond(self, asked: Asked) -> Response:
         def encode(outcome: Outcome) -> Response:

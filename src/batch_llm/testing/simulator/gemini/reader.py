@@ -17,6 +17,7 @@ from .schemas import json_schema_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ..call import Sender
     from .cache_store import Cache, CacheStore
     from .models import Model
     from .prompt import PromptReader
@@ -71,7 +72,7 @@ class RequestReader:
         self._prompts = prompts
         self._caches = caches
 
-    def read(self, request: GenerateContentRequest, model: Model, key: str) -> Asked:
+    def read(self, request: GenerateContentRequest, model: Model, sender: Sender) -> Asked:
         """Return what is asked.
 
         Raises:
@@ -82,9 +83,9 @@ class RequestReader:
         config = request.generation_config
         if config is not None:
             _check(config, model)
-        cache = self._cache(request, model, key)
+        cache = self._cache(request, model, sender.key)
         written: Sequence[ToolSpec] = request.tools or ()
-        own = self._prompts.read(request.contents, request.system_instruction, written, key)
+        own = self._prompts.read(request.contents, request.system_instruction, written, sender.key)
         schema = None if config is None else _schema(config, own.tokens)
         if cache is not None:
             written, tool_config = cache.tools, cache.tool_config
@@ -93,7 +94,7 @@ class RequestReader:
         cached = Counter[str]() if cache is None else cache.prompt.tokens
         prompt = _together(cache, own)
         call = _call(
-            request, model, key, prompt, cached.total(), schema, _tools(written), tool_config
+            request, model, sender, prompt, cached.total(), schema, _tools(written), tool_config
         )
         return Asked(
             call,
@@ -127,7 +128,7 @@ class RequestReader:
 def _call(
     request: GenerateContentRequest,
     model: Model,
-    key: str,
+    sender: Sender,
     prompt: Prompt,
     cached_tokens: int,
     schema: Mapping[str, Any] | None,
@@ -139,7 +140,7 @@ def _call(
         provider="gemini",
         operation="generateContent",
         model=model.id,
-        key=key,
+        key=sender.key,
         messages=prompt.turns,
         system=prompt.system,
         input_tokens=prompt.total_tokens,
@@ -148,6 +149,9 @@ def _call(
         forced_tool=_forced_tool(tools, tool_config),
         max_output_tokens=None if config is None else config.max_output_tokens,
         stop=() if config is None else config.stop_sequences or (),
+        lane=sender.lane,
+        custom_id=sender.custom_id,
+        headers=sender.headers,
         cached_input_tokens=cached_tokens,
     )
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MOST_BYTES: Final = 2 * 1024**3
 """A file may have so many."""
 DISPLAY_NAME_CHARACTERS: Final = 512
-GRANULARITY: Final = 8 * 1024**2
+_GRANULARITY: Final = 8 * 1024**2
 """All pieces but the last have a multiple of so many bytes, as the SDK's have."""
 
 _UNKNOWN_TYPE: Final = "application/octet-stream"
@@ -130,7 +130,7 @@ class Uploads:
             "X-Goog-Upload-Status": "active",
             "X-Goog-Upload-URL": url,
             "X-Goog-Upload-Control-URL": url,
-            "X-Goog-Upload-Chunk-Granularity": str(GRANULARITY),
+            "X-Goog-Upload-Chunk-Granularity": str(_GRANULARITY),
         }
         return Response(200, b"", headers)
 
@@ -211,9 +211,9 @@ class Uploads:
             raise RefusedError(
                 f"X-Goog-Upload-Offset is {offset}, but {upload.received} bytes were received.",
             )
-        if not is_last and size % GRANULARITY:
+        if not is_last and size % _GRANULARITY:
             raise RefusedError(
-                f"A piece that is not the last one has a multiple of {GRANULARITY} bytes, "
+                f"A piece that is not the last one has a multiple of {_GRANULARITY} bytes, "
                 f"not {size}.",
             )
         self._check_size(upload.received + size)

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+_WHAT_IS_LIMITED: Final = (
+    "requests_per_minute",
+    "tokens_per_minute",
+    "input_tokens_per_minute",
+    "output_tokens_per_minute",
+    "slope",
+    "capacity",
+    "enqueued_tokens",
+)
 
 
 class Slope(BaseModel):
@@ -76,6 +86,14 @@ class Limit(BaseModel):
     capacity: Capacity | None = None
     enqueued_tokens: int | None = Field(default=None, ge=0)
     after_seconds: float = Field(default=0.0, ge=0)
+
+    @model_validator(mode="after")
+    def _check_something_is_limited(self) -> Self:
+        # A limit without a limit exempts a model or a key, or lifts what was before.
+        is_meant = self.after_seconds or self.provider or self.model or self.key
+        if not is_meant and all(getattr(self, name) is None for name in _WHAT_IS_LIMITED):
+            raise ValueError(f"limits nothing; name one of {', '.join(_WHAT_IS_LIMITED)}")
+        return self
 
     def fits(self, provider: str, model: str, key: str) -> bool:
         """Return whether this limit is for such calls."""

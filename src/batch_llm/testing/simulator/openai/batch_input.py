@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MOST_LINES: Final = 50_000
 MOST_BYTES: Final = 200 * 1024 * 1024
-MOST_EMBEDDING_INPUTS: Final = 50_000
+_MOST_EMBEDDING_INPUTS: Final = 50_000
 _MOST_ERRORS: Final = 100
 # Between so many bytes, other requests get their turn.
 _BYTES_AT_A_STRETCH: Final = 64 * 1024
@@ -167,8 +167,8 @@ class _Reader:
         if not requests:
             message = "The input file is empty. A batch needs at least one request."
             found.errors.append(InputProblem("empty_file", message))
-        if self._embedding_inputs > MOST_EMBEDDING_INPUTS:
-            message = f"A batch holds at most {MOST_EMBEDDING_INPUTS} embedding inputs."
+        if self._embedding_inputs > _MOST_EMBEDDING_INPUTS:
+            message = f"A batch holds at most {_MOST_EMBEDDING_INPUTS} embedding inputs."
             found.errors.append(InputProblem("too_many_tasks", message))
         return found
 

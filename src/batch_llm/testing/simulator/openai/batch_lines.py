@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from ..batches import DoneLine, kept_from_running
+from ..call import Sender
 from ..faults import FaultKind
 from .refusal import RefusedError
 
@@ -49,6 +50,11 @@ class _ResultLine(msgspec.Struct):
 
 
 _ENCODER: Final = msgspec.json.Encoder()
+
+
+def sender_of(key: str, line: InputLine) -> Sender:
+    """Return where the call of a line comes from."""
+    return Sender(key, lane="batch", custom_id=line.custom_id)
 
 
 class BatchLines:
@@ -112,16 +118,12 @@ class BatchLines:
     async def _respond(self, line: InputLine) -> Response:
         if (fault := self._all_fail) is not None:
             return self._failed(line, fault)
-        return await self._endpoint.answer(
-            line.body, key=self._job.remote.key, custom_id=line.custom_id
-        )
+        return await self._endpoint.answer(line.body, sender_of(self._job.remote.key, line))
 
     def _failed(self, line: InputLine, fault: Fault) -> Response:
         """Return the error of a line that a fault keeps from running."""
         try:
-            call = self._endpoint.first_call(
-                line.body, key=self._job.remote.key, custom_id=line.custom_id
-            )
+            call = self._endpoint.first_call(line.body, sender_of(self._job.remote.key, line))
         except RefusedError as error:
             return self._dialect.refused(error)
         return kept_from_running(self._world, self._dialect, call, fault)

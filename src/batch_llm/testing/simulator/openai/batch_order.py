@@ -14,7 +14,7 @@ from .upload import checked_life
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ENDPOINTS: Final = (
+_ENDPOINTS: Final = (
     "/v1/responses",
     "/v1/chat/completions",
     "/v1/embeddings",
@@ -67,7 +67,7 @@ def read_order(body: bytes) -> BatchOrder:
     fields = decoded(_BODIES, body)
     return BatchOrder(
         _required("input_file_id", fields.input_file_id),
-        _word("endpoint", fields.endpoint, ENDPOINTS),
+        _word("endpoint", fields.endpoint, _ENDPOINTS),
         _word("completion_window", fields.completion_window, ("24h",)),
         _metadata(fields.metadata),
         _output_life(fields.output_expires_after),

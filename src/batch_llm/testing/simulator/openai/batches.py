@@ -12,7 +12,7 @@ from ..exchange import json_response
 from ..shelf import Shelf
 from .batch_input import InputLine, InputProblem, model_of_first_line, read_input
 from .batch_job import BatchJob
-from .batch_lines import BatchLines
+from .batch_lines import BatchLines, sender_of
 from .batch_order import read_order
 from .catalogue import facts_of
 from .dialect import ORGANIZATION
@@ -163,7 +163,7 @@ class Batches:
             if number % _LINES_AT_A_STRETCH == 0:
                 await asyncio.sleep(0)
             try:
-                call = endpoint.first_call(line.body, key=remote.key, custom_id=line.custom_id)
+                call = endpoint.first_call(line.body, sender_of(remote.key, line))
             except RefusedError:  # the line will fail when it runs, and costs nothing
                 continue
             remote.input_tokens += call.input_tokens

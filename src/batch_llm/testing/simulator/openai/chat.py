@@ -16,8 +16,7 @@ from .endpoint import Asked, ModelEndpoint
 from .model_rules import checked_model, fingerprint_of, served_tier
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from ..call import Sender
     from ..world import World
     from .catalogue import ModelFacts
     from .dialect import OpenAIDialect
@@ -39,9 +38,7 @@ class ChatCompletions(ModelEndpoint):
         super().__init__(world, dialect)
         self._prompt_cache = prompt_cache
 
-    def read(
-        self, body: bytes, *, key: str, headers: Mapping[str, str], custom_id: str | None
-    ) -> Asked:
+    def read(self, body: bytes, sender: Sender) -> Asked:
         """Read one body; see `ModelEndpoint.read`.
 
         Input tokens are those of the messages, of the tools and of the schema, whose JSON counts
@@ -58,12 +55,12 @@ class ChatCompletions(ModelEndpoint):
         tokens = talk.tokens + schema_tokens + tool_tokens
         check_context(facts, tokens, wanted.most_tokens)
         model = wanted.model or ""
-        cached = self._prompt_cache.look_up(key, model, talk.texts, tokens)
+        cached = self._prompt_cache.look_up(sender.key, model, talk.texts, tokens)
         call = ModelCall(
             provider="openai",
             operation="chat.completions",
             model=model,
-            key=key,
+            key=sender.key,
             messages=talk.turns,
             system=talk.system,
             input_tokens=tokens,
@@ -73,10 +70,10 @@ class ChatCompletions(ModelEndpoint):
             max_output_tokens=wanted.most_tokens,
             stop=wanted.stops,
             choices=wanted.n or 1,
-            streamed=bool(wanted.stream) and custom_id is None,
-            lane="live" if custom_id is None else "batch",
-            custom_id=custom_id,
-            headers=headers,
+            streamed=bool(wanted.stream) and sender.lane == "live",
+            lane=sender.lane,
+            custom_id=sender.custom_id,
+            headers=sender.headers,
             identity=self._world.chance.digest("openai chat.completions", body),
             cached_input_tokens=cached.cached_tokens,
         )

@@ -20,15 +20,16 @@ from .model_rules import checked_model
 from .refusal import RefusedError, missing, not_among, out_of_range
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from ..call import Sender
     from ..exchange import Response
     from ..serving import Outcome
     from .catalogue import ModelFacts
 
-MOST_INPUTS: Final = 2_048
-MOST_TOKENS_OF_INPUT: Final = 8_192
-MOST_TOKENS: Final = 300_000
+_MOST_INPUTS: Final = 2_048
+_MOST_TOKENS_OF_INPUT: Final = 8_192
+_MOST_TOKENS: Final = 300_000
 # Between so many inputs, other requests get their turn.
 _INPUTS_AT_A_STRETCH: Final = 50
 _ENCODINGS: Final = ("float", "base64")
@@ -49,9 +50,7 @@ _BODIES: Final = msgspec.json.Decoder(_Body)
 class Embeddings(ModelEndpoint):
     """Answers requests for vectors, live and as lines of batches."""
 
-    def read(
-        self, body: bytes, *, key: str, headers: Mapping[str, str], custom_id: str | None
-    ) -> Asked:
+    def read(self, body: bytes, sender: Sender) -> Asked:
         """Read one body; see `ModelEndpoint.read`. Arrays of token numbers are counted as such."""
         wanted = decoded(_BODIES, body)
         facts = checked_model(self._world, wanted.model)
@@ -63,12 +62,12 @@ class Embeddings(ModelEndpoint):
             provider="openai",
             operation="embeddings",
             model=wanted.model or "",
-            key=key,
+            key=sender.key,
             messages=[("user", text) for text, _ in inputs],
             input_tokens=_tokens(inputs),
-            lane="live" if custom_id is None else "batch",
-            custom_id=custom_id,
-            headers=headers,
+            lane=sender.lane,
+            custom_id=sender.custom_id,
+            headers=sender.headers,
             identity=self._world.chance.digest("openai embeddings", body),
         )
         encode = _Encoding(facts.snapshot, wanted.encoding_format == "base64").encode
@@ -105,11 +104,11 @@ def _inputs(given: str | list[str | int | list[int]] | None) -> list[tuple[str, 
         raise missing("input")
     if isinstance(given, str):
         return [_input(given)]
-    check_length("input", given, 1, MOST_TOKENS_OF_INPUT)
+    check_length("input", given, 1, _MOST_TOKENS_OF_INPUT)
     numbers = [value for value in given if isinstance(value, int)]
     if len(numbers) == len(given):
         return [_input(numbers)]
-    check_length("input", given, 1, MOST_INPUTS)
+    check_length("input", given, 1, _MOST_INPUTS)
     return [_input(value) for value in given]
 
 
@@ -121,9 +120,9 @@ def _input(value: str | int | list[int]) -> tuple[str, int]:
         text, tokens = value, count_text(value)
     else:
         text, tokens = " ".join(map(str, value)), len(value)
-    if tokens > MOST_TOKENS_OF_INPUT:
+    if tokens > _MOST_TOKENS_OF_INPUT:
         message = (
-            f"This model's maximum context length is {MOST_TOKENS_OF_INPUT} tokens, however you "
+            f"This model's maximum context length is {_MOST_TOKENS_OF_INPUT} tokens, however you "
             f"requested {tokens} tokens ({tokens} in your prompt; 0 for the completion). Please "
             "reduce your prompt; or completion length."
         )
@@ -133,8 +132,8 @@ def _input(value: str | int | list[int]) -> tuple[str, int]:
 
 def _tokens(inputs: Sequence[tuple[str, int]]) -> int:
     total = sum(tokens for _, tokens in inputs)
-    if total > MOST_TOKENS:
-        message = f"Requested {total} tokens, max {MOST_TOKENS} tokens per request"
+    if total > _MOST_TOKENS:
+        message = f"Requested {total} tokens, max {_MOST_TOKENS} tokens per request"
         raise RefusedError(message, code="max_tokens_per_request")
     return total
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from ..call import Sender
 from ..serving import respond
 from .refusal import RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from ..answers import Answers
     from ..call import ModelCall
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from ..serving import Outcome
     from ..world import World
     from .dialect import OpenAIDialect
-
-NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,48 +57,32 @@ class ModelEndpoint(ABC):
             return self._dialect.wrong_content_type(content_type)
         clock = self._world.clock
         start = clock.now()
-        response = await self.answer(request.body, key=request.key, headers=request.headers)
+        response = await self.answer(request.body, Sender(request.key, request.headers))
         taken = int((clock.now() - start) * 1_000)
         response.headers["openai-processing-ms"] = str(taken)
         if response.pieces is not None:
             response.piece_seconds = self._world.settings.piece_seconds
         return response
 
-    async def answer(
-        self,
-        body: bytes,
-        *,
-        key: str,
-        headers: Mapping[str, str] = NO_HEADERS,
-        custom_id: str | None = None,
-    ) -> Response:
-        """Answer one body.
-
-        Args:
-            body: JSON.
-            key: the API key.
-            headers: of a live request.
-            custom_id: of a line of a batch, which is answered whole in any case; None is live.
-        """
+    async def answer(self, body: bytes, sender: Sender) -> Response:
+        """Answer one body, in JSON; a line of a batch is answered whole in any case."""
         try:
-            asked = self.read(body, key=key, headers=headers, custom_id=custom_id)
+            asked = self.read(body, sender)
         except RefusedError as refused:
             return self._dialect.refused(refused)
         dialect = self._dialect.failing_with(asked.encode_failed)
         return await respond(self._world, asked.call, dialect, asked.encode, asked.answers)
 
-    def first_call(self, body: bytes, *, key: str, custom_id: str | None = None) -> ModelCall:
+    def first_call(self, body: bytes, sender: Sender) -> ModelCall:
         """Return what a body asks of a model, which is not run: its model, tokens and prompt.
 
         Raises:
             RefusedError: for a body that the endpoint refuses.
         """
-        return self.read(body, key=key, headers=NO_HEADERS, custom_id=custom_id).call
+        return self.read(body, sender).call
 
     @abstractmethod
-    def read(
-        self, body: bytes, *, key: str, headers: Mapping[str, str], custom_id: str | None
-    ) -> Asked:
+    def read(self, body: bytes, sender: Sender) -> Asked:
         """Read one body; the arguments are those of `answer`.
 
         Raises:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..world import World
     from .catalogue import ModelFacts
 
-SERVICE_TIERS: Final = ("auto", "default", "flex", "scale", "priority", "fast")
+_SERVICE_TIERS: Final = ("auto", "default", "flex", "scale", "priority", "fast")
 _SERVED_AS: Final = {"flex": "flex", "scale": "scale", "priority": "priority", "fast": "priority"}
 
 
@@ -31,11 +31,11 @@ def checked_model(world: World, name: str | None) -> ModelFacts:
     if not name:
         raise RefusedError("you must provide a model parameter")
     if not is_model(world, name):
-        raise no_model(name)
+        raise _no_model(name)
     return facts_of(name)
 
 
-def no_model(name: str) -> RefusedError:
+def _no_model(name: str) -> RefusedError:
     """Return the error for a model that is none."""
     message = f"The model `{name}` does not exist or you do not have access to it."
     return RefusedError(message, code="model_not_found", status=404)
@@ -78,7 +78,7 @@ def served_tier(wanted: str | None) -> str:
     if wanted is None or wanted in ("auto", "default"):
         return "default"
     if wanted not in _SERVED_AS:
-        raise not_among("service_tier", wanted, SERVICE_TIERS)
+        raise not_among("service_tier", wanted, _SERVICE_TIERS)
     return _SERVED_AS[wanted]
 
 

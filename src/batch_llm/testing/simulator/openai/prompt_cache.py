@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from ..exchange import Response
     from ..serving import Outcome
 
-LEAST_TOKENS: Final = 1_024
-STEP_TOKENS: Final = 128
-_STEP_BYTES: Final = STEP_TOKENS * 4
-_FIRST_BYTES: Final = LEAST_TOKENS * 4
+_LEAST_TOKENS: Final = 1_024
+_STEP_TOKENS: Final = 128
+_STEP_BYTES: Final = _STEP_TOKENS * 4
+_FIRST_BYTES: Final = _LEAST_TOKENS * 4
 _KEPT_SECONDS: Final = 86_400.0
 _REMEMBERED: Final = 50_000
 
@@ -59,7 +59,7 @@ class PromptCache:
             texts: of the whole prompt, in order.
             tokens: of the whole prompt; a shorter one than 1,024 costs nothing here.
         """
-        if tokens < LEAST_TOKENS:
+        if tokens < _LEAST_TOKENS:
             return CachedPrompt()
         prompt = "\0".join(texts).encode("utf-8", "surrogatepass")
         marks = tuple(_marks(f"{key}\0{model}\0".encode(), prompt))
@@ -69,7 +69,7 @@ class PromptCache:
             if self._seen.get(mark, oldest) <= oldest:
                 break
             steps += 1
-        cached = LEAST_TOKENS + (steps - 1) * STEP_TOKENS if steps else 0
+        cached = _LEAST_TOKENS + (steps - 1) * _STEP_TOKENS if steps else 0
         return CachedPrompt(cached, marks)
 
     def keep(self, prompt: CachedPrompt) -> None:

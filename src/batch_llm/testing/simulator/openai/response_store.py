@@ -53,7 +53,7 @@ class ResponseStore:
         """
         kept = self._shelf.get(key, name)
         if kept is None:
-            raise not_kept(name)
+            raise _not_kept(name)
         return kept
 
     def previous(self, key: str, name: str) -> KeptResponse:
@@ -77,9 +77,9 @@ class ResponseStore:
             RefusedError: if there is none that `key` may see.
         """
         if self._shelf.delete(key, name) is None:
-            raise not_kept(name)
+            raise _not_kept(name)
 
 
-def not_kept(name: str) -> RefusedError:
+def _not_kept(name: str) -> RefusedError:
     """Return the error for a response that is not there."""
     return RefusedError(f"Response with id '{name}' not found.", status=404)

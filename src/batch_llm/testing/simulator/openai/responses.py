@@ -28,9 +28,7 @@ from .response_store import KeptResponse, ResponseStore
 from .response_tools import read_choice, read_tools
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ..call import Answer
+    from ..call import Answer, Sender
     from ..exchange import Request
     from ..world import World
     from .catalogue import ModelFacts
@@ -58,9 +56,7 @@ class Responses(ModelEndpoint):
         self._prompt_cache = prompt_cache
         self._kept = ResponseStore()
 
-    def read(
-        self, body: bytes, *, key: str, headers: Mapping[str, str], custom_id: str | None
-    ) -> Asked:
+    def read(self, body: bytes, sender: Sender) -> Asked:
         """Read one body; see `ModelEndpoint.read`.
 
         Input tokens are those of the instructions, of the input and all that was said before it,
@@ -69,43 +65,54 @@ class Responses(ModelEndpoint):
         wanted = decoded(_BODIES, body)
         facts = checked_model(self._world, wanted.model)
         check_values(wanted, facts)
-        dialogue = self._dialogue(key, wanted)
+        dialogue = self._dialogue(sender.key, wanted)
         said = _with_instructions(dialogue, wanted.instructions)
         tools = read_tools(wanted.tools)
         choice = read_choice(wanted.tool_choice, tools.callable)
         answer_format = read_format(wanted, said.texts)
         tokens = said.tokens + tools.tokens + answer_format.tokens
         check_context(facts, tokens)
-        cached = self._prompt_cache.look_up(key, wanted.model or "", said.texts, tokens)
+        cached = self._prompt_cache.look_up(sender.key, wanted.model or "", said.texts, tokens)
+        echoed = _echoed(wanted, facts, answer_format, tools, choice)
+        keep = _keep_nothing if wanted.store is False else partial(self._keep, sender.key, dialogue)
         answerer = ResponseAnswerer(
             self._world,
-            _echoed(wanted, facts, answer_format, tools, choice),
+            echoed,
             reasons=facts.reasons(wanted.effort),
             custom_tools=tools.custom,
             top_logprobs=_logprobs(wanted),
-            keep=_keep_nothing if wanted.store is False else partial(self._keep, key, dialogue),
+            keep=keep,
         )
-        call = ModelCall(
+        call = self._call(body, sender, wanted, said, choice)
+        call.schema, call.input_tokens = answer_format.schema, tokens
+        call.cached_input_tokens = cached.cached_tokens
+        encode = self._prompt_cache.keeping(cached, answerer.encode)
+        return Asked(call, encode, encode_failed=answerer.encode_failed)
+
+    def _call(
+        self,
+        body: bytes,
+        sender: Sender,
+        wanted: ResponseBody,
+        said: Dialogue,
+        choice: WantedChoice,
+    ) -> ModelCall:
+        return ModelCall(
             provider="openai",
             operation="responses",
             model=wanted.model or "",
-            key=key,
+            key=sender.key,
             messages=said.turns,
             system="\n".join(said.system),
-            input_tokens=tokens,
-            schema=answer_format.schema,
             tools=choice.offer.tools,
             forced_tool=choice.offer.forced,
             max_output_tokens=wanted.max_output_tokens,
-            streamed=bool(wanted.stream) and custom_id is None,
-            lane="live" if custom_id is None else "batch",
-            custom_id=custom_id,
-            headers=headers,
+            streamed=bool(wanted.stream) and sender.lane == "live",
+            lane=sender.lane,
+            custom_id=sender.custom_id,
+            headers=sender.headers,
             identity=self._world.chance.digest("openai responses", body),
-            cached_input_tokens=cached.cached_tokens,
         )
-        encode = self._prompt_cache.keeping(cached, answerer.encode)
-        return Asked(call, encode, encode_failed=answerer.encode_failed)
 
     def _dialogue(self, key: str, wanted: ResponseBody) -> Dialogue:
         """Return all that was said, the instructions of this request left out."""

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from ..exchange import Request
 
 LARGEST_FILE_BYTES: Final = 512 * 1024 * 1024
-SHORTEST_LIFE_SECONDS: Final = 3_600
-LONGEST_LIFE_SECONDS: Final = 2_592_000
+_LIFE_SECONDS: Final = (3_600, 2_592_000)
 _PURPOSES: Final[tuple[UploadPurpose, ...]] = get_args(UploadPurpose)
 _FIRST_LINE: Final = re.compile(rb"(?:\xef\xbb\xbf)?\s*([^\n]*)")
 # Between so many bytes of a large upload, other requests get their turn.
@@ -105,8 +104,10 @@ def checked_life(name: str, anchor: object, seconds: object) -> int:
         raise missing(f"{name}.seconds")
     if not isinstance(seconds, int) or isinstance(seconds, bool):
         raise wrong_type(f"{name}.seconds", "an integer", seconds)
-    if not SHORTEST_LIFE_SECONDS <= seconds <= LONGEST_LIFE_SECONDS:
-        raise out_of_range(f"{name}.seconds", seconds, SHORTEST_LIFE_SECONDS, LONGEST_LIFE_SECONDS)
+    if not _SHORTEST_LIFE_SECONDS <= seconds <= _LONGEST_LIFE_SECONDS:
+        raise out_of_range(
+            f"{name}.seconds", seconds, _SHORTEST_LIFE_SECONDS, _LONGEST_LIFE_SECONDS
+        )
     return seconds
 
 
