@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _PACKAGES: Final = ("aiohttp", "genai_prices", "python_multipart")
 _BACKLOG: Final = 4_096
 _FAREWELL_SECONDS: Final = 0.01  # 0 would be for ever
+_TURNS_TO_MEET: Final = 10  # of the event loop; a connection is met in three
 _SLOW_PIECES: Final = 20
 _NOT_JSON: Final = (
     b"upstream connect error or disconnect/reset before headers. reset reason: overflow"
@@ -117,19 +118,30 @@ class HTTPServer:
             ) from error
         self.port = self._server.sockets[0].getsockname()[1]
 
-    def refuse(self, seconds: float) -> None:
-        """Be down for simulated seconds: no connection stays, and none is taken."""
-        if self._server is None or self._web is None:
+    async def go_down(self, seconds: float, asking: web.BaseRequest) -> None:
+        """Be down for simulated seconds: no connection is taken, and none stays but that asking.
+
+        Returns once it is down; nothing happens where it is down already.
+        """
+        server, self._server = self._server, None
+        if server is None or self._web is None:
             return
-        placeholder = socket.socket(self._server.sockets[0].family)
+        loop = asyncio.get_running_loop()
+        # A server that is closed forgets those whom it has accepted, and not yet met: it first
+        # accepts nobody more, and meets them.
+        for listening in server.sockets:
+            loop.remove_reader(listening.fileno())
+        for _ in range(_TURNS_TO_MEET):
+            await asyncio.sleep(0)
+        placeholder = socket.socket(server.sockets[0].family)
         placeholder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._server.close()
-        self._server = None
+        server.close()
         # Bound, and deaf: nobody else is given the port meanwhile.
         placeholder.bind((self._host, self.port))
         for connection in self._web.connections:
-            connection.force_close()
-        self._outage = asyncio.get_running_loop().create_task(self._return(seconds, placeholder))
+            if connection is not asking.protocol:
+                connection.force_close()
+        self._outage = loop.create_task(self._return(seconds, placeholder))
 
     async def end_outage(self) -> None:
         """Listen again at once, where the server is down."""
@@ -235,9 +247,7 @@ class _Sending:
     async def _send_faulty(self, fault: Fault) -> web.StreamResponse:
         response, kind = self._response, fault.kind
         if kind is FaultKind.REFUSED:
-            reset = self._reset()
-            self._server.refuse(fault.seconds)
-            return reset
+            await self._server.go_down(fault.seconds, self._incoming)
         if kind is FaultKind.HANG:
             await self._clock.sleep(fault.seconds)
         if kind is FaultKind.SLOW_BODY:

@@ -226,6 +226,31 @@ async def test_refused_connections_for_a_while() -> None:
         assert (await _ask_when_back(server)).startswith(b"HTTP/1.1 200")
 
 
+async def test_nobody_is_forgotten_when_it_goes_down() -> None:
+    plain, down = json_response(BODY), json_response(BODY)
+    down.fault = Fault(kind=FaultKind.REFUSED, seconds=1)
+
+    class Mixed(Behind):
+        async def answer(self, request: Request) -> Response:
+            return down if request.path == "/down" else plain
+
+        def settle(self, response: Response, status: int, whole: bool) -> None:
+            return
+
+    server = HTTPServer(Mixed(plain))
+    await server.start()
+    try:
+        for _ in range(15):
+            paths = ["/a"] * 10 + ["/down"] + ["/a"] * 10
+            asked = (_ask(server, f"GET {path} HTTP/1.1") for path in paths)
+            async with asyncio.timeout(20):  # whoever is forgotten waits for ever
+                ends = await asyncio.gather(*asked, return_exceptions=True)
+            assert all(isinstance(end, (bytes, ConnectionError)) for end in ends)
+            await server.end_outage()
+    finally:
+        await server.aclose()
+
+
 async def test_an_outage_passes_with_the_clock_and_can_be_ended() -> None:
     response = json_response(BODY)
     response.fault = Fault(kind=FaultKind.REFUSED, seconds=1e9)

@@ -167,12 +167,10 @@ def localized_message(message: str) -> dict[str, Any]:
 
 def _field_violation(field: str, description: str) -> dict[str, Any]:
     """Return the detail that names what is wrong; a field of "" is the whole body."""
-    violation = (
-        {"field": field, "description": description} if field else {"description": description}
-    )
+    named = {"field": field} if field else {}
     return {
         "@type": "type.googleapis.com/google.rpc.BadRequest",
-        "fieldViolations": [violation],
+        "fieldViolations": [{**named, "description": description}],
     }
 
 

@@ -104,10 +104,9 @@ def checked_life(name: str, anchor: object, seconds: object) -> int:
         raise missing(f"{name}.seconds")
     if not isinstance(seconds, int) or isinstance(seconds, bool):
         raise wrong_type(f"{name}.seconds", "an integer", seconds)
-    if not _SHORTEST_LIFE_SECONDS <= seconds <= _LONGEST_LIFE_SECONDS:
-        raise out_of_range(
-            f"{name}.seconds", seconds, _SHORTEST_LIFE_SECONDS, _LONGEST_LIFE_SECONDS
-        )
+    least, most = _LIFE_SECONDS
+    if not least <= seconds <= most:
+        raise out_of_range(f"{name}.seconds", seconds, least, most)
     return seconds
 
 
