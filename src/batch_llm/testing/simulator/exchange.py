@@ -32,6 +32,7 @@ class Request:
             "http://127.0.0.1:8080/openai/v1".
         key: the API key, once the provider has read it; "" before.
         id: the provider's name of this request, given back in a header.
+        unreadable: why the body cannot be read; None where it can.
     """
 
     method: str
@@ -43,6 +44,7 @@ class Request:
     origin: str = ""
     key: str = ""
     id: str = ""
+    unreadable: str | None = None
 
 
 def bearer_token(request: Request) -> str:

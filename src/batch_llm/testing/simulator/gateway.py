@@ -69,6 +69,8 @@ class Gateway:
             request.key = provider.key_of(request)
             if not self._world.is_key(request.key):
                 return route.name, provider.wrong_key(request.key)
+        if request.unreadable is not None:
+            return route.name, provider.dialect.error(400, request.unreadable)
         return route.name, await self._handled(route, request)
 
     async def _handled(self, route: Route, request: Request) -> Response:

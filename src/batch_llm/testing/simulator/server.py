@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+import zlib
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import parse_qsl, unquote
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 # What the extra brings: half of it would fail later, with a poorer message.
 _PACKAGES: Final = ("aiohttp", "genai_prices", "python_multipart")
 _BACKLOG: Final = 4_096
+_WINDOW_BITS: Final = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 _FAREWELL_SECONDS: Final = 0.01  # 0 would be for ever
 _TURNS_TO_MEET: Final = 10  # of the event loop; a connection is met in three
 _SLOW_PIECES: Final = 20
@@ -90,7 +92,12 @@ class HTTPServer:
         """
         from aiohttp import web
 
-        self._web = web.Server(self._handle, access_log=None, keepalive_timeout=3_600)
+        self._web = web.Server(
+            self._handle,
+            access_log=None,
+            keepalive_timeout=3_600,
+            auto_decompress=False,  # what cannot be unpacked is refused in the provider's words
+        )
         await self._listen()
 
     async def aclose(self) -> None:
@@ -160,10 +167,7 @@ class HTTPServer:
     # --- one request -----------------------------------------------------------------------
 
     async def _handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
-        try:
-            request = await _read(incoming)
-        except _unreadable() as error:
-            return _refused(incoming, error)
+        request = await _read(incoming)
         response = await self._behind.answer(request)
         sending = _Sending(incoming, response, self, self._behind)
         try:
@@ -172,27 +176,10 @@ class HTTPServer:
             sending.settle(whole=False)
 
 
-def _unreadable() -> tuple[type[Exception], ...]:
-    from aiohttp.http_exceptions import HttpProcessingError
-    from aiohttp.web import RequestPayloadError
-
-    return (RequestPayloadError, HttpProcessingError, ConnectionError)
-
-
-def _refused(incoming: web.BaseRequest, error: Exception) -> web.Response:
-    """Answer a request whose body is not what its headers say; nobody hears it who has left."""
-    from aiohttp import web
-
-    message = f"The body of {incoming.method} {incoming.path} cannot be read: {error}"
-    response = web.json_response({"error": {"message": message}}, status=400)
-    response.force_close()
-    return response
-
-
 async def _read(incoming: web.BaseRequest) -> Request:
     """Return the whole request; its size has no limit but the memory's."""
     path, _, query = incoming.raw_path.partition("?")
-    body = await incoming.content.read() if incoming.body_exists else b""
+    body, unreadable = await _read_body(incoming)
     return Request(
         incoming.method,
         _clean(unquote(path)),
@@ -200,7 +187,28 @@ async def _read(incoming: web.BaseRequest) -> Request:
         body,
         dict(parse_qsl(_clean(query), keep_blank_values=True)) if query else {},
         origin=f"{incoming.scheme}://{_clean(incoming.host)}",
+        unreadable=unreadable,
     )
+
+
+async def _read_body(incoming: web.BaseRequest) -> tuple[bytes, str | None]:
+    """Return the body, unpacked; and why it cannot be read, or None."""
+    if not incoming.body_exists:
+        return b"", None
+    try:
+        body = await incoming.content.read()
+    except Exception as error:  # aiohttp's own kinds, and a connection that broke: nobody hears
+        return b"", f"The body did not arrive whole: {error}"
+    encoding = incoming.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding == "identity" or not body:
+        return body, None
+    window_bits = _WINDOW_BITS.get(encoding)
+    if window_bits is None:
+        return b"", f"The Content-Encoding {_clean(encoding)!r} is not known."
+    try:
+        return zlib.decompress(body, window_bits), None
+    except zlib.error as error:
+        return b"", f"The body is not what its Content-Encoding says: {error}"
 
 
 def _clean(text: str) -> str:

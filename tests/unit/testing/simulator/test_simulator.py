@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import gzip
+import json
 import threading
 import time
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -226,15 +229,30 @@ def test_clients_that_went_away_leave_no_task(caplog: pytest.LogCaptureFixture) 
     assert "pending" not in caplog.text
 
 
-def test_a_body_that_is_not_what_it_says(client: httpx2.Client) -> None:
+@pytest.mark.parametrize(
+    ("encoding", "content", "status"),
+    [
+        ("gzip", gzip.compress(json.dumps(QUESTION).encode()), 200),
+        ("deflate", zlib.compress(json.dumps(QUESTION).encode()), 200),
+        ("identity", json.dumps(QUESTION).encode(), 200),
+        ("gzip", b"{}", 400),
+        ("deflate", b"{}", 400),
+        ("br", b"{}", 400),
+    ],
+)
+def test_a_body_that_is_packed(
+    client: httpx2.Client, encoding: str, content: bytes, status: int
+) -> None:
     with Simulator() as simulator:
         answer = client.post(
             f"{simulator.openai_base_url}/chat/completions",
-            content=b"no gzip",
-            headers={"Content-Encoding": "gzip"},
+            content=content,
+            headers={"Content-Encoding": encoding},
         )
-        assert answer.status_code == 400
-        assert "cannot be read" in answer.json()["error"]["message"]
+        assert answer.status_code == status
+        if status == 400:
+            assert "Content-Encoding" in answer.json()["error"]["message"]
+            assert answer.headers["x-request-id"]
 
 
 @pytest.mark.parametrize(("ttl", "usd_of_million"), [("5m", 1.25), ("1h", 2.0)])
