@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import httpx2
 import pytest
@@ -200,8 +201,9 @@ def _check(answer: httpx2.Response, path: str) -> None:
     assert answer.status_code < 500, answer.text
     if answer.status_code < 400:
         return
-    # Gemini's streams are lists, where they are not events.
-    body = answer.json()[0] if "streamGenerate" in path else answer.json()
+    body = answer.json()
+    if isinstance(body, list):  # Gemini's streams are, where they are not events
+        body = body[0]
     error = body["error"]
     assert error["message"]
     if path.startswith("/openai"):
@@ -308,6 +310,46 @@ def test_a_body_is_no_json(client: httpx2.Client, path: str, body: bytes) -> Non
     answer = client.post(path, content=body)
     _check(answer, path)
     assert 400 <= answer.status_code < 500
+
+
+HEADER_NAMES = st.sampled_from(
+    [
+        "Authorization",
+        "x-api-key",
+        "x-goog-api-key",
+        "anthropic-version",
+        "anthropic-beta",
+        "Content-Type",
+        "Content-Encoding",
+        "x-sim-fault",
+        "X-Goog-Upload-Protocol",
+        "X-Goog-Upload-Command",
+        "X-Goog-Upload-Offset",
+        "OpenAI-Organization",
+        "Idempotency-Key",
+        "Accept",
+    ]
+)
+HEADER_VALUES = st.text(
+    st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=30
+) | st.sampled_from(["Bearer", "Bearer ", "Basic eDp5", "gzip", "503:x", '{"kind": []}', "start"])
+
+
+@pytest.mark.parametrize("path", EXAMPLES)
+@given(headers=st.dictionaries(HEADER_NAMES, HEADER_VALUES, max_size=4))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+def test_headers_are_anything(client: httpx2.Client, path: str, headers: dict[str, str]) -> None:
+    raw = [(name.encode(), value.strip().encode("latin-1")) for name, value in headers.items()]
+    answer = client.post(path, content=_encoded(EXAMPLES[path]), headers=raw)
+    _check(answer, path)
+
+
+@pytest.mark.parametrize("prefix", ["/openai/v1", "/anthropic", "/gemini"])
+@given(path=st.text(max_size=20), method=st.sampled_from(["GET", "POST", "DELETE", "PATCH"]))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+def test_addresses_are_anything(client: httpx2.Client, prefix: str, path: str, method: str) -> None:
+    answer = client.request(method, f"{prefix}/{quote(path, safe='/:')}")
+    _check(answer, prefix)
 
 
 NUMBERS = ["-1", "0", "abc", "1e9", "", "99999999999999999999", "\x00", "é"]
