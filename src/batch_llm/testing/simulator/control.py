@@ -14,6 +14,7 @@ from .exchange import json_response
 from .faults import Fault, FaultKind
 from .latency import Latency
 from .limits import Limit
+from .reading import read_limits
 from .routes import Route, Router, UnknownMethodError, UnknownPathError
 from .settings import BatchTimes
 
@@ -186,7 +187,7 @@ class Control:
         return json_response([limit.model_dump(mode="json") for limit in limits])
 
     async def _set_limits(self, request: Request) -> Response:
-        self._world.limits.set(_LIMITS.validate_json(request.body))
+        self._world.limits.set(read_limits(_LIMITS.validate_json(request.body)))
         return await self._limits(request)
 
     async def _latency(self, request: Request) -> Response:
@@ -236,6 +237,7 @@ class Control:
             clock.set_speed(change.speed)
         if change.advance_seconds is not None:
             clock.advance(change.advance_seconds)
+            await self._world.catch_up()
         return await self._clock(request)
 
     async def _begin_anew(self, request: Request) -> Response:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+TFields = TypeVar("TFields", bound=msgspec.Struct)
 
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What is raised for bytes that are no JSON, and for JSON of another shape."""
@@ -51,6 +56,29 @@ def misfit_of(error: msgspec.ValidationError) -> Misfit:
     if (wrong := _WRONG_KIND.fullmatch(message)) is not None:
         return Misfit(message, path, expected=tuple(wrong[1].split(" | ")), got=wrong[2])
     return Misfit(message, path)
+
+
+def strict(fields: type[TFields], *, unread: Iterable[str] = (), **instead: Any) -> type[TFields]:
+    """Return a struct like `fields` that takes no field of another name.
+
+    Args:
+        fields: what is read.
+        unread: names of further fields, which may hold anything and are left alone.
+        instead: types, or (type, default), in the place of those of `fields`, by name.
+    """
+    left_alone = [(name, msgspec.Raw, msgspec.Raw()) for name in unread]
+    replaced = [
+        (name, *kind) if isinstance(kind, tuple) else (name, kind) for name, kind in instead.items()
+    ]
+    made = msgspec.defstruct(
+        fields.__name__,
+        [*left_alone, *replaced],
+        bases=(fields,),
+        module=fields.__module__,
+        forbid_unknown_fields=True,
+        kw_only=True,
+    )
+    return cast("type[TFields]", made)
 
 
 def is_given(raw: msgspec.Raw) -> bool:

@@ -11,6 +11,7 @@ from ...exceptions import ConfigurationError
 from .faults import Fault, fault_from_text
 from .latency import Latency
 from .limits import Limit
+from .limits.limit import WHAT_IS_LIMITED
 from .settings import BatchTimes, SimulatorSettings
 
 if TYPE_CHECKING:
@@ -41,7 +42,12 @@ def read_limits(value: Limit | Iterable[Limit | Mapping[str, Any]]) -> tuple[Lim
         ConfigurationError: for what is none, naming the field.
     """
     several = not isinstance(value, (Limit, str, Mapping))
-    return _checked(_LIMITS, list(value) if several else [value])
+    limits = _checked(_LIMITS, list(value) if several else [value])
+    for number, limit in enumerate(limits):
+        if not limit.is_meant():
+            names = ", ".join(WHAT_IS_LIMITED)
+            raise ConfigurationError(f"{number}: limits nothing; name one of {names}")
+    return limits
 
 
 def read_latency(value: Latency | float | Mapping[str, Any]) -> Latency:

@@ -181,8 +181,14 @@ class Simulator:
         return self._started().front.clock.now()
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward by simulated seconds."""
+        """Move the clock forward by simulated seconds; return when batches have caught up.
+
+        Raises:
+            ConfigurationError: for a negative number, or a moment after all dates.
+        """
         self._do(lambda front: front.clock.advance(seconds))
+        if threading.current_thread() is not self._thread:
+            self._wait(self._started().front.world.catch_up())
 
     def set_speed(self, speed: float) -> None:
         """Let `speed` simulated seconds pass in a real one."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any
 
 from .answers import answers_from, close_answers
 from .books import Books
@@ -14,6 +15,7 @@ from .limits import Limits
 
 if TYPE_CHECKING:
     from .answers import AnswersSource
+    from .batches import BatchRunner
     from .exchange import Request
     from .settings import SimulatorSettings
 
@@ -40,9 +42,15 @@ class World:
         self.limits = Limits(self.clock, settings.limits)
         self.latency = settings.latency
         self.batch_times = settings.batch_times
+        self.runners: set[BatchRunner[Any]] = set()
         self.books = Books(self.clock, settings.books)
         said_by = settings.answers if answers is None else answers
         self.answers = answers_from(said_by, settings.seed)
+
+    async def catch_up(self) -> None:
+        """Wait until all batches have done what they should have, by the clock."""
+        while any(runner.is_behind() for runner in self.runners):
+            await asyncio.sleep(0)  # noqa: ASYNC110 - turns of the loop are all that they need
 
     async def aclose(self) -> None:
         """Let the answers' source go of what it holds open."""

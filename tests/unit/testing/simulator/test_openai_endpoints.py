@@ -12,6 +12,7 @@ from batch_llm.testing.simulator.call import Sender
 from batch_llm.testing.simulator.openai.chat import ChatCompletions
 from batch_llm.testing.simulator.openai.dialect import OpenAIDialect
 from batch_llm.testing.simulator.openai.embeddings import Embeddings
+from batch_llm.testing.simulator.openai.file_store import FileStore
 from batch_llm.testing.simulator.openai.prompt_cache import PromptCache
 from batch_llm.testing.simulator.openai.refusal import RefusedError
 from batch_llm.testing.simulator.openai.response_input import Dialogue
@@ -48,7 +49,7 @@ def endpoint(world: World, operation: str) -> Any:
     if operation == "embeddings":
         return Embeddings(world, OpenAIDialect())
     kind = ChatCompletions if operation == "chat.completions" else Responses
-    return kind(world, OpenAIDialect(), cache)
+    return kind(world, OpenAIDialect(), cache, FileStore(world))
 
 
 async def test_a_line_is_answered_whole(world: World, endpoint: Any, operation: str) -> None:

@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import msgspec
 
 from ....exceptions import InputError
-from ..call import Answer
+from ..call import Answer, ModelCall
+from .batch_files.anthropic import anthropic_answer
+from .batch_files.gemini import gemini_answer, gemini_turns
+from .batch_files.openai import openai_answer, openai_turns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from ..call import Provider
 
 Wanted: TypeAlias = tuple[str | None, str | None, str | None]
 """Custom id, model and prompt of the calls that a record answers; None stands for any."""
@@ -24,67 +29,38 @@ class Recorded(NamedTuple):
     answer: object
 
 
-class _Part(msgspec.Struct):
-    text: str | None = None
-
-
-class _Turn(msgspec.Struct):
-    role: str
-    content: str | list[_Part] | None = None
-
-
-class _ChatRequest(msgspec.Struct):
-    messages: list[_Turn]
-
-
-class _Said(msgspec.Struct):
-    content: str | None = None
-
-
-class _Choice(msgspec.Struct):
-    message: _Said
-
-
-class _Billed(msgspec.Struct):
-    completion_tokens: int | None = None
-
-
-class _Chat(msgspec.Struct):
-    choices: list[_Choice]
-    usage: _Billed | None = None
-
-
-class _Response(msgspec.Struct):
-    status_code: int
-    body: Any = None
-
-
 _LINES = msgspec.json.Decoder(dict[str, Any])
 _FORMS = (
     'a line is {"prompt": …, "answer": …}, with "custom_id" or "model" besides or instead of the '
-    "prompt; a row that `batch-llm run` wrote; or a line of an OpenAI batch's input or output"
+    "prompt; a row that `batch-llm run` wrote; or a line of a batch: of OpenAI's input or output, "
+    "of Anthropic's results, of Gemini's input or output"
 )
 
 
 def read_recording(lines: Iterable[bytes], name: str) -> list[Recorded]:
     """Return the records of a JSONL file, in its order.
 
-    Four kinds of lines are known, and may stand in one file:
+    These kinds of lines are known, and may stand in one file:
 
     - `{"prompt": …, "answer": …}`: a text or a JSON value; "custom_id" or "model" may stand beside
       the prompt, or instead of it.
     - A row that `batch-llm run` wrote: its output answers calls with the row's id as custom id, and
-      with the prompt, where the row keeps a field of that name. Rows that failed are left out.
-    - A line of an OpenAI batch's input (chat completions), which gives the prompt of its custom id.
-    - A line of the batch's output, which answers calls with its custom id, and with the prompt of
-      its input where that is in the file. Lines that failed are left out.
+      with the prompt, where the row keeps a field of that name.
+    - A line of a batch's input, of OpenAI (chat completions and responses) or of Gemini, which
+      gives the prompt of its custom id; Gemini calls that the key.
+    - A line of a batch's output, of OpenAI, Anthropic or Gemini, which answers calls with its
+      custom id, and with the prompt of its input where that is in the file: with its text or, where
+      it asks for tools, the first of them; and with its tokens, where they are told.
+
+    Rows and lines that failed, were canceled or expired are left out, as are those without any
+    answer: what they asked counts as not recorded.
 
     Args:
         lines: of the file, in UTF-8; empty ones are left out.
         name: of the file, for errors.
 
     Raises:
-        InputError: for a line of no known kind, with its number.
+        InputError: for a line of no known kind, or of a batch of embeddings, with its number.
     """
     prompts: dict[str, str] = {}
     records: list[Recorded] = []
@@ -105,9 +81,15 @@ def _read(fields: dict[str, Any], prompts: dict[str, str]) -> Iterator[Recorded]
     elif "status" in fields and "output" in fields:
         yield from _row(fields)
     elif "custom_id" in fields and "body" in fields:
-        prompts[_text(fields, "custom_id") or ""] = _prompt_of_batch(fields["body"])
+        prompts[_name(fields, "custom_id")] = _prompt("openai", openai_turns(fields))
     elif "custom_id" in fields and "response" in fields:
-        yield from _line_of_batch(fields)
+        yield from _line(fields, "custom_id", openai_answer(fields))
+    elif "custom_id" in fields and "result" in fields:
+        yield from _line(fields, "custom_id", anthropic_answer(fields))
+    elif "key" in fields and ("response" in fields or "error" in fields):
+        yield from _line(fields, "key", gemini_answer(fields))
+    elif "key" in fields and "request" in fields:
+        prompts[_name(fields, "key")] = _prompt("gemini", gemini_turns(fields))
     else:
         raise InputError(f"{_FORMS}; this one has the fields {', '.join(sorted(fields))!r}.")
 
@@ -134,24 +116,14 @@ def _row(fields: dict[str, Any]) -> Iterator[Recorded]:
         yield Recorded((None, None, prompt), answer)
 
 
-def _prompt_of_batch(body: object) -> str:
-    """Return the last turn of the user."""
-    turns = msgspec.convert(body, _ChatRequest).messages
-    content = next((turn.content for turn in reversed(turns) if turn.role == "user"), None) or ""
-    if isinstance(content, str):
-        return content
-    return "\n".join(part.text for part in content if part.text is not None)
+def _line(fields: dict[str, Any], field: str, answer: Answer | None) -> Iterator[Recorded]:
+    if answer is not None:
+        yield Recorded((_name(fields, field), None, None), answer)
 
 
-def _line_of_batch(fields: dict[str, Any]) -> Iterator[Recorded]:
-    response = msgspec.convert(fields["response"], _Response | None)
-    if response is None or response.status_code != 200:
-        return
-    chat = msgspec.convert(response.body, _Chat)
-    text = chat.choices[0].message.content if chat.choices else None
-    if text is not None:
-        answer = Answer(text, output_tokens=chat.usage.completion_tokens if chat.usage else None)
-        yield Recorded((_text(fields, "custom_id"), None, None), answer)
+def _prompt(provider: Provider, turns: Sequence[tuple[str, str]]) -> str:
+    """Return what a call with these turns is looked up by."""
+    return ModelCall(provider, operation="", model="", key="", messages=turns).prompt
 
 
 def _by_prompt(records: Iterable[Recorded], prompts: dict[str, str]) -> Iterator[Recorded]:
@@ -166,3 +138,10 @@ def _text(fields: dict[str, Any], name: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise InputError(f"{name!r} is a text, not {value!r}.")
     return value
+
+
+def _name(fields: dict[str, Any], field: str) -> str:
+    """Return whose line it is; without a name it would answer every call."""
+    if (name := _text(fields, field)) is None:
+        raise InputError(f"{field!r} is null; it names the request that the line belongs to.")
+    return name

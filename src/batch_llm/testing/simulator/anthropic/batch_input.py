@@ -15,14 +15,14 @@ _MOST_BYTES: Final = 256 * 1024 * 1024
 _CUSTOM_ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
-class BatchLine(msgspec.Struct):
+class BatchLine(msgspec.Struct, forbid_unknown_fields=True):
     """One request of a batch; its params are read when it is executed."""
 
     custom_id: str
     params: msgspec.Raw
 
 
-class _Envelope(msgspec.Struct):
+class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
     """The body of a create."""
 
     requests: list[BatchLine]

@@ -1,6 +1,8 @@
 """The body of POST /v1/messages, as it comes over the wire.
 
-Fields that the simulator has no use for are taken and left alone, as are those of betas.
+Known fields that the simulator has no use for are left alone, as are those of betas, which are
+taken without the header that names the beta. Unknown ones are refused in the body itself, its turns,
+its metadata and its `output_config`; what blocks and tools hold besides is left alone.
 """
 
 from __future__ import annotations
@@ -10,10 +12,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
-from ..decoding import UNREADABLE, misfit_of
-from .refusal import RefusedError, missing, wrong_kind
+from ..decoding import UNREADABLE, misfit_of, strict
+from .refusal import RefusedError, extra, missing, wrong_kind
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ..decoding import Misfit
 
 T = TypeVar("T")
@@ -151,10 +155,55 @@ class Body(msgspec.Struct):
         return self.output_format if config is None or config.format is None else config.format
 
 
-BODIES: Final = msgspec.json.Decoder(Body)
+_UNREAD: Final = (
+    "billing_policy",
+    "compaction",
+    "container",
+    "context_management",
+    "diagnostics",
+    "fallback_credit_token",
+    "fallbacks",
+    "inference_geo",
+    "mcp_servers",
+    "speed",
+    "thread",
+)
+_STRICT_TURN: Final = strict(Turn, unread=("clear_at", "output_config"))
+STRICT_BODY: Final = strict(
+    Body,
+    unread=_UNREAD,
+    messages=list[_STRICT_TURN],  # type: ignore[valid-type]
+    metadata=(strict(Metadata) | None, None),
+    output_config=(strict(OutputConfig, unread=("task_budget",)) | None, None),
+)
+"""The body as Anthropic takes it; other servers may take any field."""
+_STRICT_BODIES: Final = msgspec.json.Decoder(STRICT_BODY)
+_BODIES: Final = msgspec.json.Decoder(Body)
 SOURCES: Final = msgspec.json.Decoder(Source)
 CITATIONS: Final = msgspec.json.Decoder(Citations)
 CONTENTS: Final = msgspec.json.Decoder(str | list[Block])
+
+
+def read_body(data: bytes, further_models: Collection[str]) -> Body:
+    """Return a body's fields.
+
+    Args:
+        data: JSON.
+        further_models: models that are none of Anthropic's: what is sent to them may hold any
+            field.
+
+    Raises:
+        RefusedError: if it is not JSON, or its fields are unknown or of wrong types.
+    """
+    try:
+        return decode(_STRICT_BODIES, data)
+    except RefusedError:
+        if not further_models:
+            raise
+        body = decode(_BODIES, data)
+        if body.model not in further_models:
+            raise
+        return body
 
 
 def decode(decoder: msgspec.json.Decoder[T], data: bytes, place: str = "") -> T:
@@ -184,6 +233,8 @@ def _refused(misfit: Misfit, place: str) -> RefusedError:
     where = _joined(place, *(name or index for name, index in steps))
     if misfit.missing is not None:
         return missing(_joined(where, misfit.missing))
+    if misfit.unknown is not None:
+        return extra(_joined(where, misfit.unknown))
     if misfit.expected:
         kinds = [_KINDS.get(kind, kind) for kind in misfit.expected if kind != "null"]
         return wrong_kind(where, " or ".join(kinds))

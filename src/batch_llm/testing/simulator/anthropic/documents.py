@@ -9,7 +9,7 @@ from ..decoding import is_given
 from ..tokens import TOKENS_OF_FILE, TOKENS_OF_IMAGE, count_text
 from .body import CITATIONS, SOURCES, decode
 from .prompt_cache import Piece
-from .refusal import missing, not_among
+from .refusal import RefusedError, missing, not_among
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,3 +110,6 @@ def _check_source(source: Source, place: str) -> None:
     name = _FIELDS[source.type]
     if not getattr(source, name):
         raise missing(f"{place}.{source.type}.{name}")
+    if source.type == "file":
+        # Nobody can have uploaded it: there is no Files API here.
+        raise RefusedError(f"File not found: {source.file_id}", 404)

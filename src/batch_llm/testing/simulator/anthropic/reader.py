@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..call import ModelCall
-from .body import BODIES, decode
+from .body import read_body
 from .catalogue import model_named, unknown_model
 from .prompt import read_prompt
 from .prompt_cache import CacheUse
-from .rules import check_limits, check_prompt, check_sampling, thinking_of
+from .rules import check_counted, check_limits, check_prompt, check_sampling, thinking_of
 from .tools import client_tools, forced_tool
 
 if TYPE_CHECKING:
@@ -67,8 +67,9 @@ class RequestReader:
         Raises:
             RefusedError: for what the API does not take.
         """
-        body = decode(BODIES, data)
+        body = self._body(data)
         self._model_of(body)
+        check_counted(body)
         return read_prompt(body).tokens
 
     def read(self, data: bytes, sender: Sender) -> Asked:
@@ -77,7 +78,7 @@ class RequestReader:
         Raises:
             RefusedError: for what the API does not take.
         """
-        body = decode(BODIES, data)
+        body = self._body(data)
         model = self._model_of(body)
         check_limits(body, model)
         check_sampling(body, model)
@@ -92,6 +93,9 @@ class RequestReader:
         call.cache_write_tokens = cache.written_tokens
         call.hour_cache_write_tokens = cache.written_1h_tokens
         return Asked(call, model, cache, prompt.documents, thinking)
+
+    def _body(self, data: bytes) -> Body:
+        return read_body(data, self._world.settings.models)
 
     def _model_of(self, body: Body) -> Model:
         model = model_named(body.model, self._world.settings.models)

@@ -29,6 +29,11 @@ def missing(place: str) -> RefusedError:
     return RefusedError(f"{place}: Field required")
 
 
+def extra(place: str) -> RefusedError:
+    """Return the error for a field that nobody knows."""
+    return RefusedError(f"{place}: Extra inputs are not permitted")
+
+
 def not_among(place: str, *words: str) -> RefusedError:
     """Return the error for a word that is none of those that are known."""
     quoted = [f"'{word}'" for word in words]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .refusal import RefusedError, check_range, missing, not_among
+from .refusal import RefusedError, check_range, extra, missing, not_among
 
 if TYPE_CHECKING:
     from .body import Body, Thinking
@@ -13,7 +13,28 @@ if TYPE_CHECKING:
 
 _LEAST_BUDGET: Final = 1_024
 _LONGEST_USER_ID: Final = 256
+_NOT_COUNTED: Final = (
+    "max_tokens",
+    "metadata",
+    "service_tier",
+    "stop_sequences",
+    "stream",
+    "temperature",
+    "top_k",
+    "top_p",
+)
 _EFFORTS: Final = ("low", "medium", "high", "xhigh", "max")
+
+
+def check_counted(body: Body) -> None:
+    """Refuse fields that do not change how many tokens there are to count.
+
+    Raises:
+        RefusedError: for the first one.
+    """
+    for name in _NOT_COUNTED:
+        if getattr(body, name) is not None:
+            raise extra(name)
 
 
 def check_limits(body: Body, model: Model) -> None:

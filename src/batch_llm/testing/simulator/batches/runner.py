@@ -76,7 +76,12 @@ class BatchRunner(Generic[TLine]):
 
     def start(self) -> None:
         """Let it run, in a task of its own."""
+        self._world.runners.add(self)
         self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def is_behind(self) -> bool:
+        """Return whether it has still to do what the clock says is done."""
+        return not self._batch.has_ended and self._moment <= self._world.clock.now()
 
     def cancel(self) -> None:
         """Ask it to stop: lines that ran are kept, the others end as cancelled."""
@@ -87,6 +92,7 @@ class BatchRunner(Generic[TLine]):
 
     async def aclose(self) -> None:
         """Stop at once, with the world."""
+        self._world.runners.discard(self)
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -106,6 +112,7 @@ class BatchRunner(Generic[TLine]):
             # Of a batch that the world's end or a defect cut short, nobody reads a result.
             self._close_books(has_results=False)
             self._world.limits.dequeue(self._batch.id)
+            self._world.runners.discard(self)
 
     async def _pass_through(self) -> BatchState:
         """Go through all states but the last one, and return that one."""

@@ -26,7 +26,8 @@ _GRANULARITY: Final = 8 * 1024**2
 """All pieces but the last have a multiple of so many bytes, as the SDK's have."""
 
 _UNKNOWN_TYPE: Final = "application/octet-stream"
-_REMEMBERED: Final = 10_000
+_REMEMBERED: Final = 900
+_REMEMBERED_SECONDS: Final = 24 * 3_600
 _DIGITS: Final = 19
 
 
@@ -62,6 +63,7 @@ class _Upload:
         told: the body of the start, for the file's identity in the books.
         pieces: that came so far.
         received: bytes that came so far.
+        started_at: simulated unix seconds.
         answer: the body of the last answer; None until the upload is final.
     """
 
@@ -73,6 +75,7 @@ class _Upload:
     mime_type: str
     size: int | None
     told: bytes
+    started_at: float
     pieces: list[bytes] = field(default_factory=list)
     received: int = 0
     answer: bytes | None = None
@@ -119,9 +122,8 @@ class Uploads:
     def _start(self, request: Request) -> Response:
         upload = self._started(request)
         self._check(upload)
+        self._forget_old()
         self._uploads[upload.id] = upload
-        if len(self._uploads) > _REMEMBERED:
-            self._uploads.popitem(last=False)
         url = (
             f"{request.origin}/upload/{request.params['version']}/files"
             f"?upload_id={upload.id}&upload_protocol=resumable"
@@ -133,6 +135,15 @@ class Uploads:
             "X-Goog-Upload-Chunk-Granularity": str(_GRANULARITY),
         }
         return Response(200, b"", headers)
+
+    def _forget_old(self) -> None:
+        """Make room for one more: what was never finished must not pile up."""
+        long_ago = self._world.clock.now() - _REMEMBERED_SECONDS
+        while self._uploads:
+            oldest = next(iter(self._uploads.values()))
+            if oldest.started_at >= long_ago and len(self._uploads) < _REMEMBERED:
+                return
+            del self._uploads[oldest.id]
 
     def _started(self, request: Request) -> _Upload:
         told = _told(request.body)
@@ -150,6 +161,7 @@ class Uploads:
             or request.headers.get("X-Goog-Upload-Header-Content-Type", _UNKNOWN_TYPE),
             size=_count(request, "X-Goog-Upload-Header-Content-Length"),
             told=request.body,
+            started_at=self._world.clock.now(),
         )
 
     def _check(self, upload: _Upload) -> None:

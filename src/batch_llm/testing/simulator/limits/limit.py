@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, Self
+from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-_WHAT_IS_LIMITED: Final = (
+WHAT_IS_LIMITED: Final = (
     "requests_per_minute",
     "tokens_per_minute",
     "input_tokens_per_minute",
@@ -87,13 +87,13 @@ class Limit(BaseModel):
     enqueued_tokens: int | None = Field(default=None, ge=0)
     after_seconds: float = Field(default=0.0, ge=0)
 
-    @model_validator(mode="after")
-    def _check_something_is_limited(self) -> Self:
-        # A limit without a limit exempts a model or a key, or lifts what was before.
-        is_meant = self.after_seconds or self.provider or self.model or self.key
-        if not is_meant and all(getattr(self, name) is None for name in _WHAT_IS_LIMITED):
-            raise ValueError(f"limits nothing; name one of {', '.join(_WHAT_IS_LIMITED)}")
-        return self
+    def is_meant(self) -> bool:
+        """Return whether it limits something, exempts a model or a key, or lifts what was before.
+
+        An empty one is a mistake: it would lift the limits behind it.
+        """
+        narrowed = self.after_seconds or self.provider or self.model or self.key
+        return bool(narrowed) or any(getattr(self, name) is not None for name in WHAT_IS_LIMITED)
 
     def fits(self, provider: str, model: str, key: str) -> bool:
         """Return whether this limit is for such calls."""

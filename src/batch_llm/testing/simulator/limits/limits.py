@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..clock import Clock
     from .enqueued import Scope
 
-_NO_LIMIT: Final = Limit.model_construct()
+_NO_LIMIT: Final = Limit()
 _FEW: Final = 1_000
 
 

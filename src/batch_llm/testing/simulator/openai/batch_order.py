@@ -26,7 +26,7 @@ _ENDPOINTS: Final = (
 )
 
 
-class _Body(msgspec.Struct):
+class _Body(msgspec.Struct, forbid_unknown_fields=True):
     """Types are checked by hand, since OpenAI names the parameter that is wrong."""
 
     input_file_id: Any = None

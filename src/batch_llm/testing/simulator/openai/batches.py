@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -79,7 +80,13 @@ class Batches:
         """Return a page of the batches of this key, newest first."""
         before = self._world.visible_before("openai", "batches.list", request)
         page = PageRequest.of(request.query, most=100, usual=20)
-        return page.cut(self._jobs.newest_first(request.key, before), BatchJob.encoded, _no_batch)
+        # What the cursor names was seen already: it stays where the list lags behind.
+        seen = [
+            (name, job)
+            for name, job in self._jobs.newest_first(request.key, math.inf)
+            if job.remote.created_at <= before or name == page.after
+        ]
+        return page.cut(seen, BatchJob.encoded, _no_batch)
 
     async def cancel(self, request: Request) -> Response:
         """Ask a batch to stop; one that is cancelled already stays so."""

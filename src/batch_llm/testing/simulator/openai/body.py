@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import msgspec
 
 from ..decoding import UNREADABLE, misfit_of
-from .refusal import RefusedError, missing, too_long
+from .refusal import RefusedError, missing, too_long, unknown_parameter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,6 +61,8 @@ def _refused(misfit: Misfit, within: str) -> RefusedError:
     """Return the error for a value that does not fit."""
     if misfit.missing is not None:
         return missing(_path(within, misfit.path, misfit.missing))
+    if misfit.unknown is not None:
+        return unknown_parameter(_path(within, misfit.path, misfit.unknown))
     name = _path(within, misfit.path)
     if misfit.expected:
         if not name:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from ..call import ModelCall
-from .body import decoded
 from .chat_answer import ChatAnswerer
-from .chat_body import ChatBody, check_context, check_values, read_format
-from .chat_messages import conversation_of
+from .chat_body import CHAT_BODIES, check_context, check_values, read_format
+from .chat_messages import conversation_of, named_files
 from .chat_tools import custom_names, offered, read_tools
 from .endpoint import Asked, ModelEndpoint
 from .model_rules import checked_model, fingerprint_of, served_tier
+from .named_files import check_files
 
 if TYPE_CHECKING:
     from ..call import Sender
     from ..world import World
     from .catalogue import ModelFacts
+    from .chat_body import ChatBody
     from .dialect import OpenAIDialect
+    from .file_store import FileStore
     from .prompt_cache import PromptCache
-
-_BODIES: Final = msgspec.json.Decoder(ChatBody)
 
 
 class ChatCompletions(ModelEndpoint):
@@ -32,11 +30,15 @@ class ChatCompletions(ModelEndpoint):
         world: where it happens.
         dialect: how errors are said.
         prompt_cache: shared with the other endpoints.
+        files: that messages may name.
     """
 
-    def __init__(self, world: World, dialect: OpenAIDialect, prompt_cache: PromptCache) -> None:
+    def __init__(
+        self, world: World, dialect: OpenAIDialect, prompt_cache: PromptCache, files: FileStore
+    ) -> None:
         super().__init__(world, dialect)
         self._prompt_cache = prompt_cache
+        self._files = files
 
     def read(self, body: bytes, sender: Sender) -> Asked:
         """Read one body; see `ModelEndpoint.read`.
@@ -44,10 +46,12 @@ class ChatCompletions(ModelEndpoint):
         Input tokens are those of the messages, of the tools and of the schema, whose JSON counts
         as it was sent.
         """
-        wanted = decoded(_BODIES, body)
+        wanted = CHAT_BODIES.read(body, self._world.settings.models)
         facts = checked_model(self._world, wanted.model)
         check_values(wanted, facts)
-        talk = conversation_of(wanted.messages or ())
+        messages = wanted.messages or ()
+        talk = conversation_of(messages)
+        check_files(self._files, sender.key, named_files(messages))
         schema, schema_tokens = read_format(wanted, talk)
         tools, tool_tokens = read_tools(wanted.tools)
         offer = offered(tools, wanted.tool_choice)

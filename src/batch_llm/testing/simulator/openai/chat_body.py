@@ -8,14 +8,23 @@ import msgspec
 
 from ..tokens import count_json
 from .body import check_decimal, check_length, check_metadata, check_name
+from .catalogue import facts_of
 from .chat_messages import ChatMessage  # noqa: TC001 - the decoder reads it at run time
 from .chat_tools import ChatTool, ToolChoice  # noqa: TC001
+from .model_body import ModelBodies, ModelBody
 from .model_rules import check_effort, check_speaks, unsupported
-from .refusal import RefusedError, missing, not_among, out_of_range
+from .refusal import (
+    RefusedError,
+    missing,
+    not_among,
+    out_of_range,
+    unknown_parameter,
+    unrecognized,
+)
 from .schemas import fault_of, schema_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from .catalogue import ModelFacts
     from .chat_messages import Conversation
@@ -26,6 +35,17 @@ _MOST_STOPS: Final = 4
 _MOST_CHOICES: Final = 128
 _MOST_LOGPROBS: Final = 20
 _VERBOSITIES: Final = ("low", "medium", "high")
+_UNREAD: Final = (
+    "audio",
+    "function_call",
+    "functions",
+    "moderation",
+    "prediction",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "web_search_options",
+)
 
 
 class _JSONSchema(msgspec.Struct):
@@ -45,11 +65,10 @@ class _StreamOptions(msgspec.Struct):
     include_obfuscation: bool | None = None
 
 
-class ChatBody(msgspec.Struct):
-    """What a client sends; fields that are not here are accepted, and change nothing."""
+class ChatBody(ModelBody):
+    """What is read of what a client sends."""
 
     messages: list[ChatMessage] | None = None
-    model: str | None = None
     frequency_penalty: float | None = None
     logit_bias: dict[str, float] | None = None
     logprobs: bool | None = None
@@ -89,6 +108,16 @@ class ChatBody(msgspec.Struct):
         if self.stop is None:
             return []
         return [self.stop] if isinstance(self.stop, str) else self.stop
+
+
+def _unknown(names: Sequence[str], model: str) -> RefusedError:
+    """Return the error for unknown fields; models that can reason have words of their own."""
+    if facts_of(model).reasoning == "never":
+        return unrecognized(names)
+    return unknown_parameter(names[0])
+
+
+CHAT_BODIES: Final = ModelBodies(ChatBody, _unknown, _UNREAD)
 
 
 def check_values(body: ChatBody, facts: ModelFacts) -> None:

@@ -9,10 +9,11 @@ import msgspec
 
 from ..tokens import TOKENS_OF_FILE, TOKENS_OF_IMAGE, count_turns
 from .body import check_length
+from .named_files import NamedFile
 from .refusal import RefusedError, missing, not_among
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 _ROLES: Final = ("system", "assistant", "user", "function", "tool", "developer")
 _INSTRUCTING: Final = frozenset({"system", "developer"})
@@ -118,6 +119,17 @@ def conversation_of(messages: Sequence[ChatMessage]) -> Conversation:
     talk.tokens += count_turns(all_turns)
     talk.texts = [part for turn in all_turns for part in turn]
     return talk
+
+
+def named_files(messages: Sequence[ChatMessage]) -> Iterator[NamedFile]:
+    """Yield the uploaded files that messages name."""
+    for number, message in enumerate(messages):
+        if not isinstance(message.content, list):
+            continue
+        for place, part in enumerate(message.content):
+            if part.type == "file" and part.file is not None and part.file.file_id is not None:
+                name = f"messages[{number}].content[{place}].file.file_id"
+                yield NamedFile(name, part.file.file_id)
 
 
 def _read(message: ChatMessage, number: int) -> tuple[str, int]:

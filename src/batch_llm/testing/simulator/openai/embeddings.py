@@ -7,17 +7,16 @@ import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from ..call import Answer, ModelCall
 from ..exchange import json_response
 from ..faults import FaultKind
 from ..tokens import count_text
 from ..vectors import packed, unit_vector
-from .body import check_length, decoded
+from .body import check_length
 from .endpoint import Asked, ModelEndpoint
+from .model_body import ModelBodies, ModelBody
 from .model_rules import checked_model
-from .refusal import RefusedError, missing, not_among, out_of_range
+from .refusal import RefusedError, missing, not_among, out_of_range, unrecognized
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,15 +35,18 @@ _ENCODINGS: Final = ("float", "base64")
 _FIXED_LENGTH: Final = "text-embedding-ada-002"
 
 
-class _Body(msgspec.Struct):
-    model: str | None = None
+class _Body(ModelBody):
     input: str | list[str | int | list[int]] | None = None
     dimensions: int | None = None
     encoding_format: str | None = None
     user: str | None = None
 
 
-_BODIES: Final = msgspec.json.Decoder(_Body)
+def _unknown(names: Sequence[str], _model: str) -> RefusedError:
+    return unrecognized(names)
+
+
+_BODIES: Final = ModelBodies(_Body, _unknown)
 
 
 class Embeddings(ModelEndpoint):
@@ -52,7 +54,7 @@ class Embeddings(ModelEndpoint):
 
     def read(self, body: bytes, sender: Sender) -> Asked:
         """Read one body; see `ModelEndpoint.read`. Arrays of token numbers are counted as such."""
-        wanted = decoded(_BODIES, body)
+        wanted = _BODIES.read(body, self._world.settings.models)
         facts = checked_model(self._world, wanted.model)
         dimensions = _dimensions(wanted, facts)
         if wanted.encoding_format not in (None, *_ENCODINGS):

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .endpoint import ModelEndpoint
 
 _API_VERSION: Final = "2020-10-01"
+# OpenAI's own endpoints that are not here, though another one's pattern fits their addresses.
+_NOT_HERE: Final = frozenset({"/responses/compact", "/responses/input_tokens"})
 
 
 class OpenAIFace:
@@ -35,11 +37,11 @@ class OpenAIFace:
         self.dialect = OpenAIDialect()
         self._world = world
         prompt_cache = PromptCache(world.clock)
-        self._chat = ChatCompletions(world, self.dialect, prompt_cache)
-        self._responses = Responses(world, self.dialect, prompt_cache)
+        store = FileStore(world)
+        self._chat = ChatCompletions(world, self.dialect, prompt_cache, store)
+        self._responses = Responses(world, self.dialect, prompt_cache, store)
         self._embeddings = Embeddings(world, self.dialect)
         self._models = Models(world)
-        store = FileStore(world)
         self._files = Files(world, store)
         in_batches: dict[str, ModelEndpoint] = {
             "/v1/chat/completions": self._chat,
@@ -110,6 +112,8 @@ class OpenAIFace:
 
     def unknown_method(self, request: Request) -> Response:
         """Return the error for an address that knows no such method."""
+        if request.path in _NOT_HERE:
+            return self.unknown_path(request)
         message = (
             f"Not allowed to {request.method} on /v1{request.path}. (HINT: Perhaps you meant to "
             "use a different HTTP method?)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from ..exchange import Response, json_response
@@ -53,10 +54,12 @@ class Files:
         before = self._world.visible_before("openai", "files.list", request)
         purpose = request.query.get("purpose")
         page = PageRequest.of(request.query, most=_MOST_ON_A_PAGE, usual=_MOST_ON_A_PAGE)
+        # What the cursor names was seen already: it stays where the list lags behind.
         files = [
             (file.id, file)
-            for file in self._store.newest_first(request.key, before)
-            if purpose in (None, file.purpose)
+            for file in self._store.newest_first(request.key, math.inf)
+            if file.id == page.after
+            or (purpose in (None, file.purpose) and file.created_at <= before)
         ]
         return page.cut(files, StoredFile.encoded, _no_file)
 

@@ -49,6 +49,17 @@ def missing(name: str) -> RefusedError:
     return RefusedError(message, param=name, code="missing_required_parameter")
 
 
+def unknown_parameter(name: str) -> RefusedError:
+    """Return the error for a parameter that nobody knows."""
+    return RefusedError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+
+
+def unrecognized(names: Sequence[str]) -> RefusedError:
+    """Return the error for parameters that nobody knows, as the older models' side says it."""
+    arguments = "argument" if len(names) == 1 else "arguments"
+    return RefusedError(f"Unrecognized request {arguments} supplied: {', '.join(names)}")
+
+
 def wrong_type(name: str, expected: str, value: object) -> RefusedError:
     """Return the error for a value of a wrong type; `expected` is such as "a string"."""
     got = _KINDS.get(type(value), "an object")

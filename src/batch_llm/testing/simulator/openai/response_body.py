@@ -8,8 +8,9 @@ import msgspec
 
 from ..tokens import count_json
 from .body import check_decimal, check_metadata, check_name
+from .model_body import ModelBodies, ModelBody
 from .model_rules import check_effort, check_speaks, unsupported
-from .refusal import RefusedError, missing, not_among, out_of_range
+from .refusal import RefusedError, missing, not_among, out_of_range, unknown_parameter
 from .schemas import fault_of, schema_of
 
 if TYPE_CHECKING:
@@ -20,6 +21,26 @@ if TYPE_CHECKING:
 _FORMATS: Final = ("text", "json_object", "json_schema")
 _TRUNCATIONS: Final = ("auto", "disabled")
 _VERBOSITIES: Final = ("low", "medium", "high")
+_UNREAD: Final = (
+    "access_programs",
+    "background_options",
+    "context_management",
+    "frequency_penalty",
+    "image",
+    "moderation",
+    "presence_penalty",
+    "prompt_cache_options",
+    "stream_options",
+)
+_MOVED: Final = {
+    "max_completion_tokens": "max_output_tokens",
+    "max_tokens": "max_output_tokens",
+    "messages": "input",
+    "reasoning_effort": "reasoning.effort",
+    "response_format": "text.format",
+    "verbosity": "text.verbosity",
+}
+"""Fields of chat completions, and where they stand in a response's request."""
 _LEAST_OUTPUT: Final = 16
 _MOST_LOGPROBS: Final = 20
 LOGPROBS: Final = "message.output_text.logprobs"
@@ -46,10 +67,9 @@ class _Reasoning(msgspec.Struct):
     summary: str | None = None
 
 
-class ResponseBody(msgspec.Struct):
-    """What a client sends; fields that are not here are accepted, and change nothing."""
+class ResponseBody(ModelBody):
+    """What is read of what a client sends."""
 
-    model: str | None = None
     input: str | list[msgspec.Raw] | None = None
     background: bool | None = None
     conversation: str | dict[str, Any] | None = None
@@ -81,6 +101,22 @@ class ResponseBody(msgspec.Struct):
     def effort(self) -> str | None:
         """The effort of reasoning that is asked for."""
         return None if self.reasoning is None else self.reasoning.effort
+
+
+def _unknown(names: Sequence[str], _model: str) -> RefusedError:
+    """Return the error for unknown fields; all models have the same words."""
+    name = names[0]
+    if name not in _MOVED:
+        return unknown_parameter(name)
+    message = (
+        f"Unsupported parameter: '{name}'. In the Responses API, this parameter has moved to "
+        f"'{_MOVED[name]}'. Try again with the new parameter. See the API documentation for more "
+        "information: https://platform.openai.com/docs/api-reference/responses/create."
+    )
+    return RefusedError(message, code="unsupported_parameter")
+
+
+RESPONSE_BODIES: Final = ModelBodies(ResponseBody, _unknown, _UNREAD)
 
 
 def check_values(body: ResponseBody, facts: ModelFacts) -> None:

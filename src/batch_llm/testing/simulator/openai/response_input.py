@@ -9,10 +9,11 @@ import msgspec
 
 from ..tokens import TOKENS_OF_FILE, TOKENS_OF_IMAGE, TOKENS_OF_TURN, count_json, count_text
 from .body import check_length, decoded
+from .named_files import NamedFile
 from .refusal import RefusedError, missing, not_among
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ..ids import Ids
 
@@ -39,6 +40,7 @@ class _Part(msgspec.Struct):
     type: str
     text: str | None = None
     refusal: str | None = None
+    file_id: str | None = None
 
 
 class _Kind(msgspec.Struct):
@@ -119,6 +121,19 @@ def hear(dialogue: Dialogue, given: str | list[msgspec.Raw], ids: Ids) -> None:
     if dialogue.open_calls:
         message = f"No tool output found for function call {dialogue.open_calls[0]}."
         raise RefusedError(message, param="input")
+
+
+def named_files(dialogue: Dialogue) -> Iterator[NamedFile]:
+    """Yield the uploaded files that the items of this request name."""
+    for number, item in enumerate(dialogue.items):
+        for field_name in ("content", "output"):
+            parts = item.get(field_name)
+            if not isinstance(parts, list):
+                continue
+            for place, part in enumerate(parts):
+                identifier = part.get("file_id") if isinstance(part, dict) else None
+                if isinstance(identifier, str):
+                    yield NamedFile(f"input[{number}].{field_name}[{place}].file_id", identifier)
 
 
 def _hear_item(dialogue: Dialogue, raw: msgspec.Raw, name: str, ids: Ids) -> None:

@@ -5,25 +5,23 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from ..call import ModelCall
 from ..exchange import Response, json_response, stream_response
-from .body import decoded
 from .endpoint import Asked, ModelEndpoint
 from .model_rules import checked_model, served_tier
+from .named_files import check_files
 from .pages import PageRequest
 from .refusal import RefusedError
 from .response_answer import ResponseAnswerer
 from .response_body import (
     LOGPROBS,
-    ResponseBody,
+    RESPONSE_BODIES,
     check_context,
     check_values,
     read_format,
 )
 from .response_events import events_of
-from .response_input import Dialogue, hear
+from .response_input import Dialogue, hear, named_files
 from .response_store import KeptResponse, ResponseStore
 from .response_tools import read_choice, read_tools
 
@@ -33,11 +31,11 @@ if TYPE_CHECKING:
     from ..world import World
     from .catalogue import ModelFacts
     from .dialect import OpenAIDialect
+    from .file_store import FileStore
     from .prompt_cache import PromptCache
-    from .response_body import WantedFormat
+    from .response_body import ResponseBody, WantedFormat
     from .response_tools import WantedChoice, WantedTools
 
-_BODIES: Final = msgspec.json.Decoder(ResponseBody)
 _MOST_ITEMS: Final = 100
 _USUAL_ITEMS: Final = 20
 
@@ -49,11 +47,15 @@ class Responses(ModelEndpoint):
         world: where it happens.
         dialect: how errors are said.
         prompt_cache: shared with the other endpoints.
+        files: that the input may name.
     """
 
-    def __init__(self, world: World, dialect: OpenAIDialect, prompt_cache: PromptCache) -> None:
+    def __init__(
+        self, world: World, dialect: OpenAIDialect, prompt_cache: PromptCache, files: FileStore
+    ) -> None:
         super().__init__(world, dialect)
         self._prompt_cache = prompt_cache
+        self._files = files
         self._kept = ResponseStore()
 
     def read(self, body: bytes, sender: Sender) -> Asked:
@@ -62,7 +64,7 @@ class Responses(ModelEndpoint):
         Input tokens are those of the instructions, of the input and all that was said before it,
         of the tools and of the schema, whose JSON counts as it was sent.
         """
-        wanted = decoded(_BODIES, body)
+        wanted = RESPONSE_BODIES.read(body, self._world.settings.models)
         facts = checked_model(self._world, wanted.model)
         check_values(wanted, facts)
         dialogue = self._dialogue(sender.key, wanted)
@@ -122,6 +124,7 @@ class Responses(ModelEndpoint):
             dialogue = kept.dialogue.continued()
         if wanted.input is not None:
             hear(dialogue, wanted.input, self._world.ids)
+            check_files(self._files, key, named_files(dialogue))
         return dialogue
 
     def _keep(self, key: str, dialogue: Dialogue, response: dict[str, Any], answer: Answer) -> None:
