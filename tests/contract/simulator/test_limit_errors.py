@@ -76,7 +76,7 @@ def headers_of(told: httpx2.Response, *words: str) -> dict[str, str]:
 # --- OpenAI ------------------------------------------------------------------------------------
 
 OPENAI_RATES: Final = {
-    # exceeded: (unit, type, used of which limit, requested, seconds)
+    # By what is exceeded: the unit, the type, the limit, what is requested, the seconds to wait.
     "requests": ("requests per min (RPM)", "requests", 1, 1, 60.0),
     "tokens": ("tokens per min (TPM)", "tokens", 8, 6, 45.0),
     "input_tokens": ("input tokens per min", "tokens", 6, 6, 60.0),
@@ -167,7 +167,7 @@ def test_openai_tells_no_time_to_a_call_that_is_too_large(
 # --- Anthropic ---------------------------------------------------------------------------------
 
 ANTHROPIC_RATES: Final = {
-    # exceeded: (limit, unit, header, seconds)
+    # By what is exceeded: the limit, its unit, the header's word, the seconds to wait.
     "requests": (1, "requests per minute", "requests", 60),
     "tokens": (8, "tokens per minute", "tokens", 45),
     "input_tokens": (6, "input tokens per minute", "input-tokens", 60),
@@ -223,7 +223,7 @@ def test_all_of_a_429_of_anthropic_for_growing_too_fast(simulator: Simulator) ->
                 "This request would exceed the limit on how fast your usage may grow. Increase "
                 "your usage gradually."
             ),
-            "error_code": "ramp_limit_exceeded",
+            "details": {"error_code": "ramp_limit_exceeded"},
         },
         "request_id": told.headers["request-id"],
     }
@@ -250,7 +250,8 @@ HELP: Final = {
     ],
 }
 GEMINI_RATES: Final = {
-    # exceeded: (metric and id, limit, value, seconds); Gemini counts input alone as tokens.
+    # By what is exceeded: metric and id, the limit, its value, the seconds to wait. Gemini counts
+    # input alone as tokens.
     "requests": (REQUESTS, Limit(requests_per_minute=3), "3", 20),
     "tokens": (INPUT_TOKENS, Limit(tokens_per_minute=9), "9", 20),
     "input_tokens": (INPUT_TOKENS, Limit(input_tokens_per_minute=9), "9", 20),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from openai import APIConnectionError, OpenAI
+from openai import APIConnectionError, NotFoundError, OpenAI
 from tests.contract.simulator.openai_batches import (
     DAY,
     ENDPOINT,
@@ -79,6 +79,16 @@ def test_a_stale_list_leaves_out_the_new_batch(simulator: Simulator, client: Ope
     assert client.batches.retrieve(new.id).id == new.id
     simulator.remove_fault(number)
     assert [batch.id for batch in client.batches.list()] == [new.id, old.id]
+
+
+def test_a_page_goes_on_where_the_list_lags_behind(simulator: Simulator, client: OpenAI) -> None:
+    old = submit(client, 1)
+    simulator.advance(DAY)
+    new = submit(client, 1)
+    simulator.add_fault(Fault(kind=FaultKind.STALE_LIST, operation="batches.list", seconds=DAY / 2))
+    assert [batch.id for batch in client.batches.list(after=new.id)] == [old.id]
+    with pytest.raises(NotFoundError):
+        client.batches.list(after="batch_none")
 
 
 # --- in the batch as a whole ---------------------------------------------------------------

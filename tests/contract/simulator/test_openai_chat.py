@@ -316,14 +316,15 @@ def test_an_answer_that_is_any_json(simulator: Simulator) -> None:
 
 
 def test_what_parts_cost(simulator: Simulator) -> None:
-    parts = [
-        {"type": "text", "text": "12345678"},
-        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
-        {"type": "file", "file": {"file_id": "file-1"}},
-        {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
-    ]
     system = {"role": "developer", "content": "1234"}
     with client_of(simulator) as client:
+        file = client.files.create(file=("a.pdf", b"%PDF"), purpose="user_data")
+        parts = [
+            {"type": "text", "text": "12345678"},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+            {"type": "file", "file": {"file_id": file.id}},
+            {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
+        ]
         messages: Any = [system, *user(parts)]
         answer = client.chat.completions.create(model=MODEL, messages=messages)
     assert answer.usage is not None

@@ -533,3 +533,11 @@ def test_answers_that_fail_are_a_500_of_the_provider() -> None:
         pytest.raises(openai.InternalServerError, match="RuntimeError: no answer"),
     ):
         client.chat.completions.create(model=MODEL, messages=user("hello"))
+
+
+def test_endpoints_of_responses_that_are_not_here(simulator: Simulator) -> None:
+    with client_of(simulator) as client:
+        with pytest.raises(openai.NotFoundError, match=r"Invalid URL \(POST /v1/responses/compact"):
+            client.responses.compact(model=MODEL, input="hi")
+        with pytest.raises(openai.NotFoundError, match="Invalid URL"):
+            client.responses.input_tokens.count(model=MODEL, input="hi")

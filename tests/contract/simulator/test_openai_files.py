@@ -313,6 +313,14 @@ def test_a_stale_list_leaves_out_what_is_new(simulator: Simulator, client: OpenA
     assert [file.id for file in client.files.list()] == [new, old]
 
 
+def test_a_page_goes_on_where_the_list_lags_behind(simulator: Simulator, client: OpenAI) -> None:
+    old = upload(client).id
+    simulator.advance(DAY)
+    new = upload(client).id
+    simulator.add_fault(Fault(kind=FaultKind.STALE_LIST, operation="files.list", seconds=DAY / 2))
+    assert [file.id for file in client.files.list(after=new)] == [old]
+
+
 def test_a_download_that_fails_can_be_tried_again(simulator: Simulator, client: OpenAI) -> None:
     file = upload(client)
     simulator.add_fault(

@@ -326,12 +326,13 @@ async def test_an_answer_that_fits_a_schema_for_an_async_client(simulator: Simul
 
 
 def test_what_the_input_costs(simulator: Simulator) -> None:
-    parts: Any = [
-        {"type": "input_text", "text": "12345678"},
-        {"type": "input_image", "image_url": "data:image/png;base64,AAAA", "detail": "auto"},
-        {"type": "input_file", "file_id": "file-1"},
-    ]
     with client_of(simulator) as client:
+        file = client.files.create(file=("a.pdf", b"%PDF"), purpose="user_data")
+        parts: Any = [
+            {"type": "input_text", "text": "12345678"},
+            {"type": "input_image", "image_url": "data:image/png;base64,AAAA", "detail": "auto"},
+            {"type": "input_file", "file_id": file.id},
+        ]
         response = client.responses.create(
             model=MODEL, instructions="1234", input=[{"role": "user", "content": parts}]
         )

@@ -1,8 +1,8 @@
 """The body of POST /v1/messages, as it comes over the wire.
 
 Known fields that the simulator has no use for are left alone, as are those of betas, which are
-taken without the header that names the beta. Unknown ones are refused in the body itself, its turns,
-its metadata and its `output_config`; what blocks and tools hold besides is left alone.
+taken without the header that names the beta. Unknown ones are refused in the body itself, its
+turns, its metadata and its `output_config`; what blocks and tools hold besides is left alone.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def _unknown(names: Sequence[str], _model: str) -> RefusedError:
     return unrecognized(names)
 
 
-_BODIES: Final = ModelBodies(_Body, _unknown)
+EMBEDDING_BODIES: Final = ModelBodies(_Body, _unknown)
 
 
 class Embeddings(ModelEndpoint):
@@ -54,7 +54,7 @@ class Embeddings(ModelEndpoint):
 
     def read(self, body: bytes, sender: Sender) -> Asked:
         """Read one body; see `ModelEndpoint.read`. Arrays of token numbers are counted as such."""
-        wanted = _BODIES.read(body, self._world.settings.models)
+        wanted = EMBEDDING_BODIES.read(body, self._world.settings.models)
         facts = checked_model(self._world, wanted.model)
         dimensions = _dimensions(wanted, facts)
         if wanted.encoding_format not in (None, *_ENCODINGS):

@@ -79,4 +79,4 @@ def _said(content: list[_Block]) -> Answer:
         if block.type == "tool_use":
             arguments = msgspec.json.encode(block.input).decode()
             return Answer(arguments, "tool_call", block.name)
-    return Answer("".join(block.text for block in content if block.type == "text"))
+    return Answer("".join(block.text for block in content))
