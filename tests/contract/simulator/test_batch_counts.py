@@ -11,7 +11,7 @@ from tests.contract.simulator.gemini_batches import create, operation, raw_inlin
 from tests.contract.simulator.openai_batches import submit
 from tests.contract.simulator.openai_sdk import client_of as openai_client_of
 
-from batch_llm.testing.simulator import BatchTimes, Fault, Latency
+from batch_llm.testing.simulator import BatchTimes, Fault, FaultKind, Latency
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,6 +62,7 @@ def steps(simulator: Simulator) -> Iterator[int]:
 
 def until(look: Callable[[], Any], is_it: Callable[[Any], bool]) -> Any:
     """Look again and again; time has passed already."""
+    seen = None
     for _ in range(_MOST_LOOKS):
         seen = look()
         if is_it(seen):
@@ -86,12 +87,9 @@ PROCESSING: Final = anthropic_table(processing=LINES)
 
 
 def anthropic_submit(client: Anthropic, bad: int = 0) -> str:
-    """Make a batch, whose first lines are `bad`."""
+    """Make a batch, of whose lines the first ones are `bad`."""
     lines: list[Any] = [
-        {
-            "custom_id": f"line-{number}",
-            "params": asks(**({"max_tokens": -1} if bad > number else {})),
-        }
+        {"custom_id": f"line-{number}", "params": asks(max_tokens=-1 if number < bad else 100)}
         for number in range(LINES)
     ]
     batch = client.messages.batches.create(requests=lines)
@@ -150,7 +148,7 @@ def test_lines_of_anthropic_are_processing_until_a_cancellation_is_done(slow: Si
 
 
 def test_lines_of_anthropic_are_processing_until_the_batch_expires(slow: Simulator) -> None:
-    slow.add_fault(Fault(kind="batch_expired", share=0.25))
+    slow.add_fault(Fault(kind=FaultKind.BATCH_EXPIRED, share=0.25))
     with anthropic_client_of(slow) as client:
         name = anthropic_submit(client)
         slow.advance(20 * 3_600)

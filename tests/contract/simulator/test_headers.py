@@ -27,8 +27,8 @@ WITH: Final = {
 
 OF_HTTP: Final = {"content-type", "content-length", "date", "server"}
 OF_STREAM: Final = {"content-type", "transfer-encoding", "date", "server"}
-# What each provider sends with all of its answers. Source of the first two: what the SDKs read
-# ("x-request-id", "request-id") and what the providers' references list.
+# What stands on all answers of a provider. The SDKs read "x-request-id" and "request-id"; the
+# others are the simulator's own list.
 USUAL: Final = {
     "openai": {"x-request-id", "openai-organization", "openai-version", "openai-processing-ms"},
     "anthropic": {"request-id", "anthropic-organization-id"},
@@ -44,7 +44,7 @@ ANTHROPIC_LEFT: Final = {
     for measure in ("requests", "tokens", "input-tokens", "output-tokens")
     for what in ("limit", "remaining", "reset")
 }
-# "hello" is 6 tokens and its echo 2 or 3, so that all of these take seconds to be free again.
+# "hello" is 6 tokens and its echo 2, so that all of these take seconds to be free again.
 LIMIT: Final = Limit(
     requests_per_minute=8,
     tokens_per_minute=80,

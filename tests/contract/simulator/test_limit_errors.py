@@ -258,11 +258,14 @@ GEMINI_RATES: Final = {
 }
 
 
-def check_gemini(told: httpx2.Response, quota: tuple[str, str], value: str | None) -> list[Any]:
+def check_gemini(
+    told: httpx2.Response, quota: tuple[str, str], value: str | None
+) -> list[dict[str, Any]]:
     """Check all of a 429 but the wait; return what is behind the usual details."""
     assert told.status_code == 429
     assert not headers_of(told, "retry", "limit")
-    error = told.json()["error"]
+    error: dict[str, Any] = told.json()["error"]
+    rest: list[dict[str, Any]]
     failure, links, *rest = error.pop("details")
     assert error == {
         "code": 429,
@@ -289,9 +292,9 @@ def check_gemini(told: httpx2.Response, quota: tuple[str, str], value: str | Non
     return rest
 
 
-def seconds_told(details: list[Any]) -> float:
+def seconds_told(details: list[dict[str, Any]]) -> float:
     (wait,) = details
-    delay = wait.pop("retryDelay")
+    delay = str(wait.pop("retryDelay"))
     assert wait == {"@type": "type.googleapis.com/google.rpc.RetryInfo"}
     assert delay.endswith("s")
     return float(delay[:-1])

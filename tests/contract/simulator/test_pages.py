@@ -149,7 +149,10 @@ def test_pages_of_what_a_response_was_asked(simulator: Simulator, order: str) ->
             named: Any = order
             listed = items.list(response.id, order=named, limit=size)
             assert [item.id for item in listed] == whole
-        texts = [item.content[0].text for item in items.list(response.id, order="asc")]  # type: ignore[union-attr]
+        texts = [
+            openai_sdk.told(item)["content"][0]["text"]
+            for item in items.list(response.id, order="asc")
+        ]
     assert texts == [turn["content"] for turn in turns]
 
 

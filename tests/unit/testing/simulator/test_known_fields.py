@@ -109,5 +109,5 @@ def test_a_turn(name: str) -> None:
 def test_batches_of_messages() -> None:
     kind = anthropic_types.messages.batch_create_params
     assert names_of(kind.BatchCreateParams) - OF_HEADERS == {"requests"}
-    line = dict.fromkeys(names_of(kind.Request), "a") | {"params": {}}
+    line: dict[str, Any] = {**dict.fromkeys(names_of(kind.Request), "a"), "params": {}}
     assert len(read_lines(json.dumps({"requests": [line]}).encode())) == 1
