@@ -41,6 +41,12 @@ async def backwards(prompt: str, attempt: int) -> str:
 # -- process_prompts
 
 
+@pytest.fixture
+def threads_before() -> int:
+    """How many threads there are before the test: other suites may keep one for the session."""
+    return threading.active_count()
+
+
 def test_each_prompt_has_its_result_in_the_order_of_the_prompts() -> None:
     async def main() -> None:
         batch = await process_prompts([str(n) for n in range(5)], Model(backwards), max_workers=5)
@@ -286,7 +292,7 @@ def test_process_prompts_sync_in_a_script() -> None:
     assert process_prompts_sync([("x", "a")], model).results[0].item_id == "x"
 
 
-def test_process_prompts_sync_inside_a_running_loop() -> None:
+def test_process_prompts_sync_inside_a_running_loop(threads_before: int) -> None:
     """As in a notebook."""
     loops: list[Any] = []
 
@@ -300,11 +306,11 @@ def test_process_prompts_sync_inside_a_running_loop() -> None:
         assert asyncio.get_running_loop() not in loops
 
     asyncio.run(cell())
-    assert threading.active_count() == 1
+    assert threading.active_count() == threads_before
 
 
 @pytest.mark.parametrize("in_loop", [False, True])
-def test_errors_of_a_sync_call_come_out_as_they_are(in_loop: bool) -> None:
+def test_errors_of_a_sync_call_come_out_as_they_are(in_loop: bool, threads_before: int) -> None:
     def calls() -> None:
         with pytest.raises(InputError):
             process_prompts_sync("one prompt", Model())
@@ -320,12 +326,12 @@ def test_errors_of_a_sync_call_come_out_as_they_are(in_loop: bool) -> None:
         asyncio.run(cell())
     else:
         calls()
-    assert threading.active_count() == 1
+    assert threading.active_count() == threads_before
 
 
 @pytest.mark.parametrize("in_loop", [False, True])
 @pytest.mark.parametrize("order", ["completion", "input"])
-def test_process_stream_sync(in_loop: bool, order: Any) -> None:
+def test_process_stream_sync(in_loop: bool, order: Any, threads_before: int) -> None:
     model = Model()
 
     def consume() -> list[Any]:
@@ -339,29 +345,29 @@ def test_process_stream_sync(in_loop: bool, order: Any) -> None:
     assert sorted(seen, key=int) == [str(n) for n in range(200)]
     assert order == "completion" or seen == sorted(seen, key=int)
     assert model.closings == 1
-    assert threading.active_count() == 1
+    assert threading.active_count() == threads_before
 
 
-def test_a_sync_stream_that_is_closed_early_cancels_what_is_in_flight() -> None:
+def test_a_sync_stream_that_is_closed_early_cancels_what_is_in_flight(threads_before: int) -> None:
     model = Model(lambda prompt, attempt: asyncio.sleep(0 if prompt == "0" else 3_600, prompt))
     results = process_stream_sync([str(n) for n in range(9)], model, max_workers=3)
     assert next(results).output == "0"
     results.close()
     assert model.in_flight == 0
     assert model.closings == 1
-    assert threading.active_count() == 1
+    assert threading.active_count() == threads_before
 
 
-def test_a_sync_stream_left_by_an_error_in_its_body_is_closed_too() -> None:
+def test_a_sync_stream_left_by_an_error_in_its_body_is_closed_too(threads_before: int) -> None:
     model = Model(lambda prompt, attempt: asyncio.sleep(0 if prompt == "0" else 3_600, prompt))
     with pytest.raises(ZeroDivisionError):
         for _ in process_stream_sync([str(n) for n in range(9)], model, max_workers=3):
             raise ZeroDivisionError
     assert model.in_flight == 0
-    assert threading.active_count() == 1
+    assert threading.active_count() == threads_before
 
 
-def test_errors_of_a_sync_stream_come_out_after_what_finished() -> None:
+def test_errors_of_a_sync_stream_come_out_after_what_finished(threads_before: int) -> None:
     def prompts() -> Iterator[str]:
         yield "a"
         raise OSError("disk")
@@ -374,15 +380,15 @@ def test_errors_of_a_sync_stream_come_out_after_what_finished() -> None:
     assert isinstance(caught.value.__cause__, OSError)
     with pytest.raises(InputError):
         next(process_stream_sync("one prompt", Model()))
-    assert threading.active_count() == 1
+    assert threading.active_count() == threads_before
 
 
-def test_a_sync_stream_that_is_never_read_starts_nothing() -> None:
+def test_a_sync_stream_that_is_never_read_starts_nothing(threads_before: int) -> None:
     model = Model()
     results = process_stream_sync(["a"], model)
     del results
     assert model.calls == 0
-    assert threading.active_count() == 1
+    assert threading.active_count() == threads_before
 
 
 def test_sync_calls_work_on_other_threads() -> None:

@@ -258,6 +258,16 @@ GEMINI_RATES: Final = {
 }
 
 
+@pytest.mark.parametrize("exceeded", TOO_LARGE)
+def test_anthropic_tells_no_time_to_a_call_that_is_too_large(
+    simulator: Simulator, exceeded: str
+) -> None:
+    stilled(simulator, TOO_LARGE[exceeded])
+    told = anthropic(simulator)
+    assert told.status_code == 429
+    assert "retry-after" not in told.headers
+
+
 def check_gemini(
     told: httpx2.Response, quota: tuple[str, str], value: str | None
 ) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Final
 
 from ...exceptions import ConfigurationError
@@ -60,6 +61,7 @@ class Front:
         )
         for fault in settings.faults:
             self._check_operation(fault)
+        self._dated = (0, "")
         self.control = Control(self, reset)
 
     @property
@@ -105,7 +107,15 @@ class Front:
     async def _answer_for(self, provider: Provider, request: Request) -> Response:
         route, response = await self.gateways[provider].answer(request)
         response.route = (provider, route)
+        response.headers.setdefault("Date", self._date())
         return response
+
+    def _date(self) -> str:
+        """Return the simulated moment as HTTP writes it, which is the same for a whole second."""
+        second = int(self.clock.now())
+        if second != self._dated[0]:
+            self._dated = second, formatdate(second, usegmt=True)
+        return self._dated[1]
 
     def settle(self, response: Response, status: int, whole: bool) -> None:
         """Write down what was sent of a response."""

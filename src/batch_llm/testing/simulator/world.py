@@ -49,8 +49,9 @@ class World:
 
     async def catch_up(self) -> None:
         """Wait until all batches have done what they should have, by the clock."""
-        while any(runner.is_behind() for runner in self.runners):
-            await asyncio.sleep(0)  # noqa: ASYNC110 - turns of the loop are all that they need
+        # Turns of the loop are all that they need, and no event tells of the last one.
+        while any(runner.is_behind() for runner in self.runners):  # noqa: ASYNC110
+            await asyncio.sleep(0)
 
     async def aclose(self) -> None:
         """Let the answers' source go of what it holds open."""

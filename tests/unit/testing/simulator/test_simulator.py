@@ -8,6 +8,7 @@ import json
 import threading
 import time
 import zlib
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -161,6 +162,13 @@ def test_it_changes_while_it_runs(client: httpx2.Client) -> None:
         start = simulator.now()
         _ask(client, simulator)
         assert simulator.now() >= start + 50
+
+
+def test_the_date_is_that_of_the_clock(client: httpx2.Client) -> None:
+    with Simulator() as simulator:
+        simulator.advance(86_400 * 400)
+        date = parsedate_to_datetime(_ask(client, simulator).headers["date"])
+        assert abs(date.timestamp() - simulator.now()) < 60
 
 
 def test_what_it_takes_is_checked_at_the_door(client: httpx2.Client) -> None:

@@ -140,7 +140,8 @@ class AnthropicDialect:
             f"response headers for current usage. Please reduce the prompt length or the maximum "
             f"tokens requested, or try again later."
         )
-        return self.error(429, message, retry_after_seconds=wait)
+        # What never fits is given no time to come again.
+        return self.error(429, message, retry_after_seconds=None if admission.too_large else wait)
 
     def rate_headers(self, admission: Admission) -> dict[str, str]:
         """Return the headers that tell what is left."""
