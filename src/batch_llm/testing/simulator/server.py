@@ -11,6 +11,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import parse_qsl, unquote
 
+import httpx2
+
 from ...exceptions import ConfigurationError, MissingExtraError
 from .exchange import Request, Response
 from .faults import FaultKind
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from aiohttp import web
-    from multidict import CIMultiDictProxy
 
     from .clock import Clock
     from .faults import Fault
@@ -216,12 +217,13 @@ def _clean(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _clean_headers(headers: CIMultiDictProxy[str]) -> Mapping[str, str]:
-    from multidict import CIMultiDict
-
+def _clean_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
     if all(value.isascii() for value in headers.values()):
         return headers
-    return CIMultiDict((name, _clean(value)) for name, value in headers.items())
+    plain = [
+        (name, value.encode("ascii", "replace").decode("ascii")) for name, value in headers.items()
+    ]
+    return httpx2.Headers(plain)
 
 
 class _Sending:
