@@ -33,6 +33,7 @@ class Clock:
         base = time.time() if start is None else start
         # One value, so that another thread never reads half of a change.
         self._course = _Course(base, time.monotonic(), _checked_speed(speed))
+        self._is_over = False
         self._sleepers = _Sleepers()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -55,6 +56,8 @@ class Clock:
 
     async def sleep_until(self, moment: float) -> None:
         """Wait until `moment`, in unix seconds."""
+        if self._is_over:
+            return
         woken = asyncio.get_running_loop().create_future()
         first = self._sleepers.first
         self._sleepers.add(moment, woken)
@@ -95,8 +98,9 @@ class Clock:
         self._course = _Course(base, started, checked)
         self._wake_and_wait()
 
-    def wake_all(self) -> None:
-        """End all waits, where nobody will move this clock any more."""
+    def let_go(self) -> None:
+        """End all waits, and those to come, where nobody will move this clock any more."""
+        self._is_over = True
         self._sleepers.wake(math.inf)
         self._wake_and_wait()
 

@@ -76,7 +76,12 @@ def read_settings(value: SimulatorSettings | Mapping[str, Any]) -> SimulatorSett
     Raises:
         ConfigurationError: for what is none, naming the field.
     """
-    return _checked(_SETTINGS, value)
+    settings = _checked(_SETTINGS, value)
+    try:
+        read_limits(settings.limits)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"limits.{error}") from None
+    return settings
 
 
 def _checked(kind: TypeAdapter[T], value: object) -> T:

@@ -65,7 +65,7 @@ class RunningSimulator:
         self._generation += 1
         await old.aclose()
         # Calls that are under way end now: the clock that they wait for is nobody's any more.
-        old.clock.wake_all()
+        old.clock.let_go()
         await self.server.end_outage()
 
     async def aclose(self) -> None:

@@ -13,9 +13,10 @@ from urllib.parse import parse_qsl, unquote
 
 import httpx2
 
-from ...exceptions import ConfigurationError, MissingExtraError
+from ...exceptions import MissingExtraError
 from .exchange import Request, Response
 from .faults import FaultKind
+from .listener import Listener
 from .pieces import cut
 
 if TYPE_CHECKING:
@@ -28,10 +29,8 @@ if TYPE_CHECKING:
 
 # What the extra brings: half of it would fail later, with a poorer message.
 _PACKAGES: Final = ("aiohttp", "genai_prices", "python_multipart")
-_BACKLOG: Final = 4_096
 _WINDOW_BITS: Final = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 _FAREWELL_SECONDS: Final = 0.01  # 0 would be for ever
-_TURNS_TO_MEET: Final = 10  # of the event loop; a connection is met in three
 _SLOW_PIECES: Final = 20
 _NOT_JSON: Final = (
     b"upstream connect error or disconnect/reset before headers. reset reason: overflow"
@@ -80,10 +79,14 @@ class HTTPServer:
             raise MissingExtraError("The simulator", "simulator")
         self._behind = behind
         self._host = host
-        self.port = port
-        self._server: asyncio.Server | None = None
+        self._port = port
         self._web: web.Server | None = None
-        self._outage: asyncio.Task[None] | None = None
+        self._listener: Listener | None = None
+
+    @property
+    def port(self) -> int:
+        """The port; 0 before the start, where none was chosen."""
+        return self._port if self._listener is None else self._listener.port
 
     async def start(self) -> None:
         """Begin to listen.
@@ -99,71 +102,40 @@ class HTTPServer:
             keepalive_timeout=3_600,
             auto_decompress=False,  # what cannot be unpacked is refused in the provider's words
         )
-        await self._listen()
+        self._listener = Listener(self._web, self._host, self._port)
+        await self._listener.start()
 
     async def aclose(self) -> None:
         """Stop listening, and drop the connections that are open."""
-        if self._outage is not None:
-            self._outage.cancel()
-            await asyncio.wait((self._outage,))
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._listener is not None:
+            await self._listener.aclose()
         if self._web is not None:
             await self._web.shutdown(timeout=_FAREWELL_SECONDS)
-
-    async def _listen(self) -> None:
-        assert self._web is not None
-        loop = asyncio.get_running_loop()
-        try:
-            self._server = await loop.create_server(
-                self._web, self._host, self.port, backlog=_BACKLOG, reuse_address=True
-            )
-        except OSError as error:
-            raise ConfigurationError(
-                f"Cannot listen on {self._host}:{self.port}: {error.strerror or error}. "
-                f"Choose another port or host; port 0 takes a free one."
-            ) from error
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def go_down(self, seconds: float, asking: web.BaseRequest) -> None:
         """Be down for simulated seconds: no connection is taken, and none stays but that asking.
 
         Returns once it is down; nothing happens where it is down already.
         """
-        server, self._server = self._server, None
-        if server is None or self._web is None:
-            return
-        loop = asyncio.get_running_loop()
-        # A server that is closed forgets those whom it has accepted, and not yet met: it first
-        # accepts nobody more, and meets them.
-        for listening in server.sockets:
-            loop.remove_reader(listening.fileno())
-        for _ in range(_TURNS_TO_MEET):
-            await asyncio.sleep(0)
-        placeholder = socket.socket(server.sockets[0].family)
-        placeholder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        server.close()
-        # Bound, and deaf: nobody else is given the port meanwhile.
-        placeholder.bind((self._host, self.port))
+        assert self._listener is not None
+        await self._listener.go_down(
+            lambda: self._behind.clock.sleep(seconds), lambda: self._throw_out_all_but(asking)
+        )
+
+    async def end_outage(self) -> None:
+        """Listen again at once, where the server is down.
+
+        Raises:
+            ConfigurationError: if the address was taken by another program.
+        """
+        if self._listener is not None:
+            await self._listener.end_outage()
+
+    def _throw_out_all_but(self, asking: web.BaseRequest) -> None:
+        assert self._web is not None
         for connection in self._web.connections:
             if connection is not asking.protocol:
                 connection.force_close()
-        self._outage = loop.create_task(self._return(seconds, placeholder))
-
-    async def end_outage(self) -> None:
-        """Listen again at once, where the server is down."""
-        if self._outage is not None:
-            self._outage.cancel()
-            await asyncio.wait((self._outage,))
-            self._outage = None
-        if self._server is None and self._web is not None:
-            await self._listen()
-
-    async def _return(self, seconds: float, placeholder: socket.socket) -> None:
-        with placeholder:
-            await self._behind.clock.sleep(seconds)
-        await self._listen()
 
     # --- one request -----------------------------------------------------------------------
 

@@ -246,11 +246,7 @@ class Simulator:
             ConfigurationError: for what is no source of answers.
         """
         source = answers_from(answers, self._settings.seed)
-
-        def change(front: Front) -> None:
-            front.world.answers = source
-
-        self._do(change)
+        self._do(lambda front: front.world.set_answers(source))
 
     def set_batch_times(self, times: BatchTimes | Mapping[str, Any]) -> None:
         """Let batches take another time, from their next step on.

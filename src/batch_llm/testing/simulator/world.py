@@ -14,7 +14,7 @@ from .ids import Ids
 from .limits import Limits
 
 if TYPE_CHECKING:
-    from .answers import AnswersSource
+    from .answers import Answers, AnswersSource
     from .batches import BatchRunner
     from .exchange import Request
     from .settings import SimulatorSettings
@@ -42,10 +42,16 @@ class World:
         self.limits = Limits(self.clock, settings.limits)
         self.latency = settings.latency
         self.batch_times = settings.batch_times
+        self._answers_before: list[Answers] = []
         self.runners: set[BatchRunner[Any]] = set()
         self.books = Books(self.clock, settings.books)
         said_by = settings.answers if answers is None else answers
         self.answers = answers_from(said_by, settings.seed)
+
+    def set_answers(self, answers: Answers) -> None:
+        """Let models say something else; calls under way may still ask what said it before."""
+        self._answers_before.append(self.answers)
+        self.answers = answers
 
     async def catch_up(self) -> None:
         """Wait until all batches have done what they should have, by the clock."""
@@ -55,7 +61,8 @@ class World:
 
     async def aclose(self) -> None:
         """Let the answers' source go of what it holds open."""
-        await close_answers(self.answers)
+        for answers in (self.answers, *self._answers_before):
+            await close_answers(answers)
 
     def is_key(self, key: str) -> bool:
         """Return whether an API key is right."""

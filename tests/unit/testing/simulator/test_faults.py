@@ -154,6 +154,13 @@ def test_a_fault_asked_for_may_have_a_rate() -> None:
     assert 250 < sum(plan.for_call(call) is not None for call in calls) < 350
 
 
+def test_a_fault_of_a_batch_asked_for_may_have_a_rate() -> None:
+    plan = _plan()
+    headers = {"x-sim-fault": "batch_failed:0.3"}
+    met = [plan.for_batch(_call(), headers, str(n).encode()) for n in range(1_000)]
+    assert 250 < sum(map(bool, met)) < 350
+
+
 def test_a_request_that_calls_no_model_meets_the_faults_of_requests_only() -> None:
     plan = _plan(
         Fault(kind=FaultKind.REFUSAL),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -269,6 +270,40 @@ async def test_an_outage_passes_with_the_clock_and_can_be_ended() -> None:
             else:
                 end()
                 assert (await _ask_when_back(server)).startswith(b"HTTP/1.1 200")
+
+
+async def test_it_comes_back_though_its_port_was_taken_meanwhile() -> None:
+    response = json_response(BODY)
+    response.fault = Fault(kind=FaultKind.REFUSED, seconds=1e9)
+    async with served(response) as (behind, server):
+        with pytest.raises(ConnectionResetError):
+            await _ask(server)
+        with socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            other.bind(("127.0.0.1", server.port))
+            other.listen()
+            behind.clock.advance(1e9)
+            await asyncio.sleep(0.1)  # it tries, in vain
+            with pytest.raises(ConfigurationError, match="Cannot listen"):
+                await server.end_outage()
+        response.fault = None
+        await server.end_outage()
+        assert (await _ask(server)).startswith(b"HTTP/1.1 200")
+
+
+async def test_an_outage_that_ends_while_it_begins() -> None:
+    response = json_response(BODY)
+    async with served(response) as (_, server):
+        for _ in range(30):
+            response.fault = Fault(kind=FaultKind.REFUSED, seconds=1e9)
+            asking = asyncio.gather(*(_ask(server) for _ in range(3)), return_exceptions=True)
+            for _ in range(20):
+                await asyncio.sleep(0)
+                await server.end_outage()
+            await asking
+            response.fault = None
+            await server.end_outage()
+            assert (await _ask(server)).startswith(b"HTTP/1.1 200")
 
 
 async def _ask_when_back(server: HTTPServer) -> bytes:

@@ -16,10 +16,13 @@ import pytest
 
 from batch_llm.exceptions import ConfigurationError
 from batch_llm.testing.simulator import (
+    Answer,
+    Capacity,
     Fault,
     FaultKind,
     Latency,
     Limit,
+    ModelCall,
     Simulator,
     SimulatorSettings,
 )
@@ -199,6 +202,8 @@ def test_what_it_takes_is_checked_at_the_door(client: httpx2.Client) -> None:
             with pytest.raises(ConfigurationError, match=reason):
                 getattr(simulator, method)(value)
         assert _ask(client, simulator).status_code == 200
+    with pytest.raises(ConfigurationError, match=r"limits\.0: limits nothing"):
+        Simulator(limits=[Limit()])
     with pytest.raises(ConfigurationError, match="value: "):
         Simulator("echo")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="no operation 'x'"):
@@ -215,6 +220,40 @@ def test_answers_change_until_the_next_reset(client: httpx2.Client) -> None:
         assert "hello" in _ask(client, simulator).text
         with pytest.raises(ConfigurationError, match="answers= takes"):
             simulator.set_answers(3)  # type: ignore[arg-type]
+
+
+def test_every_source_of_answers_is_closed(client: httpx2.Client) -> None:
+    class Source:
+        def __init__(self) -> None:
+            self.closed = 0
+
+        async def answer(self, call: ModelCall) -> Answer:
+            return Answer("x")
+
+        async def aclose(self) -> None:
+            self.closed += 1
+
+    first, second = Source(), Source()
+    with Simulator() as simulator:
+        simulator.set_answers(first)
+        simulator.set_answers(second)
+        assert (first.closed, second.closed) == (0, 0), "calls under way may still ask it"
+        simulator.reset()
+        assert (first.closed, second.closed) == (1, 1)
+
+
+def test_calls_that_wait_their_turn_end_with_the_world(client: httpx2.Client) -> None:
+    with Simulator(
+        latency=Latency(seconds=3_600), limits=[Limit(capacity=Capacity(slots=1))]
+    ) as simulator:
+        asking = [threading.Thread(target=_ask, args=(client, simulator)) for _ in range(3)]
+        for each in asking:
+            each.start()
+        while simulator.books.totals().executed < 3:
+            time.sleep(0.001)
+        simulator.reset()
+        for each in asking:
+            each.join()
 
 
 def test_its_books_can_be_read_after_the_end(client: httpx2.Client) -> None:

@@ -116,7 +116,10 @@ class FaultPlan:
         the request that made the batch.
         """
         asked = fault_in(headers)
-        faults = [asked] if asked is not None and asked.kind in OF_BATCH else []
+        is_met = (
+            asked is not None and asked.kind in OF_BATCH and self._falls_by_rate(asked, subject)
+        )
+        faults = [asked] if asked is not None and is_met else []
         for entry in self._entries:
             if entry.fault.kind in OF_BATCH and _fits_batch(entry.fault, call):
                 entry.calls += 1
@@ -128,9 +131,8 @@ class FaultPlan:
         self, asked: Fault | None, fits: Callable[[Fault], bool], subject: bytes
     ) -> Fault | None:
         """Return the fault that was asked for, or the first of those that fit and fall."""
-        if asked is not None and asked.rate < 1:
-            falls = self._chance.uniform("fault asked for", subject) < asked.rate
-            asked = asked if falls else None
+        if asked is not None and not self._falls_by_rate(asked, subject):
+            asked = None
         if not self._entries:
             return asked
         fitting = [entry for entry in self._entries if fits(entry.fault)]
@@ -139,6 +141,9 @@ class FaultPlan:
         if asked is not None:
             return asked
         return next((entry.fault for entry in fitting if self._falls(entry, subject)), None)
+
+    def _falls_by_rate(self, asked: Fault, subject: bytes) -> bool:
+        return asked.rate >= 1 or self._chance.uniform("fault asked for", subject) < asked.rate
 
     def _falls(self, entry: _Entry, subject: bytes) -> bool:
         fault = entry.fault
