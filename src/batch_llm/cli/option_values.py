@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
-import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..base import OutputSchema
 from ..core import AUTO
+from ..core.named_object import load_object
 from ..exceptions import ConfigurationError, MissingKeyError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from ..base.schema import SchemaSource
 
@@ -132,30 +130,7 @@ def _schema_in_file(path: Path) -> dict[str, Any]:
 def _model_in_module(module_name: str, attribute: str) -> SchemaSource:
     import pydantic
 
-    try:
-        with _current_directory_first():
-            found: object = importlib.import_module(module_name)
-        for name in attribute.split("."):
-            found = getattr(found, name)
-    except AttributeError:
-        raise ConfigurationError(
-            f"--schema: the module {module_name!r} has no {attribute!r}."
-        ) from None
-    except Exception as error:  # the module is the user's, and may raise anything as it loads
-        raise ConfigurationError(
-            f"--schema: the module {module_name!r} cannot be imported: "
-            f"{type(error).__name__}: {error}."
-        ) from error
+    found = load_object("--schema", module_name, attribute)
     if not (isinstance(found, type) and issubclass(found, pydantic.BaseModel)):
         raise ConfigurationError(f"--schema: {module_name}:{attribute} is no pydantic model class.")
     return found
-
-
-@contextmanager
-def _current_directory_first() -> Iterator[None]:
-    directory = str(Path.cwd())
-    sys.path.insert(0, directory)
-    try:
-        yield
-    finally:
-        sys.path.remove(directory)

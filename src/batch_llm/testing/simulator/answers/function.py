@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import sys
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ....core.named_object import load_object
 from ....exceptions import ConfigurationError
 from .said import answer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Self
 
     from ..call import Answer, ModelCall
@@ -69,29 +66,7 @@ class FunctionAnswers:
 
 def _function_in(module_name: str, attribute: str) -> Callable[[ModelCall], object]:
     place = f"answers='function:{module_name}:{attribute}'"
-    try:
-        with _current_directory_first():
-            found: object = importlib.import_module(module_name)
-        for name in attribute.split("."):
-            found = getattr(found, name)
-    except AttributeError:
-        raise ConfigurationError(
-            f"{place}: the module {module_name!r} has no {attribute!r}."
-        ) from None
-    except Exception as error:  # the module is the user's, and may raise anything as it loads
-        raise ConfigurationError(
-            f"{place}: the module cannot be imported: {type(error).__name__}: {error}."
-        ) from error
+    found = load_object(place, module_name, attribute)
     if not callable(found):
         raise ConfigurationError(f"{place} is no function; it is {type(found).__name__!r}.")
     return found
-
-
-@contextmanager
-def _current_directory_first() -> Iterator[None]:
-    directory = str(Path.cwd())
-    sys.path.insert(0, directory)
-    try:
-        yield
-    finally:
-        sys.path.remove(directory)

@@ -12,8 +12,12 @@ if TYPE_CHECKING:
     from ..call import Lane, Provider
 
 Fate = Literal["open", "answered", "lost", "limited", "failed"]
-"""How a call ended: "answered", with its usage told to the client; "lost", done and billed, but the
-client never heard its usage; "limited" by a limit; "failed" before anything was done."""
+"""How a call ended.
+
+"answered", with its usage told to the client; "lost", done and billed, but the client never heard
+its usage; "limited" by a limit; "failed" before anything was done; "open" where it has not ended,
+as a line of a batch until its batch has.
+"""
 
 
 @dataclass(slots=True)
