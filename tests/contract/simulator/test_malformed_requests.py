@@ -344,8 +344,13 @@ def test_headers_are_anything(client: httpx2.Client, path: str, headers: dict[st
     _check(answer, path)
 
 
+# A client resolves dots by itself, and would ask outside of the prefix.
+PATHS = st.text(max_size=20).filter(lambda path: not {".", ".."}.intersection(path.split("/")))
+
+
 @pytest.mark.parametrize("prefix", ["/openai/v1", "/anthropic", "/gemini"])
-@given(path=st.text(max_size=20), method=st.sampled_from(["GET", "POST", "DELETE", "PATCH"]))
+@given(path=PATHS, method=st.sampled_from(["GET", "POST", "DELETE", "PATCH"]))
+@example(path=".", method="GET")
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))
 def test_addresses_are_anything(client: httpx2.Client, prefix: str, path: str, method: str) -> None:
     answer = client.request(method, f"{prefix}/{quote(path, safe='/:')}")

@@ -94,8 +94,8 @@ class Front:
         """Return the response to a request, whose path is the whole path."""
         path = request.path
         for name, prefix in PREFIXES.items():
-            if path.startswith(prefix + "/"):
-                request.path = path[len(prefix) :]
+            if path == prefix or path.startswith(prefix + "/"):
+                request.path = path[len(prefix) :] or "/"
                 request.origin += prefix
                 return await self._answer_for(name, request)
         if path.startswith(CONTROL_PREFIX):
