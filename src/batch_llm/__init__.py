@@ -22,21 +22,27 @@ if TYPE_CHECKING:
         Message,
         OutputSchema,
         PostProcessorFunc,
+        PricedModel,
         ProcessingStats,
         ProgressCallbackFunc,
         RequestStrategy,
         RetryState,
+        RoutingStrategy,
         TextPart,
+        TokenBound,
         TokenUsage,
         WorkItemResult,
     )
     from .classifiers import GeminiErrorClassifier
     from .core import (
         AgentLike,
+        HedgeConfig,
+        LedgerConfig,
         ProcessorConfig,
         RateLimitConfig,
         ResultLike,
         RetryConfig,
+        SharedLimits,
         UsageLike,
     )
     from .exceptions import (
@@ -96,11 +102,15 @@ if TYPE_CHECKING:
 _HOMES = {
     "base": (
         "ERROR_MESSAGE_MAX_LENGTH BatchProcessor BatchResult FilePart ImagePart LLMCallStrategy "
-        "LLMRequest LLMWorkItem Message OutputSchema PostProcessorFunc ProcessingStats "
-        "ProgressCallbackFunc RequestStrategy RetryState TextPart TokenUsage WorkItemResult"
+        "LLMRequest LLMWorkItem Message OutputSchema PostProcessorFunc PricedModel "
+        "ProcessingStats ProgressCallbackFunc RequestStrategy RetryState RoutingStrategy TextPart "
+        "TokenBound TokenUsage WorkItemResult"
     ),
     "classifiers": "GeminiErrorClassifier",
-    "core": "AgentLike ProcessorConfig RateLimitConfig ResultLike RetryConfig UsageLike",
+    "core": (
+        "AgentLike HedgeConfig LedgerConfig ProcessorConfig RateLimitConfig ResultLike RetryConfig "
+        "SharedLimits UsageLike"
+    ),
     "exceptions": (
         "AnswerError AuthenticationError BatchLLMError ConfigurationError ConnectionFailedError "
         "InputError InvalidRequestError MalformedAnswerError MissingExtraError MissingKeyError "
@@ -149,12 +159,14 @@ __all__ = [
     "GeminiErrorClassifier",
     "GeminiResponse",
     "GeminiStrategy",
+    "HedgeConfig",
     "ImagePart",
     "InputError",
     "InvalidRequestError",
     "LLMCallStrategy",
     "LLMRequest",
     "LLMWorkItem",
+    "LedgerConfig",
     "LocalModelStrategy",
     "MalformedAnswerError",
     "Message",
@@ -168,6 +180,7 @@ __all__ = [
     "OutputValidationError",
     "ParallelBatchProcessor",
     "PostProcessorFunc",
+    "PricedModel",
     "ProcessingEvent",
     "ProcessingStats",
     "ProcessorClosedError",
@@ -187,9 +200,12 @@ __all__ = [
     "RetryConfig",
     "RetryState",
     "RichProgressBar",
+    "RoutingStrategy",
     "ServerError",
+    "SharedLimits",
     "SourceError",
     "TextPart",
+    "TokenBound",
     "TokenUsage",
     "UsageLike",
     "WorkItemResult",

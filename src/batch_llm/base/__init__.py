@@ -22,8 +22,8 @@ from .results import (
 from .retry_state import RetryState
 from .schema import OutputSchema
 from .stats import ProcessingStats
-from .strategy import LLMCallStrategy, RequestStrategy, TOutput
-from .usage import TokenUsage, add_usage, complete_usage, empty_usage
+from .strategy import LLMCallStrategy, PricedModel, RequestStrategy, RoutingStrategy, TOutput
+from .usage import TokenBound, TokenUsage, add_usage, complete_usage, empty_usage
 from .work_item import LLMWorkItem, TContext, TInput
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "OutputSchema",
     "Part",
     "PostProcessorFunc",
+    "PricedModel",
     "ProcessingStats",
     "ProgressCallbackFunc",
     "Prompt",
@@ -47,10 +48,12 @@ __all__ = [
     "RequestStrategy",
     "RetryState",
     "Role",
+    "RoutingStrategy",
     "TContext",
     "TInput",
     "TOutput",
     "TextPart",
+    "TokenBound",
     "TokenUsage",
     "WorkItemResult",
     "add_usage",

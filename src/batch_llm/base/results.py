@@ -22,6 +22,10 @@ CACHED_TOKEN_DISCOUNT = 0.9
 
 Outcome = Literal["succeeded", "failed", "cancelled", "expired"]
 
+Origin = Literal["call", "ledger", "cache", "twin"]
+"""Where an answer came from: calls of its own, an earlier run's ledger, the answer that a ledger
+keeps for an equal request, or the call that an equal item made at the same time."""
+
 
 def describe_error(exception: BaseException) -> str:
     """Return "ExceptionType: message", the message cut at `ERROR_MESSAGE_MAX_LENGTH`."""
@@ -49,7 +53,11 @@ class WorkItemResult(Generic[TOutput, TContext]):
             "cancelled" where the run ended before the item did).
         attempts: calls made, those refused by a rate limit included.
         duration_seconds: from the item's start to its end, waits included.
-        cost_usd: what all attempts cost; None where no price is known.
+        cost_usd: what all answered calls cost, failed ones included; None where a price is not
+            known. Where `origin` is not "call", what they cost then; nothing was paid anew.
+        unanswered_calls: calls whose answer never came. They may have been billed, and are not in
+            `cost_usd`.
+        origin: where the answer came from.
     """
 
     item_id: str
@@ -64,6 +72,8 @@ class WorkItemResult(Generic[TOutput, TContext]):
     attempts: int = 0
     duration_seconds: float = 0.0
     cost_usd: float | None = None
+    unanswered_calls: int = 0
+    origin: Origin = "call"
 
     @property
     def outcome(self) -> Outcome:

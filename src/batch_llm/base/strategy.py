@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Generic, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, cast, get_args, get_origin
 
 from typing_extensions import TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from .request import Prompt
     from .retry_state import RetryState
-    from .usage import TokenUsage
+    from .usage import TokenBound, TokenUsage
 
 TOutput = TypeVar("TOutput", default=str)
+
+
+@dataclass(frozen=True, slots=True)
+class PricedModel:
+    """What a call is billed as.
+
+    Attributes:
+        provider: "openai", "anthropic", "gemini", or another that price lists know; "local" costs
+            nothing.
+        model: as the provider names it.
+    """
+
+    provider: str
+    model: str
 
 
 class LLMCallStrategy(ABC, Generic[TOutput]):
@@ -28,9 +45,14 @@ class LLMCallStrategy(ABC, Generic[TOutput]):
     Attributes:
         quota_scope: names the quota that its calls draw on (model and key). A Retry-After stops
             the calls of one scope and no others. None: the processor's common scope.
+        priced_as: what its calls are billed as; None where that is not known, and so no cost.
+        warms_cache: whether its calls share a prefix that the provider caches with the first of
+            them: that one is then sent alone, so that the others find it.
     """
 
     quota_scope: str | None = None
+    priced_as: PricedModel | None = None
+    warms_cache: bool = False
 
     async def prepare(self) -> None:
         """Get ready: open connections, load a model, create a cache."""
@@ -65,6 +87,37 @@ class LLMCallStrategy(ABC, Generic[TOutput]):
     async def aclose(self) -> None:
         """Release what the strategy holds."""
 
+    def fingerprint(self) -> str | None:
+        """Return what its answers depend on besides the prompt, as a short text without secrets.
+
+        Two strategies with one fingerprint are taken for the same by a ledger and a cache: model,
+        address, parameters and schema are in it, keys and timeouts are not. None: it cannot be
+        told, and there can be no ledger.
+        """
+        return None
+
+    def output_type(self, prompt: Prompt) -> Any:
+        """Return the type of the outputs for `prompt`: a pydantic model, a dataclass, `int`, ….
+
+        By default what the class was declared with, `LLMCallStrategy[int]`. `Any` stands for
+        whatever JSON can hold.
+        """
+        return _declared_output(type(self))
+
+    def token_bound(self, prompt: Prompt) -> TokenBound | None:
+        """Return the most that one call for `prompt` can be billed for; None if nothing bounds it.
+
+        A limit in USD rests on it: it must never be too low.
+
+        Raises:
+            ConfigurationError: saying why there is no bound, where a reader can mend it.
+        """
+        return None
+
+    def is_repeatable(self, prompt: Prompt) -> bool:
+        """Return whether equal calls mean equal answers: a temperature of 0 was asked for."""
+        return False
+
     async def dry_run(self, prompt: str) -> tuple[TOutput, TokenUsage]:
         """Return a stand-in for `execute`, without a call.
 
@@ -93,3 +146,71 @@ class RequestStrategy(LLMCallStrategy[TOutput]):
     async def dry_run(self, prompt: Prompt) -> tuple[TOutput, TokenUsage]:
         """Return a stand-in for `execute`, without a call."""
         return await super().dry_run(prompt if isinstance(prompt, str) else prompt.text)
+
+
+class RoutingStrategy(LLMCallStrategy[TOutput]):
+    """Leaves each attempt to one of several strategies.
+
+    The processor asks `route` before each attempt, and then treats the strategy that comes back as
+    if it were the item's own: it is prepared, paced, paid for and closed by itself.
+
+    Attributes:
+        members: the strategies, in the order in which they are preferred.
+    """
+
+    members: Sequence[LLMCallStrategy[TOutput]]
+
+    @abstractmethod
+    def route(
+        self,
+        attempt: int,
+        state: RetryState,
+        headroom: Callable[[LLMCallStrategy[TOutput]], float],
+    ) -> LLMCallStrategy[TOutput]:
+        """Return the member for this attempt.
+
+        Args:
+            attempt: 1 for the first attempt.
+            state: the item's memory.
+            headroom: tells how free a member's quota is: 1 is unused, 0 used up or paused, below
+                0 out of order.
+        """
+
+    async def execute(
+        self, prompt: str, attempt: int, timeout: float, state: RetryState | None = None
+    ) -> tuple[TOutput, TokenUsage]:
+        """Refuse: only the members make calls."""
+        raise TypeError(f"{type(self).__name__} makes no calls itself; a processor routes them.")
+
+    async def dry_run(self, prompt: str) -> tuple[TOutput, TokenUsage]:
+        """Return what the first member's dry run returns."""
+        return await self.members[0].dry_run(prompt)
+
+    def output_type(self, prompt: Prompt) -> Any:
+        """Return the first member's; all have the same."""
+        return self.members[0].output_type(prompt)
+
+    def is_repeatable(self, prompt: Prompt) -> bool:
+        """Return whether all members are."""
+        return all(member.is_repeatable(prompt) for member in self.members)
+
+
+def _declared_output(cls: type[Any]) -> Any:
+    """Return the argument that `cls` gives to the strategy class it derives from, else `Any`."""
+    for base in getattr(cls, "__orig_bases__", ()):
+        origin = get_origin(base)
+        if not (isinstance(origin, type) and issubclass(origin, LLMCallStrategy)):
+            continue
+        for argument in get_args(base)[:1]:
+            return Any if isinstance(argument, TypeVar) else argument
+    for parent in cls.__bases__:
+        if issubclass(parent, LLMCallStrategy) and parent is not LLMCallStrategy:
+            return _declared_output(parent)
+    return Any
+
+
+def takes_requests(strategy: LLMCallStrategy[Any]) -> bool:
+    """Return whether prompts may be `LLMRequest`s."""
+    if isinstance(strategy, RoutingStrategy):
+        return all(takes_requests(member) for member in strategy.members)
+    return isinstance(strategy, RequestStrategy)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypedDict, cast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,13 +13,35 @@ class TokenUsage(TypedDict, total=False):
     """Tokens billed for one call, or for all attempts of one item.
 
     `total_tokens` is input plus output; `cached_input_tokens` is the part of the input that the
-    provider read from a cache, at its lower price.
+    provider read from a cache, at its lower price. `cache_write_tokens` is the part that it wrote
+    to one, and `hour_cache_write_tokens` the part of these that it keeps for an hour: both cost
+    more at Anthropic.
     """
 
     input_tokens: int
     output_tokens: int
     total_tokens: int
     cached_input_tokens: int
+    cache_write_tokens: int
+    hour_cache_write_tokens: int
+
+
+_PARTS: tuple[Literal["cached_input_tokens", "cache_write_tokens", "hour_cache_write_tokens"], ...]
+_PARTS = ("cached_input_tokens", "cache_write_tokens", "hour_cache_write_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBound:
+    """The most tokens that one call can be billed for.
+
+    Attributes:
+        input_tokens: of the input; a token has a byte at least, so the bytes of the request's text
+            and what the provider adds are a bound.
+        output_tokens: of the output, thinking included; None where nothing bounds it.
+    """
+
+    input_tokens: int
+    output_tokens: int | None
 
 
 class _Counts:
@@ -57,8 +80,9 @@ def complete_usage(usage: Mapping[str, int | None] | None) -> TokenUsage:
         output_tokens,
         usage.get("total_tokens") or input_tokens + output_tokens,
     )
-    if cached := usage.get("cached_input_tokens"):
-        complete["cached_input_tokens"] = cached
+    for part in _PARTS:
+        if count := usage.get(part):
+            complete[part] = count
     return complete
 
 
@@ -69,6 +93,7 @@ def add_usage(left: TokenUsage, right: TokenUsage) -> TokenUsage:
         left["output_tokens"] + right["output_tokens"],
         left["total_tokens"] + right["total_tokens"],
     )
-    if cached := left.get("cached_input_tokens", 0) + right.get("cached_input_tokens", 0):
-        total["cached_input_tokens"] = cached
+    for part in _PARTS:
+        if count := left.get(part, 0) + right.get(part, 0):
+            total[part] = count
     return total

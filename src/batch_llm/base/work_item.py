@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, cast
 from typing_extensions import TypeVar
 
 from .request import LLMRequest
-from .strategy import LLMCallStrategy, RequestStrategy, TOutput
+from .strategy import LLMCallStrategy, TOutput, takes_requests
 
 if TYPE_CHECKING:
     from .request import Prompt
@@ -54,7 +54,7 @@ class LLMWorkItem(Generic[TInput, TOutput, TContext]):
                 f"strategy must not be None for {item_id!r}. Give it an LLMCallStrategy instance."
             )
         prompt = self.prompt
-        if isinstance(prompt, LLMRequest) and not isinstance(self.strategy, RequestStrategy):
+        if isinstance(prompt, LLMRequest) and not takes_requests(self.strategy):
             raise ValueError(  # noqa: TRY004 - the contract names ValueError
                 f"{type(self.strategy).__name__} takes text prompts, and {item_id!r} has an "
                 f"LLMRequest. Use a RequestStrategy (all built-in ones are), or pass text."
