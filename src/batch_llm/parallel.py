@@ -18,11 +18,10 @@ from .base import (
     TOutput,
     describe_error,
 )
-from .core import AUTO, ProcessorConfig
-from .engine.concurrency import MOST, AdaptiveConcurrency
+from .core import ProcessorConfig
 from .engine.deadlines import Deadlines
 from .engine.events import Events
-from .engine.gate import Gate, pacer
+from .engine.gate import Gate, new_gate
 from .engine.intake import Intake
 from .engine.interrupts import graceful_interrupts
 from .engine.leases import Leases
@@ -31,7 +30,8 @@ from .engine.outlet import Outlet
 from .engine.progress_reports import ProgressReports
 from .engine.run import Run
 from .exceptions import ConfigurationError, ProcessorClosedError, SourceError
-from .strategies import DefaultErrorClassifier, ExponentialBackoffStrategy
+from .strategies import DefaultErrorClassifier, ExponentialBackoffStrategy, listening
+from .strategies.concurrency_finder import MOST
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -306,7 +306,7 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
         self._leases.forgive()
         if self._gate is None or self._gate.loop is not asyncio.get_running_loop():
             # What belongs to an event loop is of no use on the next one.
-            self._gate = self._new_gate()
+            self._gate = new_gate(config, self._rate_limits, self._events)
             self._leases = Leases()
         stats = ProcessingStats()
         deadlines = Deadlines(config.timeout_per_item)
@@ -321,17 +321,19 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
             middlewares=self._middlewares,
             post_processor=self._post_processor,
         )
-        run = self._run = Run(
-            intake=self._intake,
-            outlet=Outlet(numbered=numbered, capacity=capacity),
-            lifecycle=lifecycle,
-            deadlines=deadlines,
-            events=self._events,
-            stats=stats,
-            progress=self._new_progress(),
-            max_workers=_worker_count(config),
-            is_open=is_open,
-        )
+        # A run copies the context that it begins in, for its workers.
+        with listening(self._gate.heard):
+            run = self._run = Run(
+                intake=self._intake,
+                outlet=Outlet(numbered=numbered, capacity=capacity),
+                lifecycle=lifecycle,
+                deadlines=deadlines,
+                events=self._events,
+                stats=stats,
+                progress=self._new_progress(),
+                max_workers=_worker_count(config),
+                is_open=is_open,
+            )
         try:
             await run.start()
         except BaseException:
@@ -351,12 +353,6 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
 
     def _new_intake(self) -> Intake[TInput, TOutput, TContext]:
         return Intake(self.config.max_queue_size)
-
-    def _new_gate(self) -> Gate:
-        adaptive = AdaptiveConcurrency() if self.config.max_workers == AUTO else None
-        return Gate(
-            self._rate_limits, pacer(self.config.max_requests_per_minute), adaptive, self._events
-        )
 
     def _new_progress(self) -> ProgressReports | None:
         if self._progress_callback is None:

@@ -207,9 +207,9 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
                 except BaseException as error:  # told apart there, and raised again
                     raise attempt.failed(error, life, task, deadlines)  # noqa: B904 - has its cause
                 finally:
-                    gate.leave()
+                    gate.leave(lease.scope, self._now() - life.called)
                 output, usage = attempt.finished(answer, life, task, deadlines)
-                gate.succeeded(life.epoch)
+                gate.succeeded(lease.scope, life.epoch)
                 life.count(usage_of(usage, life.item.item_id))
             except Exception as error:  # a strategy may raise anything; the classifier judges it
                 wait_seconds = await self._after_failure(life, error)

@@ -8,10 +8,12 @@ from .errors import (
     ErrorInfo,
     FrameworkTimeoutError,
 )
+from .quota_reading import Allowance, QuotaReading, listening, read_quota, report_quota
 from .rate_limit import ExponentialBackoffStrategy, FixedDelayStrategy, RateLimitStrategy
 from .retry_after import retry_after_seconds, retry_delay_seconds, suggested_wait
 
 __all__ = [
+    "Allowance",
     "DefaultErrorClassifier",
     "ErrorCategory",
     "ErrorClassifier",
@@ -19,8 +21,12 @@ __all__ = [
     "ExponentialBackoffStrategy",
     "FixedDelayStrategy",
     "FrameworkTimeoutError",
+    "QuotaReading",
     "RateLimitStrategy",
     "backoff_seconds",
+    "listening",
+    "read_quota",
+    "report_quota",
     "retry_after_seconds",
     "retry_delay_seconds",
     "suggested_wait",

@@ -1,0 +1,129 @@
+"""Starts a minute of several processes together, counted in Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from ...exceptions import MissingExtraError
+
+if TYPE_CHECKING:
+    from ...core.config import SharedLimits
+
+logger = logging.getLogger("batch_llm")
+
+_PREFIX: Final = "batch-llm"
+_LIFE_SECONDS: Final = 1.0
+_ANSWER_SECONDS: Final = 5.0
+_LONGEST_WAIT_SECONDS: Final = 1.0
+_LONGEST_OUTAGE_WAIT_SECONDS: Final = 10.0
+
+
+class SharedPermits:
+    """Permits to start, drawn from Redis in blocks and spent one by one.
+
+    A block is about what a second allows, and its permits live for a second: those that are not
+    spent by then are lost. A start may so come up to a second after it was counted; therefore
+    windows of 60 seconds and that second are counted, and no 60 seconds hold more starts than
+    allowed, over all processes. Their clocks must agree to well under a second.
+
+    Where Redis does not answer, nothing starts: a warning says so once, and it is asked again after
+    a second, then more, at most ten. Deadlines of items and runs hold meanwhile.
+
+    Args:
+        settings: where Redis is, and what is allowed.
+        window_seconds: what "a minute" is.
+        life_seconds: how long a permit may be spent.
+
+    Raises:
+        MissingExtraError: if `limits` or `redis` is not installed.
+    """
+
+    def __init__(
+        self,
+        settings: SharedLimits,
+        *,
+        window_seconds: float = 60.0,
+        life_seconds: float = _LIFE_SECONDS,
+    ) -> None:
+        try:
+            from limits.aio.storage import RedisStorage
+            from redis.exceptions import RedisError
+        except ImportError as error:
+            raise MissingExtraError("Limits shared by processes", "redis") from error
+        self._name = settings.name
+        self._most = settings.requests_per_minute
+        self._window = window_seconds + life_seconds
+        self._life = life_seconds
+        self._block = max(1, int(self._most * life_seconds / window_seconds))
+        self._storage = RedisStorage(
+            settings.url,
+            implementation="redispy",
+            key_prefix=_PREFIX,
+            socket_timeout=_ANSWER_SECONDS,
+            socket_connect_timeout=_ANSWER_SECONDS,
+        )
+        self._failures = (RedisError, OSError, TimeoutError)
+        self._loop = asyncio.get_running_loop()
+        self._permits: deque[float] = deque()
+        self._outages = 0
+
+    @property
+    def has_permit(self) -> bool:
+        """Whether a start may be made now."""
+        now = self._loop.time()
+        while self._permits and self._permits[0] <= now:
+            self._permits.popleft()
+        return bool(self._permits)
+
+    def spend(self) -> None:
+        """Make a start."""
+        self._permits.popleft()
+
+    async def draw(self) -> None:
+        """Draw a block of permits, or wait for a moment: look at `has_permit` again."""
+        # Their life begins before Redis counts them, and so before the moment it counts them at.
+        expires = self._loop.time() + self._life
+        try:
+            drawn = await self._drawn()
+            wait = 0.0 if drawn else await self._wait_seconds()
+        except self._failures as error:
+            await asyncio.sleep(self._wait_after(error))
+            return
+        if self._outages:
+            logger.warning("Redis answers again: the shared limits %r go on.", self._name)
+            self._outages = 0
+        self._permits.extend([expires] * drawn)
+        if wait:
+            await asyncio.sleep(wait)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._storage.bridge.storage.aclose()
+
+    async def _drawn(self) -> int:
+        for amount in dict.fromkeys((self._block, 1)):
+            if await self._storage.acquire_entry(self._name, self._most, self._window, amount):  # type: ignore[arg-type]  # a float serves as well
+                return amount
+        return 0
+
+    async def _wait_seconds(self) -> float:
+        """Return how long to wait before asking again.
+
+        No longer than a second, and not all processes alike: others wait for the same.
+        """
+        longest = min(_LONGEST_WAIT_SECONDS, self._window / 10)
+        return longest * random.uniform(0.2, 1.0)  # noqa: S311 - no secret hangs on it
+
+    def _wait_after(self, error: Exception) -> float:
+        self._outages += 1
+        if self._outages == 1:
+            logger.warning(
+                "Redis does not answer (%s): calls under the shared limits %r wait until it does.",
+                type(error).__name__,
+                self._name,
+            )
+        return min(float(self._outages), _LONGEST_OUTAGE_WAIT_SECONDS)
