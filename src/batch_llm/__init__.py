@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     )
     from .llm_strategies import (
         AnthropicStrategy,
+        EscalatingStrategy,
         GeminiCachedStrategy,
         GeminiResponse,
         GeminiStrategy,
@@ -75,6 +76,8 @@ if TYPE_CHECKING:
         OpenAICompatibleStrategy,
         PydanticAIModelStrategy,
         PydanticAIStrategy,
+        StrategyPool,
+        strategies_by_name,
         strategy_by_name,
     )
     from .middleware import BaseMiddleware, Middleware
@@ -118,8 +121,9 @@ _HOMES = {
         "ProviderTimeoutError RateLimitedError RefusalError ServerError SourceError"
     ),
     "llm_strategies": (
-        "AnthropicStrategy GeminiCachedStrategy GeminiResponse GeminiStrategy LocalModelStrategy "
-        "OpenAICompatibleStrategy PydanticAIModelStrategy PydanticAIStrategy strategy_by_name"
+        "AnthropicStrategy EscalatingStrategy GeminiCachedStrategy GeminiResponse GeminiStrategy "
+        "LocalModelStrategy OpenAICompatibleStrategy PydanticAIModelStrategy PydanticAIStrategy "
+        "StrategyPool strategies_by_name strategy_by_name"
     ),
     "middleware": "BaseMiddleware Middleware",
     "observers": "BaseObserver MetricsObserver ProcessingEvent ProcessorObserver",
@@ -151,6 +155,7 @@ __all__ = [
     "DefaultErrorClassifier",
     "ErrorClassifier",
     "ErrorInfo",
+    "EscalatingStrategy",
     "ExponentialBackoffStrategy",
     "FilePart",
     "FixedDelayStrategy",
@@ -204,6 +209,7 @@ __all__ = [
     "ServerError",
     "SharedLimits",
     "SourceError",
+    "StrategyPool",
     "TextPart",
     "TokenBound",
     "TokenUsage",
@@ -214,6 +220,7 @@ __all__ = [
     "process_prompts_sync",
     "process_stream",
     "process_stream_sync",
+    "strategies_by_name",
     "strategy_by_name",
 ]
 

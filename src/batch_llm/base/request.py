@@ -249,6 +249,26 @@ class RequestDefaults:
         """The schema of answers to plain prompts."""
         return self._template.output_schema
 
+    @property
+    def system(self) -> str | None:
+        """The system prompt of plain prompts."""
+        return self._template.system
+
+    def settings(self) -> dict[str, object]:
+        """Return all of them by name, those that are not set too."""
+        fields = dataclasses.fields(self._template)
+        return {f.name: getattr(self._template, f.name) for f in fields if f.name != "messages"}
+
+    def schema_for(self, prompt: Prompt) -> OutputSchema | None:
+        """Return the schema that the answer to `prompt` has to fit."""
+        own = None if isinstance(prompt, str) else prompt.output_schema
+        return own or self._template.output_schema
+
+    def temperature_for(self, prompt: Prompt) -> float | None:
+        """Return the temperature that is asked for `prompt`."""
+        own = None if isinstance(prompt, str) else prompt.temperature
+        return self._template.temperature if own is None else own
+
     def apply(self, prompt: Prompt) -> LLMRequest:
         """Return the whole request for `prompt`."""
         ours = self._template

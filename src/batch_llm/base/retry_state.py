@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+
+LAST_CATEGORY: Final = "batch_llm.last_category"
+"""Key of the category of the item's last failed attempt, as the classifier named it."""
+
+LAST_ERROR: Final = "batch_llm.last_error"
+"""Key of the name of the exception's type that the last failed attempt ended with."""
+
+REPAIR: Final = "batch_llm.repair"
+"""Key of the item's last answer that did not fit, and of what was wrong with it: a
+`base.repair.Misfit`. It is there until another answer comes."""
+
+ROUTES: Final = "batch_llm.routes"
+"""Key of how far the item has come in each escalation."""
 
 
 class RetryState:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 from ..exceptions import ConfigurationError, OutputValidationError
@@ -32,19 +33,22 @@ class OutputSchema:
         ConfigurationError: if `source` is neither, or is not a valid JSON schema.
     """
 
-    __slots__ = ("_parse", "json_schema", "name", "source")
+    __slots__ = ("_parse", "_problems", "json_schema", "name", "source")
 
     def __init__(self, source: SchemaSource) -> None:
         self.source = source
         self.json_schema: dict[str, Any]
         self._parse: Callable[[str], Any]
+        self._problems: Callable[[str], list[str]]
         if isinstance(source, Mapping):
             self.json_schema = dict(source)
             self._parse = _mapping_parser(self.json_schema)
+            self._problems = partial(_mapping_problems, self.json_schema)
             self.name = _provider_name(str(source.get("title") or "answer"))
         elif isinstance(source, type) and hasattr(source, "model_json_schema"):
             self.json_schema = source.model_json_schema()
             self._parse = _model_parser(source, self.json_schema)
+            self._problems = partial(_model_problems, source)
             self.name = _provider_name(source.__name__)
         else:
             raise ConfigurationError(
@@ -61,6 +65,16 @@ class OutputSchema:
         """
         return self._parse(_unfenced(text))
 
+    def explain(self, text: str) -> str:
+        """Return what keeps `text` from fitting, for the model that wrote it; "" if it fits.
+
+        Unlike the error of `parse` it may quote the text, and what a validator says of it: so it
+        goes in no error and no log.
+        """
+        problems = self._problems(_unfenced(text))
+        shown = "".join(f"\n- {problem}" for problem in problems[:_MOST_EXPLAINED])
+        return f"It does not fit the JSON schema:{shown}" if problems else ""
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, OutputSchema):
             return NotImplemented
@@ -74,6 +88,35 @@ class OutputSchema:
 
     def __repr__(self) -> str:
         return f"OutputSchema({self.name})"
+
+
+_MOST_EXPLAINED = 10
+
+
+def _mapping_problems(schema: dict[str, Any], text: str) -> list[str]:
+    import jsonschema_rs
+
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        return [f"not JSON: {error}"]
+    errors = jsonschema_rs.validator_for(schema).iter_errors(value)
+    return [f"{_where(error.instance_path)}: {error.message}" for error in errors]
+
+
+def _model_problems(model: type[BaseModel], text: str) -> list[str]:
+    import pydantic
+
+    try:
+        model.model_validate_json(text)
+    except pydantic.ValidationError as error:
+        details = error.errors(include_url=False, include_input=False, include_context=False)
+        return [f"{_where(detail['loc'])}: {detail['msg']}" for detail in details]
+    return []
+
+
+def _where(path: Iterable[str | int]) -> str:
+    return ".".join(map(str, path)) or "answer"
 
 
 def _provider_name(title: str) -> str:

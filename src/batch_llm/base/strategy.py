@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Generic, cast, get_args, get_origin
 
 from typing_extensions import TypeVar
 
+from ..exceptions import ConfigurationError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -93,6 +95,9 @@ class LLMCallStrategy(ABC, Generic[TOutput]):
         Two strategies with one fingerprint are taken for the same by a ledger and a cache: model,
         address, parameters and schema are in it, keys and timeouts are not. None: it cannot be
         told, and there can be no ledger.
+
+        Raises:
+            ConfigurationError: saying why it cannot be told, where a reader can mend it.
         """
         return None
 
@@ -176,6 +181,18 @@ class RoutingStrategy(LLMCallStrategy[TOutput]):
                 0 out of order.
         """
 
+    def tries_on(self, state: RetryState) -> bool:
+        """Return whether the next attempt goes to another member because of the last failure.
+
+        Such a failure does not end the item, even where the classifier says that trying again is
+        of no use: it is of none to that member. What `LAST_CATEGORY` and `LAST_ERROR` name in
+        `base.retry_state` is read from `state`.
+        """
+        return any(
+            isinstance(member, RoutingStrategy) and member.tries_on(state)
+            for member in self.members
+        )
+
     async def execute(
         self, prompt: str, attempt: int, timeout: float, state: RetryState | None = None
     ) -> tuple[TOutput, TokenUsage]:
@@ -207,6 +224,42 @@ def _declared_output(cls: type[Any]) -> Any:
         if issubclass(parent, LLMCallStrategy) and parent is not LLMCallStrategy:
             return _declared_output(parent)
     return Any
+
+
+_DEEPEST_ROUTE = 16
+
+
+def resolve(
+    strategy: LLMCallStrategy[TOutput],
+    attempt: int,
+    state: RetryState,
+    headroom: Callable[[LLMCallStrategy[TOutput]], float],
+) -> LLMCallStrategy[TOutput]:
+    """Return the strategy that makes the call of this attempt: one that routes no further.
+
+    Asking again for the same attempt may give another, where headroom has changed meanwhile.
+
+    Args:
+        strategy: the item's own.
+        attempt: 1 for the first attempt.
+        state: the item's memory.
+        headroom: as for `RoutingStrategy.route`; asked about strategies that make calls only.
+
+    Raises:
+        ConfigurationError: if strategies that route hold each other in a circle.
+    """
+    found = strategy
+    try:
+        for _ in range(_DEEPEST_ROUTE):
+            if not isinstance(found, RoutingStrategy):
+                return found
+            found = found.route(attempt, state, headroom)
+    except RecursionError:  # a pool asks its members where they lead
+        pass
+    raise ConfigurationError(
+        f"{type(strategy).__name__} leads to no strategy that makes calls within "
+        f"{_DEEPEST_ROUTE} steps: it holds itself, or too many in each other."
+    )
 
 
 def takes_requests(strategy: LLMCallStrategy[Any]) -> bool:

@@ -12,17 +12,20 @@ from ..base import LLMCallStrategy, RequestStrategy
 
 if TYPE_CHECKING:
     from .anthropic import AnthropicStrategy
-    from .by_name import strategy_by_name
+    from .by_name import strategies_by_name, strategy_by_name
+    from .escalation import EscalatingStrategy
     from .gemini.cached import GeminiCachedStrategy
     from .gemini.response import GeminiResponse
     from .gemini.strategy import GeminiStrategy
     from .local import LocalModelStrategy
     from .openai_compatible import OpenAICompatibleStrategy
+    from .pool import StrategyPool
     from .pydantic_ai.model import PydanticAIModelStrategy
     from .pydantic_ai.strategy import PydanticAIStrategy
 
 _LEAVES = {
     "AnthropicStrategy": "anthropic",
+    "EscalatingStrategy": "escalation",
     "GeminiCachedStrategy": "gemini.cached",
     "GeminiResponse": "gemini.response",
     "GeminiStrategy": "gemini.strategy",
@@ -30,11 +33,14 @@ _LEAVES = {
     "OpenAICompatibleStrategy": "openai_compatible",
     "PydanticAIModelStrategy": "pydantic_ai.model",
     "PydanticAIStrategy": "pydantic_ai.strategy",
+    "StrategyPool": "pool",
+    "strategies_by_name": "by_name",
     "strategy_by_name": "by_name",
 }
 
 __all__ = [
     "AnthropicStrategy",
+    "EscalatingStrategy",
     "GeminiCachedStrategy",
     "GeminiResponse",
     "GeminiStrategy",
@@ -44,6 +50,8 @@ __all__ = [
     "PydanticAIModelStrategy",
     "PydanticAIStrategy",
     "RequestStrategy",
+    "StrategyPool",
+    "strategies_by_name",
     "strategy_by_name",
 ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypedDict, get_args, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, get_args, overload
 
 from typing_extensions import TypeVar
 
@@ -46,6 +46,7 @@ class _Options(TypedDict, total=False):
     extra_body: Mapping[str, object] | None
     headers: Mapping[str, str] | None
     transport: TransportChoice | HTTPTransport
+    repair: bool
 
 
 class AnthropicStrategy(HTTPRequestStrategy[TOutput]):
@@ -86,6 +87,8 @@ class AnthropicStrategy(HTTPRequestStrategy[TOutput]):
         headers: further headers, such as `{"anthropic-beta": …}` or another `anthropic-version`.
         transport: the HTTP library: "auto" takes aiohttp where it is installed, else httpx2. An
             `HTTPTransport` of yours may be shared by several strategies, and is yours to close.
+        repair: whether the attempt after an answer that does not fit its schema shows the model
+            that answer and what was wrong with it. It costs their tokens, as input.
 
     Attributes:
         truncated_answers: plain texts that stopped at the token limit, so far.
@@ -95,6 +98,8 @@ class AnthropicStrategy(HTTPRequestStrategy[TOutput]):
         ConfigurationError: for a setting that cannot work, naming it.
         InputError: for a sampling parameter that no server would accept, naming it.
     """
+
+    _dialect: ClassVar[str] = "anthropic-messages"
 
     @overload
     def __init__(
@@ -140,6 +145,7 @@ class AnthropicStrategy(HTTPRequestStrategy[TOutput]):
         extra_body: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         transport: TransportChoice | HTTPTransport = "auto",
+        repair: bool = True,
     ) -> None:
         endpoint = find_endpoint(ANTHROPIC_MESSAGES, base_url, api_key, headers or {})
         defaults = RequestDefaults(
@@ -157,7 +163,8 @@ class AnthropicStrategy(HTTPRequestStrategy[TOutput]):
             raise ConfigurationError(
                 f"system_cache_ttl is '5m', '1h' or None, not {system_cache_ttl!r}."
             )
-        super().__init__(model, endpoint, defaults, extra_body, transport)
+        super().__init__(model, endpoint, defaults, extra_body, transport, repair)
+        self.warms_cache = system_cache_ttl is not None and bool(system)
         self._system_cache_ttl: CacheTTL | None = system_cache_ttl
 
     def _compose(self, request: LLMRequest) -> dict[str, object]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ..base import OutputSchema
     from ..base.schema import SchemaSource
+    from .escalation import EscalatingStrategy
 
 FORMS: Final = (
     "local",
@@ -90,6 +91,32 @@ def strategy_by_name(
     if build is None or (not name and (colon or provider != "local")):
         raise ConfigurationError(_describe_unknown(spec))
     return build(_Wanted(name, api_key, parallel_slots, options))
+
+
+def strategies_by_name(
+    specs: Iterable[str],
+    *,
+    parallel_slots: int | None = None,
+    **options: Unpack[RequestOptions],
+) -> EscalatingStrategy[Any]:
+    """Return an escalation of the models that `specs` name, cheapest first; it makes no call.
+
+    Args:
+        specs: each one of `FORMS`. The keys are those of the providers' environment variables.
+        parallel_slots: calls that a local model answers at once.
+        **options: what each request asks besides its prompt, as for `LLMRequest`.
+
+    Raises:
+        ConfigurationError: as for `strategy_by_name`, and if there are no names.
+        InputError: for an option that no provider would accept.
+    """
+    from .escalation import EscalatingStrategy
+
+    if isinstance(specs, str):
+        raise ConfigurationError(f"specs is a list of models' names, not one text ({specs!r:.80}).")
+    return EscalatingStrategy(
+        strategy_by_name(spec, parallel_slots=parallel_slots, **options) for spec in specs
+    )
 
 
 def usual_workers(strategy: RequestStrategy[Any]) -> int:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Where a key may stand among further headers: in one of these, as servers want it.
 _CREDENTIAL_HEADERS = ("authorization", "api-key", "x-api-key")
+# They choose a version or a feature of the API, and with it the answer.
+_TELLING_HEADERS = frozenset({"anthropic-beta", "anthropic-version", "openai-beta"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,13 @@ class Endpoint:
     headers: dict[str, str] = field(repr=False)
     credential: str | None = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
+
+    @property
+    def telling_headers(self) -> dict[str, str] | None:
+        """The headers that choose a version or a feature of the API, by their small letters."""
+        lowered = {name.lower(): value for name, value in self.headers.items()}
+        told = {name: lowered[name] for name in _TELLING_HEADERS & lowered.keys()}
+        return told or None
 
     def quota_scope(self, model: str) -> str:
         """Name the quota of a model and a key; a digest stands for the key."""

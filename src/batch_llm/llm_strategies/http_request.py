@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import msgspec
 
+from ..base.fingerprint import fingerprint_of
+from ..base.repair import forget_misfit
 from ..base.strategy import TOutput
 from ..exceptions import ConfigurationError, InputError
-from ..wire.answer import parse_output
-from .composed import ComposedRequestStrategy
+from .composed import ComposedRequestStrategy, refused
 from .http import HTTPTransport, make_transport
+from .model_habits import takes_temperature
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,6 +44,7 @@ class HTTPRequestStrategy(ComposedRequestStrategy[TOutput]):
         defaults: what is asked besides the prompt, where the prompt does not say otherwise.
         extra_body: further fields of the request's JSON.
         transport: the HTTP library's name, or a transport of the caller's, who closes it.
+        repair: see `ComposedRequestStrategy`.
 
     Raises:
         ConfigurationError: for a setting that cannot work, naming it.
@@ -54,10 +57,12 @@ class HTTPRequestStrategy(ComposedRequestStrategy[TOutput]):
         defaults: RequestDefaults,
         extra_body: Mapping[str, object] | None,
         transport: TransportChoice | HTTPTransport,
+        repair: bool = True,
     ) -> None:
         if not model:
             raise ConfigurationError("model is empty; give it the server's name of the model.")
         self.model = model
+        self.repair = repair
         self.quota_scope = endpoint.quota_scope(model)
         self._endpoint = endpoint
         self._defaults = defaults
@@ -66,6 +71,8 @@ class HTTPRequestStrategy(ComposedRequestStrategy[TOutput]):
         self._transport = (
             transport if isinstance(transport, HTTPTransport) else make_transport(transport)
         )
+
+    _dialect: ClassVar[str]
 
     @abstractmethod
     def _compose(self, request: LLMRequest) -> dict[str, object]:
@@ -106,17 +113,53 @@ class HTTPRequestStrategy(ComposedRequestStrategy[TOutput]):
                 them, and its `retry_after` where it asks to wait.
             InputError: for a prompt that no JSON can hold.
         """
-        request = self._defaults.apply(prompt)
+        request = self._asked(prompt, state)
         endpoint = self._endpoint
         body = _encoded(self._compose(request))
         reply = await self._transport.post(
             endpoint.url, endpoint.headers, body, timeout + _GRACE_SECONDS
         )
         if not 200 <= reply.status < 300:
-            raise self._refusal(reply, self._private(request))
+            raise refused(self._refusal(reply, self._private(request)), state)
+        forget_misfit(state)
         answer = self._read(reply, self._private(request))
         self._note_end(answer.finish_reason, request, state, self.model)
-        return cast("TOutput", parse_output(answer, request)), answer.usage
+        return self._parsed(answer, request, state), answer.usage
+
+    def fingerprint(self) -> str:
+        """Return what answers depend on: dialect, model, address and what requests hold.
+
+        Of the headers only those count that choose a version or a feature of the API. Key,
+        timeouts, transport, `repair` and the keeping of caches do not: they change no answer, or
+        only how many attempts it takes.
+
+        Raises:
+            ConfigurationError: for a subclass that does not say what it adds.
+        """
+        extras = msgspec.json.decode(msgspec.json.encode(self._extra_body, order="deterministic"))
+        return fingerprint_of(
+            self,
+            self._dialect,
+            self.model,
+            address=self._endpoint.url,
+            settings={
+                **self._defaults.settings(),
+                "extra_body": extras or None,
+                "headers": self._endpoint.telling_headers,
+                **self._further_settings(),
+            },
+        )
+
+    def is_repeatable(self, prompt: Prompt) -> bool:
+        """Return whether a temperature of 0 is asked for `prompt`, of a model that takes one."""
+        further = self._extra_body.get("temperature")
+        # The further fields are laid over all others.
+        is_zero = super().is_repeatable(prompt) if further is None else further == 0
+        return is_zero and takes_temperature(self.model)
+
+    def _further_settings(self) -> dict[str, object]:
+        """Return what a subclass adds to the fingerprint."""
+        return {}
 
     async def aclose(self) -> None:
         """Close the pool, unless the transport was given by the caller."""

@@ -6,17 +6,18 @@ import asyncio
 import logging
 import os
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final, TypedDict, cast, overload
+from typing import TYPE_CHECKING, Any, Final, TypedDict, overload
 
 from typing_extensions import TypeVar
 
+from ..base.fingerprint import fingerprint_of
+from ..base.repair import forget_misfit
 from ..base.request import LLMRequest, RequestDefaults, TextPart
 from ..base.strategy import TOutput
 from ..exceptions import ConfigurationError, InvalidRequestError, MissingExtraError
-from ..wire.answer import parse_output
 from ..wire.openai_chat import encode_chat
-from .composed import ComposedRequestStrategy
-from .local_model import SMOLLM2, gguf_file, smollm2_file
+from .composed import ComposedRequestStrategy, refused
+from .local_model import SMOLLM2, gguf_file, gguf_identity, smollm2_file
 from .local_schema import grammar_schema
 from .local_server import LocalServer, ServerSettings, usual_threads
 
@@ -52,6 +53,7 @@ class _Options(TypedDict, total=False):
     parallel_slots: int | None
     context_tokens: int
     threads: int | None
+    repair: bool
 
 
 class LocalModelStrategy(ComposedRequestStrategy[TOutput]):
@@ -92,6 +94,8 @@ class LocalModelStrategy(ComposedRequestStrategy[TOutput]):
         context_tokens: tokens of one request, prompt and answer together. Each slot takes memory
             for as many (SmolLM2: 23 KB a token).
         threads: CPU threads that compute; by default half of the cores this process may use.
+        repair: whether the attempt after an answer that does not fit its schema shows the model
+            that answer and what was wrong with it.
 
     Attributes:
         model: as given.
@@ -145,10 +149,12 @@ class LocalModelStrategy(ComposedRequestStrategy[TOutput]):
         parallel_slots: int | None = None,
         context_tokens: int = USUAL_CONTEXT_TOKENS,
         threads: int | None = None,
+        repair: bool = True,
     ) -> None:
         if find_spec("xllamacpp") is None:
             raise MissingExtraError("The local model", "local")
         self.model = os.fspath(model)
+        self.repair = repair
         self.parallel_slots = _count("parallel_slots", parallel_slots, USUAL_SLOTS)
         self.quota_scope = f"local:{self.model}"
         self._file = None if model == SMOLLM2 else gguf_file(model)
@@ -202,7 +208,7 @@ class LocalModelStrategy(ComposedRequestStrategy[TOutput]):
                 after it knows.
             ServerError: if llama.cpp fails.
         """
-        request = self._defaults.apply(prompt)
+        request = self._asked(prompt, state)
         server = self._server
         if server is None:
             raise ConfigurationError(
@@ -210,9 +216,28 @@ class LocalModelStrategy(ComposedRequestStrategy[TOutput]):
                 "does, and not after aclose()."
             )
         body = await _encode(request, self.model, server)
-        answer = await server.ask(body, private=_texts(request))
+        try:
+            answer = await server.ask(body, private=_texts(request))
+        except InvalidRequestError as error:
+            raise refused(error, state) from error.__cause__
+        forget_misfit(state)
         self._note_end(answer.finish_reason, request, state, self.model)
-        return cast("TOutput", parse_output(answer, request)), answer.usage
+        return self._parsed(answer, request, state), answer.usage
+
+    def fingerprint(self) -> str:
+        """Return what answers depend on: the model's file and what requests hold.
+
+        A file is known by its name, its size, and a digest of its ends: reading all of it would
+        take seconds. Slots, threads and the room of the context change no answer.
+
+        Raises:
+            ConfigurationError: for a subclass that does not say what it adds, and for a file that
+                can no longer be read.
+        """
+        weights = None if self._file is None else gguf_identity(self._file)
+        name = self.model if self._file is None else self._file.name
+        settings = {**self._defaults.settings(), "weights": weights}
+        return fingerprint_of(self, "llama.cpp", name, settings=settings)
 
     async def aclose(self) -> None:
         """Free the model: its memory, its threads and its port. A later `prepare()` loads it anew.

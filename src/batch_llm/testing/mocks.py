@@ -155,9 +155,17 @@ class MockAgent(Generic[TOutput]):
         return output
 
 
-def mock_strategy(agent: MockAgent[TOutput] | None = None) -> PydanticAIStrategy[TOutput]:
-    """Return a strategy that runs a mock agent, by default `MockAgent()`."""
-    return PydanticAIStrategy(agent=agent or MockAgent[TOutput]())
+def mock_strategy(
+    agent: MockAgent[TOutput] | None = None, *, fingerprint: str = "mock"
+) -> PydanticAIStrategy[TOutput]:
+    """Return a strategy that runs a mock agent, by default `MockAgent()`.
+
+    Args:
+        agent: the agent.
+        fingerprint: what a ledger and a cache know it by; all mocks are one to them unless told
+            apart here.
+    """
+    return PydanticAIStrategy(agent=agent or MockAgent[TOutput](), fingerprint=fingerprint)
 
 
 def _is_named(call: int, calls: int | Collection[int] | None) -> bool:

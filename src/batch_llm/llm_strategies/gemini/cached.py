@@ -69,6 +69,7 @@ class GeminiCachedStrategy(GeminiStrategy[TOutput]):
         include_metadata: wrap each output in a `GeminiResponse`.
         cache_tags: names of yours, such as `{"customer": "acme"}`, that keep caches apart.
         clock: returns seconds since the epoch; for tests.
+        repair: see `GeminiStrategy`.
 
     Raises:
         ConfigurationError: for a buffer that is not below the TTL, for content that cannot be
@@ -90,6 +91,7 @@ class GeminiCachedStrategy(GeminiStrategy[TOutput]):
         include_metadata: Literal[True],
         cache_tags: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.time,
+        repair: bool = True,
     ) -> None: ...
 
     @overload
@@ -107,6 +109,7 @@ class GeminiCachedStrategy(GeminiStrategy[TOutput]):
         cache_tags: Mapping[str, str] | None = None,
         *,
         clock: Callable[[], float] = time.time,
+        repair: bool = True,
     ) -> None: ...
 
     def __init__(
@@ -123,8 +126,10 @@ class GeminiCachedStrategy(GeminiStrategy[TOutput]):
         cache_tags: Mapping[str, str] | None = None,
         *,
         clock: Callable[[], float] = time.time,
+        repair: bool = True,
     ) -> None:
-        super().__init__(model, client, response_parser, config, include_metadata)
+        super().__init__(model, client, response_parser, config, include_metadata, repair=repair)
+        self.warms_cache = False  # `prepare` makes the cache before the first call
         _check_times(cache_ttl_seconds, cache_renewal_buffer_seconds)
         self.cached_content = cached_content
         self.cache_ttl_seconds = cache_ttl_seconds
@@ -132,11 +137,12 @@ class GeminiCachedStrategy(GeminiStrategy[TOutput]):
         self.auto_renew = auto_renew
         self.cache_tags = {str(key): str(value) for key, value in (cache_tags or {}).items()}
         self._content = _cacheable(cached_content, config)
+        self._digest = content_digest(self._content)
         self._cache = GeminiCache(
             lambda: self._open_client().aio.caches,
             model,
             self._content,
-            CacheLabel(content_digest(self._content), self.cache_tags),
+            CacheLabel(self._digest, self.cache_tags),
             CacheLifetime(cache_ttl_seconds, cache_renewal_buffer_seconds, auto_renew, clock),
         )
 
@@ -148,6 +154,9 @@ class GeminiCachedStrategy(GeminiStrategy[TOutput]):
     async def delete_cache(self) -> None:
         """Delete the cache at Gemini, if there is one; a later call makes another."""
         await self._cache.delete()
+
+    def _settings(self) -> dict[str, object]:
+        return {**super()._settings(), "content": self._digest}
 
     async def _encode(self, prompt: Prompt) -> GeminiCall:
         self._refuse_other_system(prompt)

@@ -84,9 +84,7 @@ def schema_of_config(config: GeminiConfig) -> OutputSchema | None:
 
 def config_field(config: GeminiConfig, name: str) -> object:
     """Return the field `name` (in snake case) of `config`, or None."""
-    if isinstance(config, Mapping):
-        return config.get(name, config.get(_camel(name)))
-    return getattr(config, name, None)
+    return _option(config, name)
 
 
 def with_fields(config: GeminiConfig, fields: Mapping[str, object]) -> GeminiConfig:
@@ -99,6 +97,32 @@ def with_fields(config: GeminiConfig, fields: Mapping[str, object]) -> GeminiCon
         # The SDK refuses a field that is there in both of its spellings.
         return {_snake(name): value for name, value in config.items()} | dict(fields)
     return config.model_copy(update=dict(fields))
+
+
+# Where and how calls travel, and with which key: none of it changes an answer.
+_HTTP_OPTIONS_THAT_TELL = ("api_version", "extra_body")
+
+
+def told_config(config: GeminiConfig) -> dict[str, object]:
+    """Return the fields of `config` that change answers, by their names in snake case."""
+    if config is None:
+        return {}
+    if isinstance(config, Mapping):
+        fields = {_snake(name): value for name, value in config.items()}
+    else:
+        fields = {name: getattr(config, name) for name in type(config).model_fields}
+    told = {name: value for name, value in fields.items() if value is not None}
+    http_options = told.pop("http_options", None)
+    for name in _HTTP_OPTIONS_THAT_TELL:
+        if (value := _option(http_options, name)) is not None:
+            told[f"http_{name}"] = value
+    return told
+
+
+def _option(options: object, name: str) -> object:
+    if isinstance(options, Mapping):
+        return options.get(name, options.get(_camel(name)))
+    return getattr(options, name, None)
 
 
 def _fields(request: LLMRequest, body: GeminiRequestBody) -> dict[str, object]:

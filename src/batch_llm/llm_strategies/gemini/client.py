@@ -65,6 +65,20 @@ class EnvironmentClient:
             client.close()
 
 
+_GOOGLE = "https://generativelanguage.googleapis.com"
+_ADDRESS_VARIABLE = "GOOGLE_GEMINI_BASE_URL"
+
+
+def address_of(client: Client | EnvironmentClient | None) -> str:
+    """Return where a client's calls go, as far as it can be told without making one."""
+    if client is None or isinstance(client, EnvironmentClient):
+        return os.environ.get(_ADDRESS_VARIABLE) or _GOOGLE
+    # The SDK shows it nowhere else; a stand-in for its client has none.
+    options = getattr(getattr(client, "_api_client", None), "_http_options", None)
+    address = getattr(options, "base_url", None)
+    return address if isinstance(address, str) and address else _GOOGLE
+
+
 def _is_installed() -> bool:
     try:
         return find_spec("google.genai") is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...base.strategy import TOutput
+from ..model_habits import is_cached_unasked
 from .strategy import GeminiStrategy
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from ...base.request import Prompt, RequestDefaults
     from ...base.retry_state import RetryState
+    from ...base.schema import OutputSchema
     from ...base.usage import TokenUsage
     from .client import EnvironmentClient
 
@@ -24,13 +26,20 @@ class GeminiRequestStrategy(GeminiStrategy[TOutput]):
         client: the SDK's client, or an `EnvironmentClient`, which `aclose()` closes.
         defaults: what is asked besides the prompt, where the prompt does not say otherwise. With
             a schema the output is the value that fits it, else text.
+        repair: see `GeminiStrategy`.
     """
 
     def __init__(
-        self, model: str, client: Client | EnvironmentClient | None, defaults: RequestDefaults
+        self,
+        model: str,
+        client: Client | EnvironmentClient | None,
+        defaults: RequestDefaults,
+        *,
+        repair: bool = True,
     ) -> None:
-        super().__init__(model, client)
+        super().__init__(model, client, repair=repair)
         self._defaults = defaults
+        self.warms_cache = is_cached_unasked(defaults.system)
 
     async def execute(
         self, prompt: Prompt, attempt: int, timeout: float, state: RetryState | None = None
@@ -41,3 +50,12 @@ class GeminiRequestStrategy(GeminiStrategy[TOutput]):
     async def dry_run(self, prompt: Prompt) -> tuple[TOutput, TokenUsage]:
         """Return a stand-in for `execute`, without a call."""
         return await super().dry_run(self._defaults.apply(prompt))
+
+    def _settings(self) -> dict[str, object]:
+        return {**super()._settings(), **self._defaults.settings()}
+
+    def _schema_for(self, prompt: Prompt) -> OutputSchema | None:
+        return self._defaults.schema_for(prompt)
+
+    def _temperature_for(self, prompt: Prompt) -> float | None:
+        return self._defaults.temperature_for(prompt)

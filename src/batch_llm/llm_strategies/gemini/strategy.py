@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_type_hints, overload
 
 from typing_extensions import TypeVar
 
+from ...base.fingerprint import fingerprint_of, named_function
+from ...base.repair import forget_misfit, with_misfit
+from ...base.request import LLMRequest
 from ...base.strategy import RequestStrategy, TOutput
-from ...exceptions import ConfigurationError, ProviderError
+from ...exceptions import (
+    ConfigurationError,
+    InvalidRequestError,
+    OutputValidationError,
+    ProviderError,
+)
+from ..composed import keep_misfit, refused, type_of_answers
+from ..model_habits import is_cached_unasked
 from .answer import check_answer, finish_reason_of, safety_ratings_of, text_of, usage_of
-from .call import encode_call, schema_of_config
-from .client import EnvironmentClient
+from .call import config_field, encode_call, schema_of_config, told_config
+from .client import EnvironmentClient, address_of
 from .failures import gemini_failures
 from .response import GeminiResponse
 
@@ -49,6 +59,9 @@ class GeminiStrategy(RequestStrategy[TOutput]):
             answer's text or, where the request or `config` asks for a schema, the value that fits.
         config: the SDK's `GenerateContentConfig`, or the same as a dictionary; never changed.
         include_metadata: wrap each output in a `GeminiResponse`, with the safety ratings.
+        repair: whether the attempt after an answer that does not fit its schema (or of which
+            `response_parser` raised an `OutputValidationError`) shows the model that answer and
+            what was wrong with it. It costs their tokens, as input.
 
     Raises:
         ConfigurationError: for a JSON schema in `config` that is none.
@@ -66,6 +79,7 @@ class GeminiStrategy(RequestStrategy[TOutput]):
         config: GeminiConfig = None,
         *,
         include_metadata: Literal[True],
+        repair: bool = True,
     ) -> None: ...
 
     @overload
@@ -76,6 +90,8 @@ class GeminiStrategy(RequestStrategy[TOutput]):
         response_parser: ResponseParser[TOutput] | None = None,
         config: GeminiConfig = None,
         include_metadata: bool = False,
+        *,
+        repair: bool = True,
     ) -> None: ...
 
     def __init__(
@@ -85,8 +101,11 @@ class GeminiStrategy(RequestStrategy[TOutput]):
         response_parser: ResponseParser[Any] | None = None,
         config: GeminiConfig = None,
         include_metadata: bool = False,
+        *,
+        repair: bool = True,
     ) -> None:
         self.model = model
+        self.repair = repair
         self.client = client
         self.response_parser = response_parser
         self.config = config
@@ -94,6 +113,8 @@ class GeminiStrategy(RequestStrategy[TOutput]):
         # A quota belongs to a key and a model; the client stands for the key, which stays secret.
         self.quota_scope = f"gemini/{model.removeprefix('models/')}/{id(client):x}"
         self._schema = schema_of_config(config) if response_parser is None else None
+        # Gemini caches by itself what begins alike.
+        self.warms_cache = is_cached_unasked(config_field(config, "system_instruction"))
 
     async def execute(
         self,
@@ -103,14 +124,90 @@ class GeminiStrategy(RequestStrategy[TOutput]):
         state: RetryState | None = None,
     ) -> tuple[TOutput, TokenUsage]:
         """Call the model once; see `LLMCallStrategy.execute`. The processor cancels late calls."""
-        call = await self._encode(prompt)
-        response = await self._send(call)
-        return self._decode(response, call)
+        call = await self._encode(self._asked(prompt, state))
+        try:
+            response = await self._send(call)
+        except InvalidRequestError as error:
+            raise refused(error, state) from error.__cause__
+        forget_misfit(state)
+        try:
+            return self._decode(response, call)
+        except OutputValidationError as error:
+            self._keep(response, call, error, state)
+            raise
 
     async def dry_run(self, prompt: Prompt) -> tuple[TOutput, TokenUsage]:
         """Return a stand-in for `execute`, without a call."""
         output, usage = await super().dry_run(prompt)
         return self._with_metadata(output, usage, None), usage
+
+    def fingerprint(self) -> str:
+        """Return what answers depend on: model, address, `config` and the parser's name.
+
+        Key, timeouts, headers and `repair` do not count: they change no answer, or only how many
+        attempts it takes.
+
+        Raises:
+            ConfigurationError: for a parser without a name of its own (a lambda), for something in
+                `config` that cannot be told from others of its kind, and for a subclass that does
+                not say what it adds.
+        """
+        model = self.model.removeprefix("models/")
+        address = _option_address(self.config) or address_of(self.client)
+        return fingerprint_of(self, "gemini", model, address=address, settings=self._settings())
+
+    def output_type(self, prompt: Prompt) -> Any:
+        """Return what the parser is declared to return; without one `str`, or the schema's model.
+
+        A schema that is no pydantic model gives `Any`. With metadata it is `GeminiResponse` of it.
+        """
+        declared = super().output_type(prompt)
+        if declared is not Any:
+            return declared
+        parser = self.response_parser
+        kind = type_of_answers(self._schema_for(prompt)) if parser is None else _returned(parser)
+        return GeminiResponse[kind] if self.include_metadata else kind  # type: ignore[valid-type]  # known at run time only
+
+    def is_repeatable(self, prompt: Prompt) -> bool:
+        """Return whether a temperature of 0 is asked for `prompt`."""
+        return self._temperature_for(prompt) == 0
+
+    def _settings(self) -> dict[str, object]:
+        parser, holder = self.response_parser, type(self).__name__
+        return {
+            "config": told_config(self.config) or None,
+            "response_parser": None if parser is None else named_function(parser, holder),
+            "include_metadata": True if self.include_metadata else None,
+        }
+
+    def _schema_for(self, prompt: Prompt) -> OutputSchema | None:
+        own = None if isinstance(prompt, str) else prompt.output_schema
+        return own or self._schema
+
+    def _temperature_for(self, prompt: Prompt) -> object:
+        own = None if isinstance(prompt, str) else prompt.temperature
+        return config_field(self.config, "temperature") if own is None else own
+
+    def _asked(self, prompt: Prompt, state: RetryState | None) -> Prompt:
+        """Return `prompt`, and after an answer that did not fit, the whole conversation."""
+        if not self.repair or state is None:
+            return prompt
+        request = LLMRequest(prompt) if isinstance(prompt, str) else prompt
+        repaired = with_misfit(request, state)
+        return prompt if repaired is request else repaired
+
+    def _keep(
+        self,
+        response: GenerateContentResponse,
+        call: GeminiCall,
+        error: OutputValidationError,
+        state: RetryState | None,
+    ) -> None:
+        text = getattr(response, "text", None)
+        if self.repair and isinstance(text, str):
+            # What a parser has against an answer, the schema does not know.
+            schema = call.schema if self.response_parser is None else None
+            keep_misfit(text, schema, error, state)
 
     async def aclose(self) -> None:
         """Close the client if it is an `EnvironmentClient`; any other is yours."""
@@ -174,3 +271,18 @@ def _bill(error: Exception, usage: TokenUsage) -> None:
         error.usage = cast("dict[str, int]", usage)
     else:
         error.__dict__["_failed_token_usage"] = usage
+
+
+def _returned(parser: Callable[..., Any]) -> Any:
+    """Return the type that a parser is annotated to return, else `Any`."""
+    try:
+        return get_type_hints(parser).get("return", Any)
+    # Broad: an annotation is the user's text, and evaluating it may raise anything.
+    except Exception:
+        return Any
+
+
+def _option_address(config: GeminiConfig) -> str | None:
+    options = config_field(config, "http_options")
+    address = None if options is None else config_field(cast("GeminiConfig", options), "base_url")
+    return address if isinstance(address, str) else None

@@ -49,7 +49,7 @@ def read_answer(response: ModelResponse, schema: OutputSchema | None) -> tuple[A
             f"tokens and before its JSON was complete. Raise max_output_tokens.",
             usage=usage,
         )
-    text = _answer_text(response, schema)
+    text = answer_text(response, schema)
     if text is None:
         raise MalformedAnswerError("The answer holds no text.", usage=usage)
     if schema is None:
@@ -79,7 +79,8 @@ def check_end(response: ModelResponse, usage: TokenUsage) -> None:
         raise MalformedAnswerError("The answer's stream broke off before its end.", usage=usage)
 
 
-def _answer_text(response: ModelResponse, schema: OutputSchema | None) -> str | None:
+def answer_text(response: ModelResponse, schema: OutputSchema | None) -> str | None:
+    """Return what the model wrote: the arguments of the output tool, or its text."""
     if schema is not None:
         for call in response.tool_calls:
             if call.tool_name == schema.name:

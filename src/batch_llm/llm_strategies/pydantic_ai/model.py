@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast, overload
 
 from typing_extensions import TypeVar
 
+from ...base.fingerprint import fingerprint_of
+from ...base.repair import forget_misfit
 from ...base.request import RequestDefaults
 from ...base.strategy import TOutput
-from ..composed import ComposedRequestStrategy
-from .answer import read_answer
+from ...exceptions import ConfigurationError, OutputValidationError, ProviderError
+from ..composed import ComposedRequestStrategy, refused
+from ..model_habits import is_cached_unasked, takes_temperature
+from .answer import answer_text, read_answer
 from .errors import translated
 from .http_watch import HTTPWatch
 from .messages import (
@@ -53,6 +57,7 @@ class _Options(TypedDict, total=False):
     api_key: str | None
     base_url: str | None
     model_settings: ModelSettings | None
+    repair: bool
 
 
 class PydanticAIModelStrategy(ComposedRequestStrategy[TOutput]):
@@ -91,6 +96,8 @@ class PydanticAIModelStrategy(ComposedRequestStrategy[TOutput]):
         base_url: where the API is, for a model given by name. By default the SDK's own environment
             variable (`OPENAI_BASE_URL`, `ANTHROPIC_BASE_URL`, …), else the provider itself.
         model_settings: further pydantic-ai settings, such as `{"thinking": "low"}`.
+        repair: whether the attempt after an answer that does not fit its schema shows the model
+            that answer and what was wrong with it. It costs their tokens, as input.
 
     Attributes:
         truncated_answers: plain texts that stopped at the token limit, so far.
@@ -141,7 +148,9 @@ class PydanticAIModelStrategy(ComposedRequestStrategy[TOutput]):
         api_key: str | None = None,
         base_url: str | None = None,
         model_settings: ModelSettings | None = None,
+        repair: bool = True,
     ) -> None:
+        self.repair = repair
         self._defaults = RequestDefaults(
             system=system,
             output_schema=output_schema,
@@ -163,6 +172,7 @@ class PydanticAIModelStrategy(ComposedRequestStrategy[TOutput]):
             self.quota_scope = scope_of_model(model)
             key = key_of_model(model)
         self._key = key or ""
+        self.warms_cache = _warms_cache(self._name, system, model_settings)
         self._parameters: ModelRequestParameters | None = None
         self._http = HTTPWatch()
 
@@ -210,11 +220,66 @@ class PydanticAIModelStrategy(ComposedRequestStrategy[TOutput]):
                 cannot read, the tokens are known where it is OpenAI's, Anthropic's or Gemini's.
             InputError: for a request that has no form in pydantic-ai.
         """
-        request = self._defaults.apply(prompt)
-        response = await self._send(request, timeout)
+        request = self._asked(prompt, state)
+        try:
+            response = await self._send(request, timeout)
+        except ProviderError as error:
+            raise refused(error, state) from error.__cause__
+        forget_misfit(state)
         self._note_end(response.finish_reason, request, state, response.model_name)
-        output, usage = read_answer(response, request.output_schema)
+        schema = request.output_schema
+        try:
+            output, usage = read_answer(response, schema)
+        except OutputValidationError as error:
+            self._keep(answer_text(response, schema) or "", schema, error, state)
+            raise
         return cast("TOutput", output), usage
+
+    def fingerprint(self) -> str:
+        """Return what answers depend on: model, address, settings, and what requests hold.
+
+        Key, timeouts, headers and `repair` do not count: they change no answer, or only how many
+        attempts it takes.
+
+        Raises:
+            ConfigurationError: for a model object that is no provider's (a function, one that
+                falls back on others), for a setting that cannot be told from others of its kind,
+                and for a subclass that does not say what it adds.
+        """
+        settings = {**self._defaults.settings(), "model_settings": _told(self._settings)}
+        if self._named is None:
+            settings["own_settings"] = _told(self._given.settings)
+        return fingerprint_of(
+            self, "pydantic-ai", self._name, address=self._address, settings=settings
+        )
+
+    def is_repeatable(self, prompt: Prompt) -> bool:
+        """Return whether a temperature of 0 is asked for `prompt`, of a model that takes one."""
+        asked = self._defaults.temperature_for(prompt)
+        temperature = (self._settings or {}).get("temperature") if asked is None else asked
+        return temperature == 0 and takes_temperature(self._name)
+
+    @property
+    def _given(self) -> Model:
+        if self._model is None:
+            raise AssertionError("a strategy has a model or the name of one")
+        return self._model
+
+    @property
+    def _name(self) -> str:
+        return self._given.model_id if self._named is None else self._named.name
+
+    @property
+    def _address(self) -> str | None:
+        if self._named is not None:
+            return self._named.address
+        address = self._given.base_url
+        if not address:
+            raise ConfigurationError(
+                f"What the answers of the model {self._given.model_id!r} depend on cannot be told: "
+                f"it is called at no address. Give the name of a model, or the model of a provider."
+            )
+        return address
 
     async def aclose(self) -> None:
         """Close a model that was opened by its name, and leave one that was given as it was."""
@@ -229,7 +294,7 @@ class PydanticAIModelStrategy(ComposedRequestStrategy[TOutput]):
     async def _open(self) -> Model:
         if self._model is None:
             if self._named is None:
-                raise AssertionError("a strategy has a model or the name of one")
+                return self._given
             # Set before the first wait: calls that race open one model between them.
             self._model = self._named.open()
             await self._model.__aenter__()
@@ -267,3 +332,21 @@ class PydanticAIModelStrategy(ComposedRequestStrategy[TOutput]):
         if self._parameters is None:
             self._parameters = encode_parameters(schema, model)
         return self._parameters
+
+
+# How calls travel, and whose they are: none of it changes an answer.
+_UNTOLD_SETTINGS = frozenset({"extra_headers", "max_retries", "timeout"})
+_CACHING_PROVIDERS = frozenset({"google", "openai", "openai-chat", "openai-responses"})
+
+
+def _told(settings: ModelSettings | None) -> dict[str, object] | None:
+    """Return the settings that change answers."""
+    told = {name: v for name, v in (settings or {}).items() if name not in _UNTOLD_SETTINGS}
+    return told or None
+
+
+def _warms_cache(name: str, system: str | None, settings: ModelSettings | None) -> bool:
+    """Return whether the provider keeps the system prompt: of itself, or as Anthropic is asked."""
+    if (settings or {}).get("anthropic_cache_instructions"):
+        return bool(system)
+    return name.partition(":")[0] in _CACHING_PROVIDERS and is_cached_unasked(system)

@@ -89,6 +89,11 @@ class ModelByName:
         return quota_scope(self.name, self._address, self.key)
 
     @property
+    def address(self) -> str | None:
+        """Where the API is; None for the provider's own address."""
+        return self._address
+
+    @property
     def key(self) -> str | None:
         """The key that calls will carry, as far as it is known before the model is opened."""
         return self.api_key or _first_set(self._needs.keys if self._needs else ())

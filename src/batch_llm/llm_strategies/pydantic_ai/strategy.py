@@ -6,10 +6,12 @@ import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
+from ...base.fingerprint import fingerprint_of
 from ...base.request import LLMRequest
 from ...base.strategy import RequestStrategy, TOutput
 from ...base.usage import add_usage, empty_usage
-from ...exceptions import InputError, MalformedAnswerError
+from ...exceptions import ConfigurationError, InputError, MalformedAnswerError
+from ..composed import type_of_answers
 from .answer import check_end
 from .errors import NOT_ITS_FORMAT, is_stumble
 from .http_watch import HTTPWatch
@@ -47,10 +49,15 @@ class PydanticAIStrategy(RequestStrategy[TOutput]):
     Args:
         agent: a pydantic-ai `Agent`, or any object with `async run(prompt)` whose result has
             `output` (or `data`) and, if it knows, `usage`.
+        fingerprint: a text of yours for `fingerprint()` that changes whenever the agent's answers
+            would: tools and instructions may be any code, and cannot be told from outside.
     """
 
-    def __init__(self, agent: AgentLike[TOutput]) -> None:
+    _fingerprint: str | None = None
+
+    def __init__(self, agent: AgentLike[TOutput], *, fingerprint: str | None = None) -> None:
         self.agent = agent
+        self._fingerprint = fingerprint
         self.quota_scope = _scope_of_agent(agent)
 
     # Not in `__init__`, which a subclass with an `agent` of its own need not call.
@@ -91,6 +98,32 @@ class PydanticAIStrategy(RequestStrategy[TOutput]):
             return await _run_library_agent(agent, prompt, self._http)
         result = await self.agent.run(_plain_text(prompt))
         return _output_of(result), usage_of(result)
+
+    def fingerprint(self) -> str:
+        """Return the text that was given for it, as a digest.
+
+        Raises:
+            ConfigurationError: if none was given, and for a subclass that does not say what it
+                adds.
+        """
+        if not self._fingerprint:
+            raise ConfigurationError(
+                f"What the answers of an agent depend on cannot be told: its tools and "
+                f"instructions may be any code. Give {type(self).__name__} a text of yours, as in "
+                f"fingerprint='invoices, version 1', and change it whenever the agent changes; or "
+                f"take PydanticAIModelStrategy, which can tell."
+            )
+        return fingerprint_of(self, "agent", "-", settings={"fingerprint": self._fingerprint})
+
+    def output_type(self, prompt: Prompt) -> Any:
+        """Return the type of the agent's outputs where that is a class, else `Any`."""
+        declared = super().output_type(prompt)
+        if declared is not Any:
+            return declared
+        if isinstance(prompt, LLMRequest) and prompt.output_schema is not None:
+            return type_of_answers(prompt.output_schema)
+        kind = getattr(self.agent, "output_type", Any)
+        return kind if isinstance(kind, type) else Any
 
     async def aclose(self) -> None:
         """Leave the agent's HTTP client as it was."""
