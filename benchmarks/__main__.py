@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from . import engine
+from . import engine, ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,8 @@ SECTIONS: dict[str, Callable[[int], None]] = {
     "noop": lambda rounds: engine.noop(rounds, suspend=False),
     "suspend": lambda rounds: engine.noop(rounds, suspend=True),
     "latency": engine.latency,
+    "ledger": ledger.ledger,
+    "million": ledger.many,
     "http": _http,
     "simulator": _simulator,
 }

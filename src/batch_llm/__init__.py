@@ -243,9 +243,6 @@ def __dir__() -> list[str]:
 
 
 def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
+    from .core.version import package_version
 
-    try:
-        return version("batch-llm")
-    except PackageNotFoundError:
-        return "0.0.0+dev"
+    return package_version()

@@ -18,23 +18,29 @@ from .base import (
     TOutput,
     describe_error,
 )
-from .core import ProcessorConfig
+from .core import LedgerConfig, ProcessorConfig
+from .engine.attempts import Attempts
+from .engine.budget import Budget
 from .engine.deadlines import Deadlines
 from .engine.events import Events
 from .engine.gate import Gate, new_gate
 from .engine.intake import Intake
 from .engine.interrupts import graceful_interrupts
+from .engine.journal import Journal, check_keepable
 from .engine.leases import Leases
 from .engine.lifecycle import Lifecycle
 from .engine.outlet import Outlet
+from .engine.payments import Payments
 from .engine.progress_reports import ProgressReports
 from .engine.run import Run
-from .exceptions import ConfigurationError, ProcessorClosedError, SourceError
+from .engine.waits import Waits
+from .exceptions import ConfigurationError, LedgerError, ProcessorClosedError, SourceError
 from .strategies import DefaultErrorClassifier, ExponentialBackoffStrategy, listening
 from .strategies.concurrency_finder import MOST
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
+    from pathlib import Path
 
     from .base import PostProcessorFunc, ProgressCallbackFunc, WorkItemResult
     from .core import RateLimitConfig
@@ -71,6 +77,9 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
         middlewares: steps around each item.
         observers: hear of every event.
         progress_callback: called with items ended, items known and the last id, sync or async.
+        ledger: the file that keeps what has been done, so that a later run need not do it again;
+            overrides the config, as the next does.
+        max_cost_usd: what all calls may cost at the most.
 
     Raises:
         ConfigurationError: for a setting that cannot work.
@@ -88,8 +97,12 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
         middlewares: Sequence[Middleware[TInput, TOutput, TContext]] | None = None,
         observers: Sequence[ProcessorObserver] | None = None,
         progress_callback: ProgressCallbackFunc | None = None,
+        ledger: str | Path | LedgerConfig | None = None,
+        max_cost_usd: float | None = None,
     ) -> None:
-        self.config = _settled(config, max_workers, timeout_per_item, rate_limit_cooldown)
+        self.config = _settled(
+            config, max_workers, timeout_per_item, rate_limit_cooldown, ledger, max_cost_usd
+        )
         self._post_processor = post_processor
         self._classifier = error_classifier or DefaultErrorClassifier()
         self._rate_limits = rate_limit_strategy or _cooldown_of(self.config.rate_limit)
@@ -99,6 +112,8 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
         self._leases = Leases()
         # Of the processor, not of a run: limits of a minute hold across runs.
         self._gate: Gate | None = None
+        self._journal: Journal | None = None
+        self._budget: Budget | None = None
         self._intake = self._new_intake()
         self._run: Run[TInput, TOutput, TContext] | None = None
         self._last_run: Run[TInput, TOutput, TContext] | None = None
@@ -118,10 +133,13 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
         Raises:
             ProcessorClosedError: after `shutdown()` or `cleanup()`.
             TypeError: for something that is no `LLMWorkItem`.
+            ConfigurationError: for an item whose result no ledger could keep.
         """
         if not isinstance(item, LLMWorkItem):
             raise TypeError(f"add_work takes an LLMWorkItem, not a {type(item).__name__}.")
         self._refuse_closed()
+        if self.config.ledger is not None:
+            check_keepable(item)
         if self._intake.is_full and not self._is_inside_run():
             run = self._run or await self._start(numbered=True, is_open=True)
             # The last run may still be told of: then no one makes room, and none is waited for.
@@ -157,12 +175,14 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
         Raises:
             SourceError: if `source` raised; its `result` holds what finished, and that is all that
                 was taken from it.
+            LedgerError: if the ledger cannot be opened, or can no longer be written: its `result`
+                holds what finished.
             ProcessorClosedError: after `shutdown()` or `cleanup()`.
             RuntimeError: while another `process_all` or `stream` goes on.
         """
         run = await self._begin(source, order, capacity=None)
         try:
-            await run.join()
+            await self._join(run)
         finally:
             self._end(run)
         self._raise_fault(run)
@@ -186,7 +206,7 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
         try:
             while (result := await run.outlet.next(order)) is not None:
                 yield result
-            await run.join()
+            await self._join(run)
         finally:
             if run.ended is None:
                 await run.abort()
@@ -261,6 +281,18 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
         if self._gate is not None:
             await self._gate.aclose()
         await self._leases.aclose()
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            await journal.aclose()
+
+    async def _join(self, run: Run[TInput, TOutput, TContext]) -> None:
+        try:
+            await run.join()
+            if self._journal is not None:
+                await self._journal.end_run(run.stats)
+        except LedgerError as error:
+            error.result = self.results
+            raise
 
     # -- wiring
 
@@ -285,6 +317,9 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
             )
         self._order = order
         if source is not None:
+            if self.config.ledger is not None and isinstance(source, (list, tuple)):
+                for item in source:
+                    check_keepable(item)
             self._intake.read_from(source)
         run = self._run
         if run is None:
@@ -308,19 +343,12 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
             # What belongs to an event loop is of no use on the next one.
             self._gate = new_gate(config, self._rate_limits, self._events)
             self._leases = Leases()
+            await self._open_books()
+        if self._journal is not None:
+            await self._journal.begin_run()
         stats = ProcessingStats()
         deadlines = Deadlines(config.timeout_per_item)
-        lifecycle = Lifecycle(
-            config=config,
-            gate=self._gate,
-            deadlines=deadlines,
-            leases=self._leases,
-            events=self._events,
-            stats=stats,
-            classifier=self._classifier,
-            middlewares=self._middlewares,
-            post_processor=self._post_processor,
-        )
+        lifecycle = self._new_lifecycle(self._gate, deadlines, stats)
         # A run copies the context that it begins in, for its workers.
         with listening(self._gate.heard):
             run = self._run = Run(
@@ -333,6 +361,7 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
                 progress=self._new_progress(),
                 max_workers=_worker_count(config),
                 is_open=is_open,
+                deadline_seconds=config.run_deadline_seconds,
             )
         try:
             await run.start()
@@ -353,6 +382,50 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
 
     def _new_intake(self) -> Intake[TInput, TOutput, TContext]:
         return Intake(self.config.max_queue_size)
+
+    def _new_lifecycle(
+        self, gate: Gate, deadlines: Deadlines, stats: ProcessingStats
+    ) -> Lifecycle[TInput, TOutput, TContext]:
+        waits = Waits()
+        ledger = None if self._journal is None else self._journal.ledger
+        attempts = Attempts(
+            config=self.config,
+            gate=gate,
+            deadlines=deadlines,
+            leases=self._leases,
+            events=self._events,
+            stats=stats,
+            classifier=self._classifier,
+            payments=None if self._budget is None else Payments(self._budget, ledger),
+            waits=waits,
+        )
+        return Lifecycle(
+            config=self.config,
+            attempts=attempts,
+            waits=waits,
+            now=deadlines.now,
+            leases=self._leases,
+            events=self._events,
+            stats=stats,
+            journal=self._journal,
+            middlewares=self._middlewares,
+            post_processor=self._post_processor,
+        )
+
+    async def _open_books(self) -> None:
+        """Open the ledger, and count what earlier runs in it have spent against the cap."""
+        config = self.config
+        if self._journal is not None:
+            await self._journal.aclose()
+            self._journal = None
+        spent = held = 0.0
+        if config.ledger is not None and not config.dry_run:
+            self._journal = await Journal.open(config.ledger)
+            spent, held = self._journal.ledger.spent_usd, self._journal.ledger.held_usd
+        elif self._budget is not None:
+            spent, held = self._budget.spent_usd, self._budget.held_usd
+        if config.max_cost_usd is not None:
+            self._budget = Budget(config.max_cost_usd, spent_usd=spent, held_usd=held)
 
     def _new_progress(self) -> ProgressReports | None:
         if self._progress_callback is None:
@@ -396,6 +469,8 @@ def _settled(
     max_workers: int | Literal["auto"] | None,
     timeout_per_item: float | None,
     rate_limit_cooldown: float | None,
+    ledger: str | Path | LedgerConfig | None,
+    max_cost_usd: float | None,
 ) -> ProcessorConfig:
     """Return a checked copy of `config`, the single settings put over it."""
     settled = replace(config) if config is not None else ProcessorConfig()
@@ -407,6 +482,10 @@ def _settled(
         settled.timeout_per_item = timeout_per_item
     if rate_limit_cooldown is not None:
         settled.rate_limit.cooldown_seconds = rate_limit_cooldown
+    if ledger is not None:
+        settled.ledger = ledger if isinstance(ledger, LedgerConfig) else LedgerConfig(ledger)
+    if max_cost_usd is not None:
+        settled.max_cost_usd = max_cost_usd
     settled.validate()
     return settled
 

@@ -13,6 +13,7 @@ from .parallel import ParallelBatchProcessor
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Sequence
     from concurrent.futures import Future
+    from pathlib import Path
     from typing import Literal
 
     from anyio.from_thread import BlockingPortal
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
         Prompt,
         WorkItemResult,
     )
-    from .core import ProcessorConfig
+    from .core import LedgerConfig, ProcessorConfig
     from .engine.outlet import Order
     from .middleware import Middleware
     from .observers import ProcessorObserver
@@ -52,6 +53,8 @@ class ProcessorOptions(TypedDict, total=False):
     middlewares: Sequence[Middleware[Any, Any, None]] | None
     observers: Sequence[ProcessorObserver] | None
     progress_callback: ProgressCallbackFunc | None
+    ledger: str | Path | LedgerConfig | None
+    max_cost_usd: float | None
 
 
 async def process_prompts(

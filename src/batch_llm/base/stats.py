@@ -21,6 +21,8 @@ class ProcessingStats:
         start_time: seconds since the epoch at which the run began.
         error_counts: failed items by exception type.
         rate_limit_count: calls refused by a rate limit.
+        reused: items answered without a call: by a ledger, a cache, or an equal item's call; their
+            tokens are not counted.
         retries: calls beyond an item's first, those after a rate limit included.
     """
 
@@ -36,6 +38,7 @@ class ProcessingStats:
     total_output_tokens: int = 0
     total_tokens: int = 0
     cached_input_tokens: int = 0
+    reused: int = 0
 
     @property
     def total_cached_tokens(self) -> int:
@@ -66,4 +69,5 @@ class ProcessingStats:
             "total_tokens": self.total_tokens,
             "cached_input_tokens": self.cached_input_tokens,
             "total_cached_tokens": self.cached_input_tokens,
+            "reused": self.reused,
         }

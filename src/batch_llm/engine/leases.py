@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..base import LLMCallStrategy
+from ..base import LLMCallStrategy, PricedModel, RoutingStrategy
 from ..strategies import FrameworkTimeoutError
 from .attempt import CallCancelledError
 from .faults import is_fault, logged_faults
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+
+T = TypeVar("T")
 
 
 class Lease:
@@ -25,6 +28,10 @@ class Lease:
         cleans: whether it has a `cleanup()` of its own, so that calling it has an effect.
         listens: whether it has an `on_error()` of its own.
         scope: its `quota_scope`.
+        priced: its `priced_as`.
+        repeats: whether it has an `is_repeatable()` of its own.
+        routes: whether it leaves attempts to other strategies.
+        warms: whether the first call is to go alone.
     """
 
     __slots__ = (
@@ -36,10 +43,14 @@ class Lease:
         "closes",
         "listens",
         "loop",
+        "priced",
         "ready",
+        "repeats",
+        "routes",
         "scope",
         "strategy",
         "users",
+        "warms",
     )
 
     def __init__(self, strategy: LLMCallStrategy[Any]) -> None:
@@ -52,6 +63,10 @@ class Lease:
         self.listens = _overrides(strategy, "on_error")
         self.closes = _overrides(strategy, "aclose")
         self.scope = _scope_of(strategy)
+        self.priced = _stated(strategy, "priced_as", PricedModel)
+        self.repeats = _overrides(strategy, "is_repeatable")
+        self.routes = isinstance(strategy, RoutingStrategy)
+        self.warms = _stated(strategy, "warms_cache", bool) or False
         self._preparing: asyncio.Task[None] | None = None
         self._closing: asyncio.Future[None] | None = None
         self._broken_at: TracebackType | None = None
@@ -236,6 +251,14 @@ def _overrides(strategy: LLMCallStrategy[Any], name: str) -> bool:
 def _scope_of(strategy: LLMCallStrategy[Any]) -> str | None:
     with logged_faults("%s.quota_scope failed; none is taken.", type(strategy).__name__):
         return strategy.quota_scope
+    return None
+
+
+def _stated(strategy: LLMCallStrategy[Any], name: str, kind: type[T]) -> T | None:
+    """Return what a strategy says of itself; None where that is not of its kind, or fails."""
+    with logged_faults("%s.%s failed; none is taken.", type(strategy).__name__, name):
+        value = getattr(strategy, name, None)
+        return value if isinstance(value, kind) else None
     return None
 
 

@@ -4,98 +4,94 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections.abc import Awaitable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic
 
-from ..base import (
-    RetryState,
-    TContext,
-    TInput,
-    TOutput,
-    WorkItemResult,
-)
+from ..base import RetryState, TContext, TInput, TOutput, WorkItemResult
+from ..exceptions import LedgerError
 from ..observers.base import ProcessingEvent
-from ..strategies import ErrorInfo, backoff_seconds
+from ..strategies import FrameworkTimeoutError
 from . import attempt
 from .attempt import CallCancelledError
 from .chain import Chain
+from .deadlines import Deadlines
 from .faults import logged_faults
 from .life import CANCELLED, ItemLife, unstarted
 from .tracebacks import forget_frames
-from .usage_reading import failed_usage, usage_of
+from .twins import Twins, copied
+from .usage_reading import usage_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from ..base import LLMWorkItem, PostProcessorFunc, ProcessingStats
     from ..core import ProcessorConfig
     from ..middleware import Middleware
-    from ..strategies import ErrorClassifier
-    from .deadlines import Deadlines
+    from .attempts import Attempts
     from .events import Events
-    from .gate import Gate
+    from .journal import Journal
     from .leases import Leases
+    from .waits import Waits
 
 logger = logging.getLogger("batch_llm")
-
-_UNKNOWN = ErrorInfo(
-    is_retryable=True, is_rate_limit=False, is_timeout=False, error_category="unknown"
-)
 
 
 class Lifecycle(Generic[TInput, TOutput, TContext]):
     """Takes items through their lives, one run long.
 
-    enter (middleware) → attempts (gate, prepare, call, and after a failure: on_error, classify,
-    wait) → end (success, or middleware's answer, or failure) → leave (middleware, post-processor,
-    counts, event).
+    enter (middleware) → answer (the ledger, an equal item's call, or attempts of its own) → end
+    (success, or middleware's answer, or failure) → keep (the ledger) → leave (middleware,
+    post-processor, counts, event).
 
     Every step that the user's code takes part in is guarded: its fault ends the item, or is
     logged, and touches no other item.
 
     Attributes:
-        waiting: tasks that wait between two attempts; they can be cancelled at no loss.
-        fatal: what the user's code raised to end the program (`SystemExit`, say); the run ends
-            with it, once the item is accounted for.
+        fatal: what ends the run, once the item is accounted for: what the user's code raised to
+            end the program (`SystemExit`, say), or a ledger that can no longer be written.
+        stopped_by: why nothing else is started, for the results that say so.
     """
 
     def __init__(
         self,
         *,
         config: ProcessorConfig,
-        gate: Gate,
-        deadlines: Deadlines,
+        attempts: Attempts,
+        waits: Waits,
+        now: Callable[[], float],
         leases: Leases,
         events: Events,
         stats: ProcessingStats,
-        classifier: ErrorClassifier,
+        journal: Journal | None,
         middlewares: Sequence[Middleware[TInput, TOutput, TContext]],
         post_processor: PostProcessorFunc[TOutput, TContext] | None,
     ) -> None:
-        self._retry = config.retry
         self._dry_run = config.dry_run
         self._detailed = config.enable_detailed_logging
-        self._gate = gate
-        self._deadlines = deadlines
-        self._now = deadlines.now
+        self._attempts = attempts
+        self._waits = waits
+        self._now = now
         self._leases = leases
         self._events = events
         self._stats = stats
-        self._classifier = classifier
+        self._journal = journal
+        self._twins = None if config.share_identical is False else Twins(config.share_identical)
+        longest = config.item_deadline_seconds
+        self._clock = None if longest is None else Deadlines(longest)
         self._chain = Chain(middlewares)
         self._post_processor = post_processor
         self._has_after_steps = bool(middlewares) or post_processor is not None
         self.fatal: BaseException | None = None
-        self._stopping = False
-        self.waiting: set[asyncio.Task[Any]] = set()
+        self.stopped_by = "the run was stopped"
 
     def stop(self) -> None:
         """Let calls in flight finish, and start no other."""
-        self._stopping = True
-        for task in tuple(self.waiting):
-            task.cancel()
+        self._waits.stop()
+
+    def close(self) -> None:
+        """Stop the timer of the items' deadlines."""
+        if self._clock is not None:
+            self._clock.close()
 
     async def live(
         self,
@@ -113,27 +109,26 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
             worker_id: the worker that has it.
             task: the worker's task, which is the current one.
         """
-        life = ItemLife(item, worker_id, self._now(), self._leases.of(item.strategy), RetryState())
+        lease = self._leases.of(item.strategy)
+        life = ItemLife(item, worker_id, self._now(), lease, lease, RetryState())
+        if self._clock is not None:
+            self._clock.begin(task, life.began)
         try:
             try:
-                if not self._chain or await self._enter(life):
-                    if (heard := self._started(life)) is not None:
-                        await heard
-                    output = await (
-                        self._dry(life) if self._dry_run else self._attempts(life, task)
-                    )
-                    result = life.end = life.succeeded(output, self._now())
-                else:
-                    result = life.end = life.skipped(self._now())
+                result = life.end = await self._answer(life, task)
             except BaseException as error:  # told apart there: one item ends, and no other
                 result = life.end = await self._ended_by(error, life, task)
             finally:
-                if life.lease.cleans:
+                if life.lease.cleans or life.used is not None:
                     await self._clean(life)
+                if self._clock is not None:
+                    self._stop_clock(task)
+            if self._journal is not None and result.error_category != CANCELLED:
+                await self._keep(self._journal, life, result)
             if self._has_after_steps and result.error_category != CANCELLED:
                 result = await self._leave(life, result)
         except asyncio.CancelledError:
-            result = life.end or life.cancelled(self._now())
+            result = life.end or life.cancelled(self._now(), self.stopped_by)
         self._count(result)
         return result
 
@@ -160,7 +155,7 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
         self, item: LLMWorkItem[TInput, TOutput, TContext]
     ) -> WorkItemResult[TOutput, TContext]:
         """Return the result, already counted, of an item that was never started."""
-        result: WorkItemResult[TOutput, TContext] = unstarted(item)
+        result: WorkItemResult[TOutput, TContext] = unstarted(item, self.stopped_by)
         self._count(result)
         return result
 
@@ -172,7 +167,7 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
         if changed is None:
             return False
         life.item = changed
-        life.lease = self._leases.of(changed.strategy)
+        life.home = life.lease = self._leases.of(changed.strategy)
         return True
 
     async def _dry(self, life: ItemLife[TInput, TOutput, TContext]) -> TOutput:
@@ -182,173 +177,42 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
         life.count(usage_of(usage, life.item.item_id))
         return output  # type: ignore[no-any-return]  # typed by the strategy alone
 
-    # -- attempts
+    # -- answer
 
-    async def _attempts(
+    async def _answer(
         self, life: ItemLife[TInput, TOutput, TContext], task: asyncio.Task[Any]
-    ) -> TOutput:
-        """Call until an attempt succeeds; raise the last error where none may follow."""
-        gate, deadlines = self._gate, self._deadlines
-        while True:
-            lease = life.lease
-            try:
-                if not lease.ready:
-                    await self._prepare(life, task)
-                if (turn := gate.admit(lease.scope)) is not None:
-                    await self._wait(turn, task)
-                self._begin_call(life, task)
-                try:
-                    answer = await life.item.strategy.execute(
-                        life.item.prompt,  # type: ignore[arg-type]  # checked by LLMWorkItem
-                        life.attempt,
-                        deadlines.limit_seconds,
-                        life.state,
-                    )
-                except BaseException as error:  # told apart there, and raised again
-                    raise attempt.failed(error, life, task, deadlines)  # noqa: B904 - has its cause
-                finally:
-                    gate.leave(lease.scope, self._now() - life.called)
-                output, usage = attempt.finished(answer, life, task, deadlines)
-                gate.succeeded(lease.scope, life.epoch)
-                life.count(usage_of(usage, life.item.item_id))
-            except Exception as error:  # a strategy may raise anything; the classifier judges it
-                wait_seconds = await self._after_failure(life, error)
-                if wait_seconds is None:
-                    raise
-            else:
-                return output  # type: ignore[no-any-return]  # typed by the strategy alone
-            if self._stopping:
-                raise asyncio.CancelledError
-            if wait_seconds:
-                await self._wait(asyncio.sleep(wait_seconds), task)
+    ) -> WorkItemResult[TOutput, TContext]:
+        if self._chain and not await self._enter(life):
+            return life.skipped(self._now())
+        if (heard := self._started(life)) is not None:
+            await heard
+        if self._dry_run:
+            return life.succeeded(await self._dry(life), self._now())
+        if self._journal is not None and (kept := self._journal.replay(life)) is not None:
+            return kept
+        if self._twins is not None and (key := self._twins.key_of(life)) is not None:
+            return await self._shared(self._twins, key, life, task)
+        return life.succeeded(await self._attempts.until_success(life, task), self._now())
 
-    async def _prepare(
-        self, life: ItemLife[TInput, TOutput, TContext], task: asyncio.Task[Any]
-    ) -> None:
-        """Make the strategy ready, out of any pause: it may call the provider too."""
-        lease, gate = life.lease, self._gate
-        if (pause := gate.pause(lease.scope)) is not None:
-            await self._wait(pause, task)
-        if not lease.ready:
-            life.epoch = gate.epoch
-            await self._wait(lease.prepare(self._deadlines.limit_seconds), task)
-
-    def _begin_call(
-        self, life: ItemLife[TInput, TOutput, TContext], task: asyncio.Task[Any]
-    ) -> None:
-        life.epoch = self._gate.epoch
-        life.calls += 1
-        if life.calls > 1:
-            self._stats.retries += 1
-        if self._detailed:
-            logger.debug("%s: attempt %d", life.item.item_id, life.attempt)
-        life.called = self._now()
-        self._deadlines.begin(task, life.called)
-
-    async def _wait(self, awaitable: Awaitable[None], task: asyncio.Task[Any]) -> None:
-        """Wait where a stop may cut in: nothing is in flight."""
-        if self._stopping:
-            if asyncio.iscoroutine(awaitable):
-                awaitable.close()
-            raise asyncio.CancelledError
-        self.waiting.add(task)
+    async def _shared(
+        self,
+        twins: Twins,
+        key: Hashable,
+        life: ItemLife[TInput, TOutput, TContext],
+        task: asyncio.Task[Any],
+    ) -> WorkItemResult[TOutput, TContext]:
+        """Take the answer of an equal item's call, or make the call for all that wait for one."""
+        while (leader := twins.leader_of(key)) is not None:
+            answer = await self._waits.out(asyncio.shield(leader), task)
+            if answer is not None:
+                return life.answered_by_twin(copied(answer[0]), self._now())
+        answer = None
         try:
-            await awaitable
+            output = await self._attempts.until_success(life, task)
+            answer = (output,)
         finally:
-            self.waiting.discard(task)
-
-    async def _after_failure(
-        self, life: ItemLife[TInput, TOutput, TContext], error: Exception
-    ) -> float | None:
-        """Return the seconds to wait before the next attempt, or None if none may follow.
-
-        A rate limit is waited out at the gate, with all others of its scope.
-        """
-        life.last_error = error
-        if (usage := failed_usage(error)) is not None:
-            life.count(usage)
-        if life.lease.listens:
-            await self._tell_strategy(life, error)
-        info = self._classify(error)
-        life.category = info.error_category
-        if self._detailed:
-            logger.debug(
-                "%s: attempt %d failed as %s (%s)",
-                life.item.item_id,
-                life.attempt,
-                info.error_category,
-                type(error).__name__,
-            )
-        if info.is_rate_limit:
-            return await self._refused(life, info)
-        return self._next_wait(life, error, info)
-
-    async def _tell_strategy(
-        self, life: ItemLife[TInput, TOutput, TContext], error: Exception
-    ) -> None:
-        with logged_faults(
-            "on_error of %s failed for %s.", type(life.item.strategy).__name__, life.item.item_id
-        ):
-            await life.item.strategy.on_error(error, life.attempt, life.state)
-
-    def _classify(self, error: Exception) -> ErrorInfo:
-        with logged_faults(
-            "%s failed on a %s; taken as unknown.",
-            type(self._classifier).__name__,
-            type(error).__name__,
-        ):
-            info = self._classifier.classify(error)
-            if isinstance(info, ErrorInfo):
-                return _with_sensible_wait(info)
-            raise TypeError(f"classify() must return an ErrorInfo, not a {type(info).__name__}.")
-        return _UNKNOWN
-
-    async def _refused(
-        self, life: ItemLife[TInput, TOutput, TContext], info: ErrorInfo
-    ) -> float | None:
-        """Tell the gate of a rate limit; it does not count as an attempt."""
-        life.refusals += 1
-        self._stats.rate_limit_count += 1
-        self._gate.rate_limited(life.lease.scope, info.suggested_wait, life.epoch, life.worker_id)
-        hit = self._events.emit(
-            ProcessingEvent.RATE_LIMIT_HIT,
-            {
-                "item_id": life.item.item_id,
-                "worker_id": life.worker_id,
-                "consecutive": self._gate.consecutive,
-                "duration": info.suggested_wait,
-            },
-        )
-        if hit is not None:
-            await hit
-        if life.refusals > self._retry.max_rate_limit_retries:
-            return None
-        # "Come back at once" says no time: without a wait, all refusals would be spent at once.
-        return 0.0 if info.suggested_wait != 0 else self._backoff(life.refusals)
-
-    def _next_wait(
-        self, life: ItemLife[TInput, TOutput, TContext], error: Exception, info: ErrorInfo
-    ) -> float | None:
-        if not info.is_retryable:
-            if not life.lease.ready and not self._dry_run:
-                life.lease.give_up(error)
-            return None
-        if life.attempt >= self._retry.max_attempts:
-            return None
-        failed_attempt = life.attempt
-        life.attempt += 1
-        if info.error_category == "validation_error":
-            return info.suggested_wait or 0.0
-        return max(self._backoff(failed_attempt), info.suggested_wait or 0.0)
-
-    def _backoff(self, failures: int) -> float:
-        return backoff_seconds(
-            failures,
-            initial=self._retry.initial_wait,
-            base=self._retry.exponential_base,
-            longest=self._retry.max_wait,
-            jitter=self._retry.jitter,
-        )
+            twins.ended(key, answer)
+        return life.succeeded(output, self._now())
 
     # -- end
 
@@ -360,20 +224,21 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
     ) -> WorkItemResult[TOutput, TContext]:
         """Return the result of an item that ended without an output."""
         if isinstance(error, asyncio.CancelledError):
-            if self._stopping or task.cancelling():
-                return life.cancelled(self._now())
-            error = CallCancelledError(f"A step around {life.item.item_id} cancelled itself.")
-        if not isinstance(error, Exception):
+            error = self._reason_of(error, life, task)
+            if isinstance(error, asyncio.CancelledError):
+                return life.cancelled(self._now(), self.stopped_by)
+        if not isinstance(error, Exception) or isinstance(error, LedgerError):
             self.fatal = error
             return life.failed(error, "unknown", self._now())
         if error is not life.last_error:
             # It came from middleware or a dry run, and no attempt has judged it.
-            life.category = self._classify(error).error_category
+            life.category = self._attempts.classify(error).error_category
         answer = await self._chain.answer(life.item, error) if self._chain else None
         if answer is None:
             if not self._detailed:
                 forget_frames(error)
             return life.failed(error, life.category, self._now())
+        life.is_made_up = True
         # What a middleware makes up need not know what the item went through.
         answer.attempts = answer.attempts or life.calls
         answer.duration_seconds = answer.duration_seconds or self._now() - life.began
@@ -383,12 +248,63 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
             answer.token_usage = life.usage
         return answer
 
+    def _reason_of(
+        self,
+        error: asyncio.CancelledError,
+        life: ItemLife[TInput, TOutput, TContext],
+        task: asyncio.Task[Any],
+    ) -> Exception | asyncio.CancelledError:
+        """Return what a cancellation stands for; itself where the run ended."""
+        if self._clock is not None and self._clock.end(task) and not task.uncancel():
+            return self._too_late(self._clock.limit_seconds, life)
+        if self._waits.stopping or task.cancelling():
+            return error
+        return CallCancelledError(f"A step around {life.item.item_id} cancelled itself.")
+
+    def _too_late(
+        self, limit_seconds: float, life: ItemLife[TInput, TOutput, TContext]
+    ) -> FrameworkTimeoutError:
+        elapsed = self._now() - life.began
+        late = FrameworkTimeoutError(
+            f"Item {life.item.item_id!r} took longer than {limit_seconds:g} s with all its waits "
+            f"and {life.calls} calls (item_deadline_seconds).",
+            item_id=life.item.item_id,
+            elapsed=elapsed,
+            timeout_limit=limit_seconds,
+        )
+        late.__cause__ = life.last_error
+        return late
+
+    def _stop_clock(self, task: asyncio.Task[Any]) -> None:
+        assert self._clock is not None, "asked for only where items have a deadline"
+        if self._clock.end(task):
+            # It ran out in the last moment, and what the item had reached by then stands.
+            task.uncancel()
+
     async def _clean(self, life: ItemLife[TInput, TOutput, TContext]) -> None:
-        strategy = life.lease.strategy
-        with logged_faults(
-            "cleanup of %s failed for %s.", type(strategy).__name__, life.item.item_id
-        ):
-            await strategy.cleanup()
+        for lease in (*(life.used or ()), life.lease):
+            if lease.cleans:
+                with logged_faults(
+                    "cleanup of %s failed for %s.",
+                    type(lease.strategy).__name__,
+                    life.item.item_id,
+                ):
+                    await lease.strategy.cleanup()
+
+    # -- keep
+
+    async def _keep(
+        self,
+        journal: Journal,
+        life: ItemLife[TInput, TOutput, TContext],
+        result: WorkItemResult[TOutput, TContext],
+    ) -> None:
+        """Write the result down before anyone sees it; a ledger that fails ends the run."""
+        try:
+            await journal.keep(life, result)
+        except LedgerError as error:
+            # The result is paid for: it is handed on, and the run ends with the reason.
+            self.fatal = error
 
     # -- leave
 
@@ -412,20 +328,15 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
     def _count(self, result: WorkItemResult[TOutput, TContext]) -> None:
         stats = self._stats
         stats.processed += 1
-        stats.count_tokens(result.token_usage)
+        if result.origin == "call":
+            stats.count_tokens(result.token_usage)
+        else:
+            stats.reused += 1
         if result.success:
             stats.succeeded += 1
         else:
             stats.failed += 1
             stats.error_counts[error_type(result)] += 1
-
-
-def _with_sensible_wait(info: ErrorInfo) -> ErrorInfo:
-    """Take a suggested wait that is no time at all, such as nan, as none."""
-    wait = info.suggested_wait
-    if wait is None or (isinstance(wait, (int, float)) and 0 <= wait < math.inf):
-        return info
-    return replace(info, suggested_wait=None)
 
 
 def error_type(result: WorkItemResult[Any, Any]) -> str:

@@ -42,6 +42,7 @@ class Run(Generic[TInput, TOutput, TContext]):
 
     Args:
         is_open: whether more may come although nothing is left; `close_intake` ends that.
+        deadline_seconds: how long it may take; what has not ended by then is cut off.
 
     Attributes:
         is_joined: whether someone waits for its results, or has them.
@@ -61,6 +62,7 @@ class Run(Generic[TInput, TOutput, TContext]):
         progress: ProgressReports | None,
         max_workers: int,
         is_open: bool,
+        deadline_seconds: float | None = None,
     ) -> None:
         self.is_open = is_open
         self.intake = intake
@@ -88,12 +90,17 @@ class Run(Generic[TInput, TOutput, TContext]):
         self.is_joined = not is_open
         self.began = self._deadlines.now()
         self.ended: float | None = None
+        self._deadline_seconds = deadline_seconds
+        self._deadline: asyncio.TimerHandle | None = None
 
     # -- from outside
 
     async def start(self) -> None:
         """Spawn the first workers."""
         self.stats.total = self.intake.known
+        if self._deadline_seconds is not None:
+            loop = asyncio.get_running_loop()
+            self._deadline = loop.call_later(self._deadline_seconds, self._run_out)
         await self._announce(ProcessingEvent.BATCH_STARTED, total=self.stats.total)
         for _ in range(min(self._max_workers, max(1, self.intake.known))):
             self.spawn_if_useful()
@@ -165,6 +172,14 @@ class Run(Generic[TInput, TOutput, TContext]):
         if self.ended is not None and not self.is_called_from_within:
             # Only the telling is left, and whoever hears may hang.
             self._supervisor.cancel()
+
+    def _run_out(self) -> None:
+        """Cut off what the run's deadline has come upon."""
+        if self.ended is None:
+            self._lifecycle.stopped_by = (
+                f"the run's deadline of {self._deadline_seconds:g} s passed"
+            )
+            self.cancel()
 
     @property
     def is_stopping(self) -> bool:
@@ -304,6 +319,9 @@ class Run(Generic[TInput, TOutput, TContext]):
         self._stopping = True
         cut_short = self._cut_short()
         self._deadlines.close()
+        self._lifecycle.close()
+        if self._deadline is not None:
+            self._deadline.cancel()
         self.stats.total = self.intake.taken
         self.ended = self._deadlines.now()
         self.outlet.close()

@@ -195,6 +195,19 @@ def status_of(exception: BaseException) -> int | None:
     return None
 
 
+def failing_fast(exception: BaseException) -> str | None:
+    """Return what no later call of the same strategy can mend: "authentication" or "balance".
+
+    None for every other failure. A 403 is none: gateways answer with it for what one prompt says.
+    """
+    status = status_of(exception)
+    if status == 402 or _codes(exception) & _SPENT_CODES:
+        return "balance"
+    if status == 401 or (isinstance(exception, AuthenticationError) and status != 403):
+        return "authentication"
+    return None
+
+
 def info_of_status(status: int) -> ErrorInfo | None:
     """Return what an HTTP status means, or None for one that is no failure."""
     if status == 429:

@@ -1,0 +1,391 @@
+"""An item's attempts, from the first to the one that succeeds or is the last."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..base import empty_usage
+from ..base.retry_state import LAST_CATEGORY, LAST_ERROR
+from ..base.strategy import resolve
+from ..observers.base import ProcessingEvent
+from ..pricing import cost_usd
+from ..pricing.billing import billing_of
+from ..strategies import ErrorInfo, backoff_seconds
+from ..strategies.errors import failing_fast
+from . import attempt
+from .faults import logged_faults
+from .hedging import Hedging, first_answer
+from .payments import Hold, Payments
+from .usage_reading import failed_usage, usage_of
+from .warmups import Warmups
+
+if TYPE_CHECKING:
+    from ..base import LLMCallStrategy, ProcessingStats, TokenUsage
+    from ..core import ProcessorConfig
+    from ..strategies import ErrorClassifier
+    from .deadlines import Deadlines
+    from .events import Events
+    from .gate import Gate
+    from .leases import Lease, Leases
+    from .life import ItemLife
+    from .waits import Waits
+
+logger = logging.getLogger("batch_llm")
+
+_UNKNOWN = ErrorInfo(
+    is_retryable=True, is_rate_limit=False, is_timeout=False, error_category="unknown"
+)
+_BREAKS = frozenset({"connection_error", "server_error", "server_timeout", "api_timeout"})
+
+
+class Attempts:
+    """Calls for one item after the other until an attempt succeeds, or none may follow.
+
+    Each attempt: route (which strategy) → prepare → warm up → hold its worst-case cost → gate →
+    call → count its tokens and cost. After a failure: on_error, classify, wait.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: ProcessorConfig,
+        gate: Gate,
+        deadlines: Deadlines,
+        leases: Leases,
+        events: Events,
+        stats: ProcessingStats,
+        classifier: ErrorClassifier,
+        payments: Payments | None,
+        waits: Waits,
+    ) -> None:
+        self._retry = config.retry
+        self._dry_run = config.dry_run
+        self._detailed = config.enable_detailed_logging
+        self._fail_fast = frozenset(config.fail_fast)
+        self._gate = gate
+        self._deadlines = deadlines
+        self._now = deadlines.now
+        self._leases = leases
+        self._events = events
+        self._stats = stats
+        self._classifier = classifier
+        self._payments = payments
+        self._waits = waits
+        self._warmups = Warmups()
+        self._hedging = None if config.hedge is None else Hedging(config.hedge)
+        # What no later call of a strategy can mend, in this run.
+        self._refused: dict[Lease, Exception] = {}
+
+    async def until_success(self, life: ItemLife[Any, Any, Any], task: asyncio.Task[Any]) -> Any:
+        """Return the item's output.
+
+        Raises:
+            Exception: what the last attempt failed with.
+            CancelledError: if the run is stopped between two attempts.
+        """
+        while True:
+            try:
+                return await self._once(life, task)
+            except Exception as error:  # a strategy may raise anything; the classifier judges it
+                wait_seconds = await self._after_failure(life, error)
+                if wait_seconds is None:
+                    raise
+            if self._waits.stopping:
+                raise asyncio.CancelledError
+            if wait_seconds:
+                await self._waits.out(asyncio.sleep(wait_seconds), task)
+
+    async def _once(self, life: ItemLife[Any, Any, Any], task: asyncio.Task[Any]) -> Any:
+        if life.home.routes:
+            life.move_to(self._leases.of(self._routed(life)))
+        lease = life.lease
+        if self._refused and (refusal := self._refused.get(lease)) is not None:
+            raise refusal
+        if not lease.ready:
+            await self._prepare(life, task)
+        if not lease.warms:
+            return await self._admitted(life, lease, task)
+        while (turn := self._warmups.turn(lease)) is not None:
+            await self._waits.out(turn, task)
+        succeeded = False
+        try:
+            output = await self._admitted(life, lease, task)
+            succeeded = True
+        finally:
+            self._warmups.ended(lease, succeeded=succeeded)
+        return output
+
+    async def _admitted(
+        self, life: ItemLife[Any, Any, Any], lease: Lease, task: asyncio.Task[Any]
+    ) -> Any:
+        gate, hold = self._gate, None
+        if self._payments is not None or gate.wants_tokens(lease.scope):
+            hold = await self._hold(life, lease, task)
+        elif (turn := gate.admit(lease.scope)) is not None:
+            await self._waits.out(turn, task)
+        self._begin_call(life, task)
+        try:
+            if self._hedging is None:
+                answer = await self._call(life, lease, hold)
+            else:
+                answer, hold = await self._hedged(self._hedging, life, lease, hold)
+            output, usage = attempt.finished(answer, life, task, self._deadlines)
+        except BaseException as error:  # told apart there, and raised again
+            raise attempt.failed(error, life, task, self._deadlines)  # noqa: B904 - has its cause
+        finally:
+            gate.leave(lease.scope, self._now() - life.called)
+        gate.succeeded(lease.scope, life.epoch)
+        self._bill(life, lease, hold, usage_of(usage, life.item.item_id))
+        return output
+
+    async def _call(
+        self, life: ItemLife[Any, Any, Any], lease: Lease, hold: Hold | None
+    ) -> Any:
+        """Return what the strategy answers; a failed call is billed here, an answered one later."""
+        try:
+            return await lease.strategy.execute(
+                life.item.prompt, life.attempt, self._deadlines.limit_seconds, life.state
+            )
+        except BaseException as error:
+            self._bill_failure(life, lease, hold, error)
+            raise
+
+    # -- before the call
+
+    def _routed(self, life: ItemLife[Any, Any, Any]) -> LLMCallStrategy[Any]:
+        return resolve(life.home.strategy, life.attempt, life.state, self._headroom)
+
+    def _headroom(self, strategy: LLMCallStrategy[Any]) -> float:
+        lease = self._leases.of(strategy)
+        if lease in self._refused or lease.broken is not None:
+            return -2.0
+        return self._gate.headroom(lease.scope)
+
+    async def _prepare(self, life: ItemLife[Any, Any, Any], task: asyncio.Task[Any]) -> None:
+        """Make the strategy ready, out of any pause: it may call the provider too."""
+        lease, gate = life.lease, self._gate
+        if (pause := gate.pause(lease.scope)) is not None:
+            await self._waits.out(pause, task)
+        if not lease.ready:
+            life.epoch = gate.epoch
+            await self._waits.out(lease.prepare(self._deadlines.limit_seconds), task)
+
+    async def _hold(
+        self, life: ItemLife[Any, Any, Any], lease: Lease, task: asyncio.Task[Any]
+    ) -> Hold:
+        """Hold the cost and the tokens of a call at their worst, and wait for its turn."""
+        hold = Hold(lease.strategy.token_bound(life.item.prompt))
+        if self._payments is not None:
+            opened = self._payments.open(life.item.item_id, lease.priced, hold.bound)
+            hold.payment = await self._waits.out(opened, task)
+            life.is_settled = True
+        try:
+            if (turn := self._gate.admit(lease.scope, hold.bound)) is not None:
+                await self._waits.out(turn, task)
+        except BaseException:
+            self._pay(hold, 0.0)
+            raise
+        return hold
+
+    def _begin_call(self, life: ItemLife[Any, Any, Any], task: asyncio.Task[Any]) -> None:
+        life.epoch = self._gate.epoch
+        life.calls += 1
+        if life.calls > 1:
+            self._stats.retries += 1
+        if self._detailed:
+            logger.debug("%s: attempt %d", life.item.item_id, life.attempt)
+        life.called = self._now()
+        self._deadlines.begin(task, life.called)
+
+    # -- two calls in place of one
+
+    async def _hedged(
+        self, hedging: Hedging, life: ItemLife[Any, Any, Any], lease: Lease, hold: Hold | None
+    ) -> tuple[Any, Hold | None]:
+        """Return an answer, and what was held for the call that gave it."""
+
+        async def first() -> tuple[Any, Hold | None]:
+            return await self._call(life, lease, hold), hold
+
+        async def second() -> tuple[Any, Hold | None]:
+            task = asyncio.current_task()
+            assert task is not None, "a second call is a task"
+            its_hold = await self._hold(life, lease, task)
+            life.calls += 1
+            try:
+                return await self._call(life, lease, its_hold), its_hold
+            finally:
+                self._gate.leave(lease.scope, self._now() - life.called)
+
+        def may_have_second() -> bool:
+            return (
+                not self._waits.stopping
+                and self._gate.headroom(lease.scope) > 0
+                and hedging.take_second()
+            )
+
+        late = hedging.late_seconds
+        if late is None:
+            answered = await first()
+        else:
+            answered = await first_answer(first, late, may_have_second, second)
+        hedging.took(self._now() - life.called)
+        return answered
+
+    # -- after the call
+
+    def _bill(
+        self, life: ItemLife[Any, Any, Any], lease: Lease, hold: Hold | None, usage: TokenUsage
+    ) -> None:
+        """Count what a call used, and settle what was held for it."""
+        life.count(usage)
+        cost = None if lease.priced is None else cost_usd(lease.priced, usage)
+        life.add_cost(cost)
+        if hold is not None:
+            self._gate.settle(lease.scope, hold.bound, usage)
+            self._pay(hold, cost)
+
+    def _bill_failure(
+        self,
+        life: ItemLife[Any, Any, Any],
+        lease: Lease,
+        hold: Hold | None,
+        failure: BaseException,
+    ) -> None:
+        usage = failed_usage(failure)
+        # A call that was cut off may have been billed for more than it had said by then.
+        billing = "unknown" if isinstance(failure, asyncio.CancelledError) else billing_of(
+            failure, usage
+        )
+        if usage is not None and billing == "billed":
+            self._bill(life, lease, hold, usage)
+            return
+        if usage is not None:
+            life.count(usage)
+            life.add_cost(None if lease.priced is None else cost_usd(lease.priced, usage))
+        if billing == "unknown":
+            life.unanswered += 1
+        if hold is not None:
+            is_free = billing == "free"
+            self._gate.settle(lease.scope, hold.bound, empty_usage() if is_free else None)
+            self._pay(hold, 0.0 if is_free else None)
+
+    def _pay(self, hold: Hold, cost: float | None) -> None:
+        if hold.payment is not None and self._payments is not None:
+            self._payments.settle(hold.payment, cost)
+
+    async def _after_failure(
+        self, life: ItemLife[Any, Any, Any], error: Exception
+    ) -> float | None:
+        """Return the seconds to wait before the next attempt, or None if none may follow.
+
+        A rate limit is waited out at the gate, with all others of its scope.
+        """
+        life.last_error = error
+        if life.lease.listens:
+            await self._tell_strategy(life, error)
+        info = self.classify(error)
+        life.category = info.error_category
+        if life.home.routes:
+            life.state.set(LAST_CATEGORY, info.error_category)
+            life.state.set(LAST_ERROR, type(error).__name__)
+        if self._detailed:
+            logger.debug(
+                "%s: attempt %d failed as %s (%s)",
+                life.item.item_id,
+                life.attempt,
+                info.error_category,
+                type(error).__name__,
+            )
+        if info.is_rate_limit:
+            return await self._limited(life, info)
+        if info.error_category in _BREAKS:
+            self._gate.broke(life.lease.scope)
+        return self._next_wait(life, error, info)
+
+    async def _tell_strategy(self, life: ItemLife[Any, Any, Any], error: Exception) -> None:
+        strategy = life.lease.strategy
+        with logged_faults(
+            "on_error of %s failed for %s.", type(strategy).__name__, life.item.item_id
+        ):
+            await strategy.on_error(error, life.attempt, life.state)
+
+    def classify(self, error: Exception) -> ErrorInfo:
+        """Return what a failure means; one that the classifier cannot judge is unknown."""
+        with logged_faults(
+            "%s failed on a %s; taken as unknown.",
+            type(self._classifier).__name__,
+            type(error).__name__,
+        ):
+            info = self._classifier.classify(error)
+            if isinstance(info, ErrorInfo):
+                return _with_sensible_wait(info)
+            raise TypeError(f"classify() must return an ErrorInfo, not a {type(info).__name__}.")
+        return _UNKNOWN
+
+    async def _limited(self, life: ItemLife[Any, Any, Any], info: ErrorInfo) -> float | None:
+        """Tell the gate of a rate limit; it does not count as an attempt."""
+        life.refusals += 1
+        self._stats.rate_limit_count += 1
+        self._gate.rate_limited(life.lease.scope, info.suggested_wait, life.epoch, life.worker_id)
+        hit = self._events.emit(
+            ProcessingEvent.RATE_LIMIT_HIT,
+            {
+                "item_id": life.item.item_id,
+                "worker_id": life.worker_id,
+                "consecutive": self._gate.consecutive,
+                "duration": info.suggested_wait,
+            },
+        )
+        if hit is not None:
+            await hit
+        if life.refusals > self._retry.max_rate_limit_retries:
+            return None
+        # "Come back at once" says no time: without a wait, all refusals would be spent at once.
+        return 0.0 if info.suggested_wait != 0 else self._backoff(life.refusals)
+
+    def _next_wait(
+        self, life: ItemLife[Any, Any, Any], error: Exception, info: ErrorInfo
+    ) -> float | None:
+        if not info.is_retryable:
+            return self._last_resort(life, error)
+        if life.attempt >= self._retry.max_attempts:
+            return None
+        failed_attempt = life.attempt
+        life.attempt += 1
+        if info.error_category == "validation_error":
+            return info.suggested_wait or 0.0
+        return max(self._backoff(failed_attempt), info.suggested_wait or 0.0)
+
+    def _last_resort(self, life: ItemLife[Any, Any, Any], error: Exception) -> float | None:
+        """Return 0 where another member of a pool may do what this one never will, else None."""
+        lease = life.lease
+        if not lease.ready and not self._dry_run:
+            lease.give_up(error)
+        elif failing_fast(error) in self._fail_fast:
+            self._refused.setdefault(lease, error)
+        if life.home.routes and (lease in self._refused or lease.broken is not None):
+            other = self._leases.of(self._routed(life))
+            return 0.0 if other not in self._refused and other.broken is None else None
+        return None
+
+    def _backoff(self, failures: int) -> float:
+        return backoff_seconds(
+            failures,
+            initial=self._retry.initial_wait,
+            base=self._retry.exponential_base,
+            longest=self._retry.max_wait,
+            jitter=self._retry.jitter,
+        )
+
+
+def _with_sensible_wait(info: ErrorInfo) -> ErrorInfo:
+    """Take a suggested wait that is no time at all, such as nan, as none."""
+    wait = info.suggested_wait
+    if wait is None or (isinstance(wait, (int, float)) and 0 <= wait < math.inf):
+        return info
+    return replace(info, suggested_wait=None)

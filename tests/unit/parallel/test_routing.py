@@ -1,0 +1,96 @@
+"""Strategies that leave each attempt to others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from batch_llm import (
+    AuthenticationError,
+    ConnectionFailedError,
+    EscalatingStrategy,
+    OutputValidationError,
+    ParallelBatchProcessor,
+    ProcessorConfig,
+    StrategyPool,
+)
+
+from ...standins import NO_WAIT, Model, items, limited
+
+
+class Keyed(Model):
+    """A model with a quota of its own."""
+
+    def __init__(self, scope: str, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.quota_scope = scope
+
+
+async def run(strategy: Any, count: int = 6, workers: int = 1, **settings: Any) -> Any:
+    config = ProcessorConfig(max_workers=workers, retry=NO_WAIT, **settings)
+    async with ParallelBatchProcessor(config=config) as processor:
+        return await processor.process_all(items(count, strategy))
+
+
+async def test_an_answer_that_does_not_fit_goes_to_the_stronger_model() -> None:
+    cheap, strong = Model(OutputValidationError("no")), Model("out")
+    result = await run(EscalatingStrategy([cheap, strong]), 3)
+    assert result.succeeded == 3
+    assert (cheap.calls, strong.calls) == (3, 3)
+    assert [each.attempts for each in result] == [2, 2, 2]
+    assert cheap.preparations == strong.preparations == 1
+    assert cheap.cleanups == strong.cleanups == 3
+    assert cheap.closings == strong.closings == 1
+
+
+async def test_a_broken_connection_does_not() -> None:
+    cheap, strong = Model([ConnectionFailedError("no"), "out"]), Model("dear")
+    result = await run(EscalatingStrategy([cheap, strong]), 1)
+    assert result.results[0].output == "out"
+    assert strong.calls == 0
+
+
+async def test_a_pool_shares_the_work() -> None:
+    first, second = Keyed("a", "out", seconds=1.0), Keyed("b", "out", seconds=1.0)
+    result = await run(StrategyPool([first, second]), 20, workers=4)
+    assert result.succeeded == 20
+    assert (first.calls, second.calls) == (10, 10)
+
+
+async def test_a_pool_goes_on_without_a_key_that_is_refused() -> None:
+    bad = Keyed("a", AuthenticationError("no such key", status_code=401))
+    good = Keyed("b", "out")
+    result = await run(StrategyPool([bad, good]), 10)
+    assert result.succeeded == 10
+    assert bad.calls == 1
+
+
+async def test_a_pool_goes_on_without_a_server_that_is_down() -> None:
+    down, up = Keyed("a", ConnectionFailedError("refused")), Keyed("b", "out")
+    result = await run(StrategyPool([down, up]), 60)
+    assert result.succeeded == 60
+    assert down.calls < 20
+
+
+async def test_a_pool_goes_on_with_the_key_that_is_not_limited() -> None:
+    limited_once = Keyed("a", [limited(retry_after=1000), "late"])
+    free = Keyed("b", "out")
+    result = await run(StrategyPool([limited_once, free]), 10)
+    assert result.succeeded == 10
+    assert free.calls == 10
+
+
+async def test_where_all_keys_are_refused_the_items_fail_at_once() -> None:
+    refused = AuthenticationError("no such key", status_code=401)
+    first, second = Keyed("a", refused), Keyed("b", refused)
+    result = await run(StrategyPool([first, second]), 5)
+    assert result.failed == 5
+    assert (first.calls, second.calls) == (1, 1)
+
+
+async def test_a_pool_of_escalations() -> None:
+    cheap = [Keyed(f"cheap {n}", OutputValidationError("no")) for n in range(2)]
+    strong = [Keyed(f"strong {n}", "out") for n in range(2)]
+    pool = StrategyPool([EscalatingStrategy([c, s]) for c, s in zip(cheap, strong, strict=True)])
+    result = await run(pool, 4)
+    assert result.succeeded == 4
+    assert sum(each.calls for each in cheap) == sum(each.calls for each in strong) == 4
