@@ -12,13 +12,14 @@ from ..exceptions import ConfigurationError, InputError
 from ..wire.answer import parse_output
 from .composed import ComposedRequestStrategy
 from .http import HTTPTransport, make_transport
+from .token_bounds import bound_of_body, check_fields, check_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ..base.request import LLMRequest, Prompt, RequestDefaults
     from ..base.retry_state import RetryState
-    from ..base.usage import TokenUsage
+    from ..base.usage import TokenBound, TokenUsage
     from ..exceptions import ProviderError
     from ..wire.answer import ChatAnswer
     from .endpoint import Endpoint
@@ -46,6 +47,8 @@ class HTTPRequestStrategy(ComposedRequestStrategy[TOutput]):
     Raises:
         ConfigurationError: for a setting that cannot work, naming it.
     """
+
+    _takes_text_files = False
 
     def __init__(
         self,
@@ -117,6 +120,24 @@ class HTTPRequestStrategy(ComposedRequestStrategy[TOutput]):
         answer = self._read(reply, self._private(request))
         self._note_end(answer.finish_reason, request, state, self.model)
         return cast("TOutput", parse_output(answer, request)), answer.usage
+
+    def token_bound(self, prompt: Prompt) -> TokenBound:
+        """Return the most that one call for `prompt` can be billed for.
+
+        The input is bounded by the bytes of the request, with an allowance for what the provider
+        adds; the output by the limit that is sent, else by the model's own where it is known.
+
+        Raises:
+            ConfigurationError: for a part that is not text, or a field in `extra_body` of which it
+                is not known that it leaves the price as it is.
+            InputError: for a prompt that no JSON can hold.
+        """
+        request = self._defaults.apply(prompt)
+        check_texts(request, takes_text_files=self._takes_text_files)
+        if self._extra_body:
+            check_fields(self._extra_body)
+        body = self._compose(request)
+        return bound_of_body(body, _encoded(body), request, self.priced_as)
 
     async def aclose(self) -> None:
         """Close the pool, unless the transport was given by the caller."""

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict, cast, overload
 from typing_extensions import TypeVar
 
 from ..base.request import LLMRequest, RequestDefaults, TextPart
-from ..base.strategy import TOutput
+from ..base.strategy import PricedModel, TOutput
 from ..exceptions import ConfigurationError, InvalidRequestError, MissingExtraError
+from ..pricing.price_list import LOCAL
 from ..wire.answer import parse_output
 from ..wire.openai_chat import encode_chat
 from .composed import ComposedRequestStrategy
 from .local_model import SMOLLM2, gguf_file, smollm2_file
 from .local_schema import grammar_schema
 from .local_server import LocalServer, ServerSettings, usual_threads
+from .token_bounds import bound_of, size_of_messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from ..base.request import Prompt
     from ..base.retry_state import RetryState
     from ..base.schema import OutputSchema, SchemaSource
-    from ..base.usage import TokenUsage
+    from ..base.usage import TokenBound, TokenUsage
 
 logger = logging.getLogger("batch_llm")
 
@@ -151,6 +153,7 @@ class LocalModelStrategy(ComposedRequestStrategy[TOutput]):
         self.model = os.fspath(model)
         self.parallel_slots = _count("parallel_slots", parallel_slots, USUAL_SLOTS)
         self.quota_scope = f"local:{self.model}"
+        self.priced_as = PricedModel(LOCAL, self.model)
         self._file = None if model == SMOLLM2 else gguf_file(model)
         self._context_tokens = _count("context_tokens", context_tokens, USUAL_CONTEXT_TOKENS)
         self._threads = _count("threads", threads, usual_threads())
@@ -213,6 +216,11 @@ class LocalModelStrategy(ComposedRequestStrategy[TOutput]):
         answer = await server.ask(body, private=_texts(request))
         self._note_end(answer.finish_reason, request, state, self.model)
         return cast("TOutput", parse_output(answer, request)), answer.usage
+
+    def token_bound(self, prompt: Prompt) -> TokenBound:
+        """Return the most tokens of one call; they cost nothing."""
+        request = self._defaults.apply(prompt)
+        return bound_of(size_of_messages(request), request, request.max_output_tokens)
 
     async def aclose(self) -> None:
         """Free the model: its memory, its threads and its port. A later `prepare()` loads it anew.

@@ -10,6 +10,7 @@ from ..base.request import RequestDefaults
 from ..base.strategy import TOutput
 from ..wire.openai_chat import decode_chat, encode_chat
 from ..wire.openai_errors import error_from_response
+from .billed_as import billed_as
 from .endpoint import find_endpoint
 from .http_request import HTTPRequestStrategy
 from .openai_endpoint import OPENAI_CHAT
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from ..base.request import LLMRequest
     from ..base.schema import OutputSchema, SchemaSource
+    from ..base.strategy import PricedModel
     from ..exceptions import ProviderError
     from ..wire.answer import ChatAnswer
     from ..wire.openai_chat import TokenLimitField
@@ -42,6 +44,7 @@ class _Options(TypedDict, total=False):
     stop: Iterable[str]
     seed: int | None
     token_limit_field: TokenLimitField | None
+    priced_as: PricedModel | str | None
     extra_body: Mapping[str, object] | None
     headers: Mapping[str, str] | None
     transport: TransportChoice | HTTPTransport
@@ -72,6 +75,9 @@ class OpenAICompatibleStrategy(HTTPRequestStrategy[TOutput]):
         seed: asks for repeatable answers, where the server can.
         token_limit_field: how the server calls `max_output_tokens`. By default
             "max_completion_tokens" for OpenAI itself, and the older "max_tokens" elsewhere.
+        priced_as: what calls are billed as, such as "openai:gpt-5-mini". By default the
+            provider and `model` where the provider is known by its address, or the address is
+            that of `OPENAI_BASE_URL`; of other servers nobody knows the price.
         extra_body: further fields of the request's JSON, for what only this server knows.
         headers: further headers.
         transport: the HTTP library: "auto" takes aiohttp where it is installed, else httpx2. An
@@ -127,6 +133,7 @@ class OpenAICompatibleStrategy(HTTPRequestStrategy[TOutput]):
         stop: Iterable[str] = (),
         seed: int | None = None,
         token_limit_field: TokenLimitField | None = None,
+        priced_as: PricedModel | str | None = None,
         extra_body: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         transport: TransportChoice | HTTPTransport = "auto",
@@ -142,6 +149,7 @@ class OpenAICompatibleStrategy(HTTPRequestStrategy[TOutput]):
             seed=seed,
         )
         super().__init__(model, endpoint, defaults, extra_body, transport)
+        self.priced_as = billed_as(priced_as, "openai", model, endpoint)
         # Other servers may know the older name alone.
         usual: TokenLimitField = (
             "max_completion_tokens" if endpoint.is_the_providers else "max_tokens"

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, overload
 
 from typing_extensions import TypeVar
 
-from ...base.strategy import RequestStrategy, TOutput
+from ...base.strategy import PricedModel, RequestStrategy, TOutput
 from ...exceptions import ConfigurationError, ProviderError
 from .answer import check_answer, finish_reason_of, safety_ratings_of, text_of, usage_of
 from .call import encode_call, schema_of_config
 from .client import EnvironmentClient
 from .failures import gemini_failures
 from .response import GeminiResponse
+from .token_bound import bound_of_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from ...base.request import Prompt
     from ...base.retry_state import RetryState
     from ...base.schema import OutputSchema
-    from ...base.usage import TokenUsage
+    from ...base.usage import TokenBound, TokenUsage
     from .call import GeminiCall, GeminiConfig
 
 TParsed = TypeVar("TParsed", default=str)
@@ -93,6 +94,7 @@ class GeminiStrategy(RequestStrategy[TOutput]):
         self.include_metadata = include_metadata
         # A quota belongs to a key and a model; the client stands for the key, which stays secret.
         self.quota_scope = f"gemini/{model.removeprefix('models/')}/{id(client):x}"
+        self.priced_as = PricedModel("gemini", model.removeprefix("models/"))
         self._schema = schema_of_config(config) if response_parser is None else None
 
     async def execute(
@@ -111,6 +113,18 @@ class GeminiStrategy(RequestStrategy[TOutput]):
         """Return a stand-in for `execute`, without a call."""
         output, usage = await super().dry_run(prompt)
         return self._with_metadata(output, usage, None), usage
+
+    def token_bound(self, prompt: Prompt) -> TokenBound:
+        """Return the most that one call for `prompt` can be billed for.
+
+        The input is bounded by the bytes of all text, with an allowance for what Gemini adds; the
+        output, thoughts included, by the limit that is sent, else by the model's own.
+
+        Raises:
+            ConfigurationError: for content that is not text, and for settings in `config` of which
+                it is not known that they leave the price as it is, such as tools.
+        """
+        return bound_of_call(prompt, self.config, self.priced_as)
 
     async def aclose(self) -> None:
         """Close the client if it is an `EnvironmentClient`; any other is yours."""
