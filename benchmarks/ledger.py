@@ -20,8 +20,7 @@ CASES = (
 def ledger(rounds: int) -> None:
     """Items a second with and without a ledger, no-op calls, 50 workers."""
     clients = [
-        Client(name, "streamed_batch_llm.py", (str(ITEMS), *arguments))
-        for name, arguments in CASES
+        Client(name, "streamed_batch_llm.py", (str(ITEMS), *arguments)) for name, arguments in CASES
     ]
     interleaved(clients, rounds)
     _show(f"no-op calls, 50 workers, metrics on, streamed, medians of {rounds} runs", clients)

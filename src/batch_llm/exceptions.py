@@ -7,6 +7,7 @@ BatchLLMError
 ├── InputError (ValueError)                a row, prompt or source that cannot be used
 ├── SourceError                            the source of work items failed; carries what finished
 ├── OutputError                            results can no longer be written (rows/sink.py)
+├── BudgetExceededError                    a call might cost more than is left of max_cost_usd
 ├── ProcessorClosedError (RuntimeError)    work was given to a processor that has been closed
 ├── FrameworkTimeoutError (TimeoutError)   an attempt ran out of time (strategies/errors.py)
 └── ProviderError                          a call to a provider failed
@@ -27,11 +28,12 @@ Errors of SDKs and HTTP clients are translated into this tree once, in the leaf 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
+    from typing import Any, Unpack
 
     from .base.results import BatchResult
     from .base.usage import TokenUsage
@@ -92,6 +94,46 @@ class ProcessorClosedError(BatchLLMError, RuntimeError):
     """Work was given to a processor after it was closed or told to stop."""
 
 
+class BudgetExceededError(BatchLLMError):
+    """A call was not made: it might cost more than is left of the limit in USD.
+
+    Attributes:
+        max_usd: the limit (`ProcessorConfig.max_cost_usd`).
+        needed_usd: what the call might cost at the most.
+        spent_usd: what calls have cost.
+        held_usd: what calls may have cost whose answers never came.
+    """
+
+    def __init__(
+        self, message: str, *, max_usd: float, needed_usd: float, spent_usd: float, held_usd: float
+    ) -> None:
+        super().__init__(message)
+        self.max_usd = max_usd
+        self.needed_usd = needed_usd
+        self.spent_usd = spent_usd
+        self.held_usd = held_usd
+
+    def __reduce__(self) -> tuple[partial[BudgetExceededError], tuple[str]]:
+        amounts = partial(
+            type(self),
+            max_usd=self.max_usd,
+            needed_usd=self.needed_usd,
+            spent_usd=self.spent_usd,
+            held_usd=self.held_usd,
+        )
+        return amounts, (str(self),)
+
+
+class _Details(TypedDict, total=False):
+    """The parameters of a `ProviderError`; their meaning stands in that class."""
+
+    status_code: int | None
+    code: str | None
+    retry_after: float | None
+    usage: TokenUsage | Mapping[str, int] | None
+    request_id: str | None
+
+
 class ProviderError(BatchLLMError):
     """A call to a provider failed.
 
@@ -100,6 +142,7 @@ class ProviderError(BatchLLMError):
         code: the provider's own code ("insufficient_quota", "RESOURCE_EXHAUSTED"), or None.
         retry_after: seconds the provider asks to wait, or None where it does not say.
         usage: tokens billed for the failed call, or None where the provider does not say.
+        is_usage_whole: False where `usage` is only what had been told before the answer broke off.
         request_id: the provider's id of the request, for its support, or None.
     """
 
@@ -118,6 +161,7 @@ class ProviderError(BatchLLMError):
         self.code = code
         self.retry_after = retry_after
         self.usage = usage
+        self.is_usage_whole = True
         self.request_id = request_id
 
 
@@ -142,7 +186,16 @@ class ProviderTimeoutError(ProviderError):
 
 
 class ConnectionFailedError(ProviderError):
-    """No connection could be made, or it broke before the answer was whole."""
+    """No connection could be made, or it broke before the answer was whole.
+
+    Attributes:
+        was_sent: False where it is known that no part of the request was sent: such a call costs
+            nothing.
+    """
+
+    def __init__(self, message: str, *, was_sent: bool = True, **details: Unpack[_Details]) -> None:
+        super().__init__(message, **details)
+        self.was_sent = was_sent
 
 
 class AnswerError(ProviderError):

@@ -18,6 +18,7 @@ from tests.loopback import Answer, loopback, unused_port
 
 from batch_llm.base.request import LLMRequest
 from batch_llm.base.retry_state import RetryState
+from batch_llm.base.token_estimate import estimate_tokens
 from batch_llm.exceptions import (
     AuthenticationError,
     ConfigurationError,
@@ -213,7 +214,7 @@ async def test_a_dry_run_calls_nobody(api: Language) -> None:
     transport = api.answering()
     output, usage = await api.to(transport, system="Be brief.").dry_run(PROMPT)
     assert "dry run" in output
-    assert usage["input_tokens"] == (len(PROMPT) + len("Be brief.")) // 4
+    assert usage["input_tokens"] == estimate_tokens(PROMPT) + estimate_tokens("Be brief.")
     assert (await api.to(transport, output_schema=Colour).dry_run(LLMRequest(PROMPT)))[0] is None
     assert not transport.sent
 

@@ -14,8 +14,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-
 from batch_llm.ledger import read_ledger
+
 from batch_llm.testing.simulator import Fault, Latency, Simulator
 
 KILLS = int(os.environ.get("BATCH_LLM_KILLS", "100"))
@@ -44,12 +44,12 @@ class Seen:
 
     def calls(self) -> Counter[str]:
         """Return how often each item's result was seen as that of a call of its own."""
-        return Counter(
-            name for run in self.runs for name, word in run.items() if word == "call"
-        )
+        return Counter(name for run in self.runs for name, word in run.items() if word == "call")
 
 
-def start(simulator: Simulator, folder: Path, items: int, cap_usd: float) -> subprocess.Popen[bytes]:
+def start(
+    simulator: Simulator, folder: Path, items: int, cap_usd: float
+) -> subprocess.Popen[bytes]:
     arguments = [simulator.openai_base_url, folder / "run.db", folder / "seen", items, cap_usd]
     return subprocess.Popen(
         [sys.executable, PROGRAM, *map(str, arguments)],

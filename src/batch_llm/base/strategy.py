@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, cast, get_args, get_origin
 from typing_extensions import TypeVar
 
 from ..exceptions import ConfigurationError
+from .token_estimate import estimate_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -123,13 +124,17 @@ class LLMCallStrategy(ABC, Generic[TOutput]):
         """Return whether equal calls mean equal answers: a temperature of 0 was asked for."""
         return False
 
+    def expected_input_tokens(self, prompt: Prompt) -> int:
+        """Return roughly how many input tokens a call for `prompt` has: an estimate, no bound."""
+        return estimate_tokens(prompt if isinstance(prompt, str) else prompt.text)
+
     async def dry_run(self, prompt: str) -> tuple[TOutput, TokenUsage]:
         """Return a stand-in for `execute`, without a call.
 
         The default output is a text that says so; override it where outputs are not strings.
-        The usage is an estimate of four characters a token.
+        The usage is an estimate, see `expected_input_tokens`.
         """
-        tokens = max(1, len(prompt) // 4)
+        tokens = max(1, self.expected_input_tokens(prompt))
         output = f"[dry run] {len(prompt)} characters of prompt"
         usage: TokenUsage = {"input_tokens": tokens, "output_tokens": 0, "total_tokens": tokens}
         return cast("TOutput", output), usage
@@ -198,6 +203,10 @@ class RoutingStrategy(LLMCallStrategy[TOutput]):
     ) -> tuple[TOutput, TokenUsage]:
         """Refuse: only the members make calls."""
         raise TypeError(f"{type(self).__name__} makes no calls itself; a processor routes them.")
+
+    def expected_input_tokens(self, prompt: Prompt) -> int:
+        """Return what the first member expects."""
+        return self.members[0].expected_input_tokens(prompt)
 
     async def dry_run(self, prompt: str) -> tuple[TOutput, TokenUsage]:
         """Return what the first member's dry run returns."""

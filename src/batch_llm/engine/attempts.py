@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..base import empty_usage
+from ..base.repair import repair_bytes
 from ..base.retry_state import LAST_CATEGORY, LAST_ERROR
 from ..base.strategy import resolve
 from ..observers.base import ProcessingEvent
@@ -24,7 +25,7 @@ from .usage_reading import failed_usage, usage_of
 from .warmups import Warmups
 
 if TYPE_CHECKING:
-    from ..base import LLMCallStrategy, ProcessingStats, TokenUsage
+    from ..base import LLMCallStrategy, ProcessingStats, TokenBound, TokenUsage
     from ..core import ProcessorConfig
     from ..strategies import ErrorClassifier
     from .deadlines import Deadlines
@@ -142,9 +143,7 @@ class Attempts:
         self._bill(life, lease, hold, usage_of(usage, life.item.item_id))
         return output
 
-    async def _call(
-        self, life: ItemLife[Any, Any, Any], lease: Lease, hold: Hold | None
-    ) -> Any:
+    async def _call(self, life: ItemLife[Any, Any, Any], lease: Lease, hold: Hold | None) -> Any:
         """Return what the strategy answers; a failed call is billed here, an answered one later."""
         try:
             return await lease.strategy.execute(
@@ -178,7 +177,7 @@ class Attempts:
         self, life: ItemLife[Any, Any, Any], lease: Lease, task: asyncio.Task[Any]
     ) -> Hold:
         """Hold the cost and the tokens of a call at their worst, and wait for its turn."""
-        hold = Hold(lease.strategy.token_bound(life.item.prompt))
+        hold = Hold(_bound_of(life, lease))
         if self._payments is not None:
             opened = self._payments.open(life.item.item_id, lease.priced, hold.bound)
             hold.payment = await self._waits.out(opened, task)
@@ -258,8 +257,8 @@ class Attempts:
     ) -> None:
         usage = failed_usage(failure)
         # A call that was cut off may have been billed for more than it had said by then.
-        billing = "unknown" if isinstance(failure, asyncio.CancelledError) else billing_of(
-            failure, usage
+        billing = (
+            "unknown" if isinstance(failure, asyncio.CancelledError) else billing_of(failure, usage)
         )
         if usage is not None and billing == "billed":
             self._bill(life, lease, hold, usage)
@@ -278,9 +277,7 @@ class Attempts:
         if hold.payment is not None and self._payments is not None:
             self._payments.settle(hold.payment, cost)
 
-    async def _after_failure(
-        self, life: ItemLife[Any, Any, Any], error: Exception
-    ) -> float | None:
+    async def _after_failure(self, life: ItemLife[Any, Any, Any], error: Exception) -> float | None:
         """Return the seconds to wait before the next attempt, or None if none may follow.
 
         A rate limit is waited out at the gate, with all others of its scope.
@@ -381,6 +378,14 @@ class Attempts:
             longest=self._retry.max_wait,
             jitter=self._retry.jitter,
         )
+
+
+def _bound_of(life: ItemLife[Any, Any, Any], lease: Lease) -> TokenBound | None:
+    """Return the most tokens of the next call, an answer to be repaired included."""
+    bound = lease.strategy.token_bound(life.item.prompt)
+    if bound is not None and (more := repair_bytes(life.state)):
+        return replace(bound, input_tokens=bound.input_tokens + more)
+    return bound
 
 
 def _with_sensible_wait(info: ErrorInfo) -> ErrorInfo:

@@ -6,9 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from ..base import LLMRequest, WorkItemResult, describe_error, empty_usage
+from ..core.version import package_version
 from ..exceptions import ConfigurationError, LedgerError, UnkeptOutputError
 from ..ledger import OutputCodecs, ResultRecord, identify, open_ledger, request_digest
-from ..core.version import package_version
 
 if TYPE_CHECKING:
     from ..base import LLMCallStrategy, LLMWorkItem, Origin, ProcessingStats
@@ -105,9 +105,7 @@ class Journal:
         output = codec.decode(item.item_id, kept.output)
         return _replayed(life, kept, output, origin)
 
-    async def keep(
-        self, life: ItemLife[Any, Any, Any], result: WorkItemResult[Any, Any]
-    ) -> None:
+    async def keep(self, life: ItemLife[Any, Any, Any], result: WorkItemResult[Any, Any]) -> None:
         """Return when the item's end is durable, however often its task is cancelled meanwhile.
 
         Raises:

@@ -35,7 +35,7 @@ class ItemLife(Generic[TInput, TOutput, TContext]):
         worker_id: the worker that has it.
         began: the loop's time at its start.
         home: its strategy.
-        lease: the strategy of the attempt under way: another where `home` leaves attempts to others.
+        lease: the strategy of the attempt under way: another than `home` where that one routes.
         attempt: the attempt under way, 1 for the first; refusals by a rate limit do not count.
         calls: calls made.
         called: the loop's time at the last call.

@@ -29,7 +29,7 @@ class Twins:
         self._calls: dict[Hashable, asyncio.Future[Any]] = {}
 
     def key_of(self, life: ItemLife[Any, Any, Any]) -> Hashable | None:
-        """Return what equal requests have in common; None where the item makes a call of its own."""
+        """Return what equal requests have in common; None where the item shares with none."""
         lease, prompt = life.home, life.item.prompt
         if not self._share and not (lease.repeats and lease.strategy.is_repeatable(prompt)):
             return None

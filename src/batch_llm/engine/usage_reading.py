@@ -20,6 +20,8 @@ _NAMES = {
     "output_tokens": ("output_tokens", "response_tokens", "completion_tokens"),
     "total_tokens": ("total_tokens",),
     "cached_input_tokens": ("cached_input_tokens", "cache_read_tokens"),
+    "cache_write_tokens": ("cache_write_tokens",),
+    "hour_cache_write_tokens": ("hour_cache_write_tokens", "cache_write_1h_tokens"),
 }
 
 

@@ -13,6 +13,7 @@ from ..exceptions import ConfigurationError
 from ..wire.anthropic import USUAL_OUTPUT_TOKENS, CacheTTL, decode_message, encode_message
 from ..wire.anthropic_errors import error_from_response
 from .anthropic_endpoint import ANTHROPIC_MESSAGES
+from .billed_as import billed_as
 from .endpoint import find_endpoint
 from .http_request import HTTPRequestStrategy
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from ..base.request import LLMRequest
     from ..base.schema import OutputSchema, SchemaSource
+    from ..base.strategy import PricedModel
     from ..exceptions import ProviderError
     from ..wire.answer import ChatAnswer
     from .http import HTTPTransport, Reply, TransportChoice
@@ -43,6 +45,7 @@ class _Options(TypedDict, total=False):
     stop: Iterable[str]
     seed: int | None
     system_cache_ttl: CacheTTL | None
+    priced_as: PricedModel | str | None
     extra_body: Mapping[str, object] | None
     headers: Mapping[str, str] | None
     transport: TransportChoice | HTTPTransport
@@ -82,6 +85,9 @@ class AnthropicStrategy(HTTPRequestStrategy[TOutput]):
         system_cache_ttl: have the API keep the system prompt in a cache ("5m" or "1h" after its
             last use), where it is long enough for one. Writing it there costs more than sending
             it, reading it a tenth.
+        priced_as: what calls are billed as, such as "anthropic:claude-haiku-4-5". By default the
+            provider and `model` where the provider is known by its address, or the address is
+            that of `ANTHROPIC_BASE_URL`; of other servers nobody knows the price.
         extra_body: further fields of the request's JSON, such as `{"thinking": …}`. Fields of an
             "output_config" are added to those that a schema makes.
         headers: further headers, such as `{"anthropic-beta": …}` or another `anthropic-version`.
@@ -142,6 +148,7 @@ class AnthropicStrategy(HTTPRequestStrategy[TOutput]):
         stop: Iterable[str] = (),
         seed: int | None = None,
         system_cache_ttl: CacheTTL | None = None,
+        priced_as: PricedModel | str | None = None,
         extra_body: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         transport: TransportChoice | HTTPTransport = "auto",
@@ -165,6 +172,7 @@ class AnthropicStrategy(HTTPRequestStrategy[TOutput]):
             )
         super().__init__(model, endpoint, defaults, extra_body, transport, repair)
         self.warms_cache = system_cache_ttl is not None and bool(system)
+        self.priced_as = billed_as(priced_as, "anthropic", model, endpoint)
         self._system_cache_ttl: CacheTTL | None = system_cache_ttl
 
     def _compose(self, request: LLMRequest) -> dict[str, object]:
@@ -174,6 +182,8 @@ class AnthropicStrategy(HTTPRequestStrategy[TOutput]):
         if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
             body["output_config"] = {**ours, **theirs}
         return body
+
+    _takes_text_files = True  # and sends them as text
 
     def _refusal(self, reply: Reply, private: Iterator[str]) -> ProviderError:
         return error_from_response(reply.status, reply.headers, reply.body, private=private)

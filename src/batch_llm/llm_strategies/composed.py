@@ -9,6 +9,7 @@ from ..base.repair import forget_misfit, remember_misfit, repair_bytes, with_mis
 from ..base.strategy import RequestStrategy, TOutput
 from ..exceptions import InvalidRequestError, OutputValidationError
 from ..wire.answer import parse_output
+from .token_bounds import expected_tokens
 
 if TYPE_CHECKING:
     from ..base.request import LLMRequest, Prompt, RequestDefaults
@@ -48,15 +49,19 @@ class ComposedRequestStrategy(RequestStrategy[TOutput]):
         """Return whether a temperature of 0 is asked for `prompt`, of a model that takes one."""
         return self._defaults.temperature_for(prompt) == 0
 
+    def expected_input_tokens(self, prompt: Prompt) -> int:
+        """Return roughly how many input tokens a call has, system prompt and schema included."""
+        return expected_tokens(self._defaults.apply(prompt))
+
     async def dry_run(self, prompt: Prompt) -> tuple[TOutput, TokenUsage]:
         """Return a stand-in for `execute`, without a call.
 
         The output is a text that says so, or None where the answer would have to fit a schema:
-        a value made up here could be taken for one of the model's. The usage is an estimate of
-        four characters a token, the system prompt included.
+        a value made up here could be taken for one of the model's. The usage is an estimate, the
+        system prompt and the schema included.
         """
         request = self._defaults.apply(prompt)
-        tokens = max(1, len(request) // 4)
+        tokens = max(1, self.expected_input_tokens(request))
         usage: TokenUsage = {"input_tokens": tokens, "output_tokens": 0, "total_tokens": tokens}
         text = f"[dry run] {len(request)} characters of prompt"
         return cast("TOutput", text if request.output_schema is None else None), usage

@@ -57,6 +57,7 @@ class Endpoint:
         url: the address that requests are posted to.
         host: "host:port", or "host" where the address names no port.
         is_the_providers: whether it is the provider itself, and no other server.
+        is_from_environment: whether the address is that of the provider's environment variable.
         headers: those of every request; one object, so that a transport may know it again.
         credential: the key, wherever it stands; None for a server that wants none.
         secrets: what no message may show.
@@ -65,6 +66,7 @@ class Endpoint:
     url: str
     host: str
     is_the_providers: bool
+    is_from_environment: bool
     headers: dict[str, str] = field(repr=False)
     credential: str | None = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
@@ -112,6 +114,7 @@ def find_endpoint(
         url=address._replace(path=f"{address.path.rstrip('/')}{api.path}").geturl(),
         host=address.netloc,
         is_the_providers=is_the_providers,
+        is_from_environment=bool(named_elsewhere) and not base_url,
         headers=_headers(api, key, headers),
         credential=credential,
         secrets=(key or "", *headers.values()),

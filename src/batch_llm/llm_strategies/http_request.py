@@ -14,13 +14,14 @@ from ..exceptions import ConfigurationError, InputError
 from .composed import ComposedRequestStrategy, refused
 from .http import HTTPTransport, make_transport
 from .model_habits import takes_temperature
+from .token_bounds import bound_of_body, check_fields, check_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ..base.request import LLMRequest, Prompt, RequestDefaults
     from ..base.retry_state import RetryState
-    from ..base.usage import TokenUsage
+    from ..base.usage import TokenBound, TokenUsage
     from ..exceptions import ProviderError
     from ..wire.answer import ChatAnswer
     from .endpoint import Endpoint
@@ -49,6 +50,8 @@ class HTTPRequestStrategy(ComposedRequestStrategy[TOutput]):
     Raises:
         ConfigurationError: for a setting that cannot work, naming it.
     """
+
+    _takes_text_files = False
 
     def __init__(
         self,
@@ -160,6 +163,24 @@ class HTTPRequestStrategy(ComposedRequestStrategy[TOutput]):
     def _further_settings(self) -> dict[str, object]:
         """Return what a subclass adds to the fingerprint."""
         return {}
+
+    def token_bound(self, prompt: Prompt) -> TokenBound:
+        """Return the most that one call for `prompt` can be billed for.
+
+        The input is bounded by the bytes of the request, with an allowance for what the provider
+        adds; the output by the limit that is sent, else by the model's own where it is known.
+
+        Raises:
+            ConfigurationError: for a part that is not text, or a field in `extra_body` of which it
+                is not known that it leaves the price as it is.
+            InputError: for a prompt that no JSON can hold.
+        """
+        request = self._defaults.apply(prompt)
+        check_texts(request, takes_text_files=self._takes_text_files)
+        if self._extra_body:
+            check_fields(self._extra_body)
+        body = self._compose(request)
+        return bound_of_body(body, _encoded(body), request, self.priced_as)
 
     async def aclose(self) -> None:
         """Close the pool, unless the transport was given by the caller."""

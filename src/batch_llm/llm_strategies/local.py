@@ -13,13 +13,15 @@ from typing_extensions import TypeVar
 from ..base.fingerprint import fingerprint_of
 from ..base.repair import forget_misfit
 from ..base.request import LLMRequest, RequestDefaults, TextPart
-from ..base.strategy import TOutput
+from ..base.strategy import PricedModel, TOutput
 from ..exceptions import ConfigurationError, InvalidRequestError, MissingExtraError
+from ..pricing.price_list import LOCAL
 from ..wire.openai_chat import encode_chat
 from .composed import ComposedRequestStrategy, refused
 from .local_model import SMOLLM2, gguf_file, gguf_identity, smollm2_file
 from .local_schema import grammar_schema
 from .local_server import LocalServer, ServerSettings, usual_threads
+from .token_bounds import bound_of, size_of_messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from ..base.request import Prompt
     from ..base.retry_state import RetryState
     from ..base.schema import OutputSchema, SchemaSource
-    from ..base.usage import TokenUsage
+    from ..base.usage import TokenBound, TokenUsage
 
 logger = logging.getLogger("batch_llm")
 
@@ -157,6 +159,7 @@ class LocalModelStrategy(ComposedRequestStrategy[TOutput]):
         self.repair = repair
         self.parallel_slots = _count("parallel_slots", parallel_slots, USUAL_SLOTS)
         self.quota_scope = f"local:{self.model}"
+        self.priced_as = PricedModel(LOCAL, self.model)
         self._file = None if model == SMOLLM2 else gguf_file(model)
         self._context_tokens = _count("context_tokens", context_tokens, USUAL_CONTEXT_TOKENS)
         self._threads = _count("threads", threads, usual_threads())
@@ -238,6 +241,11 @@ class LocalModelStrategy(ComposedRequestStrategy[TOutput]):
         name = self.model if self._file is None else self._file.name
         settings = {**self._defaults.settings(), "weights": weights}
         return fingerprint_of(self, "llama.cpp", name, settings=settings)
+
+    def token_bound(self, prompt: Prompt) -> TokenBound:
+        """Return the most tokens of one call; they cost nothing."""
+        request = self._defaults.apply(prompt)
+        return bound_of(size_of_messages(request), request, request.max_output_tokens)
 
     async def aclose(self) -> None:
         """Free the model: its memory, its threads and its port. A later `prepare()` loads it anew.

@@ -10,6 +10,7 @@ from ..base.request import RequestDefaults
 from ..base.strategy import TOutput
 from ..wire.openai_chat import decode_chat, encode_chat
 from ..wire.openai_errors import error_from_response
+from .billed_as import billed_as
 from .endpoint import find_endpoint
 from .http_request import HTTPRequestStrategy
 from .model_habits import is_cached_unasked
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from ..base.request import LLMRequest
     from ..base.schema import OutputSchema, SchemaSource
+    from ..base.strategy import PricedModel
     from ..exceptions import ProviderError
     from ..wire.answer import ChatAnswer
     from ..wire.openai_chat import TokenLimitField
@@ -43,6 +45,7 @@ class _Options(TypedDict, total=False):
     stop: Iterable[str]
     seed: int | None
     token_limit_field: TokenLimitField | None
+    priced_as: PricedModel | str | None
     extra_body: Mapping[str, object] | None
     headers: Mapping[str, str] | None
     transport: TransportChoice | HTTPTransport
@@ -74,6 +77,9 @@ class OpenAICompatibleStrategy(HTTPRequestStrategy[TOutput]):
         seed: asks for repeatable answers, where the server can.
         token_limit_field: how the server calls `max_output_tokens`. By default
             "max_completion_tokens" for OpenAI itself, and the older "max_tokens" elsewhere.
+        priced_as: what calls are billed as, such as "openai:gpt-5-mini". By default the
+            provider and `model` where the provider is known by its address, or the address is
+            that of `OPENAI_BASE_URL`; of other servers nobody knows the price.
         extra_body: further fields of the request's JSON, for what only this server knows.
         headers: further headers.
         transport: the HTTP library: "auto" takes aiohttp where it is installed, else httpx2. An
@@ -133,6 +139,7 @@ class OpenAICompatibleStrategy(HTTPRequestStrategy[TOutput]):
         stop: Iterable[str] = (),
         seed: int | None = None,
         token_limit_field: TokenLimitField | None = None,
+        priced_as: PricedModel | str | None = None,
         extra_body: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         transport: TransportChoice | HTTPTransport = "auto",
@@ -152,6 +159,7 @@ class OpenAICompatibleStrategy(HTTPRequestStrategy[TOutput]):
         # OpenAI caches by itself what begins alike; of another server that is not known.
         self.warms_cache = endpoint.is_the_providers and is_cached_unasked(system)
         self._named_limit = token_limit_field
+        self.priced_as = billed_as(priced_as, "openai", model, endpoint)
         # Other servers may know the older name alone.
         usual: TokenLimitField = (
             "max_completion_tokens" if endpoint.is_the_providers else "max_tokens"

@@ -32,9 +32,11 @@ class UsageGuess:
         """Learn what a call used."""
         self._seen.append(tokens)
         self._heard += 1
-        if tokens > self._guess or self._heard <= _RENEWED_EVERY:
-            self._renew()
-        elif self._heard % _RENEWED_EVERY == 0:
+        if (
+            tokens > self._guess
+            or self._heard <= _RENEWED_EVERY
+            or self._heard % _RENEWED_EVERY == 0
+        ):
             self._renew()
 
     @property

@@ -159,8 +159,13 @@ def _asked_output(schema: OutputSchema | None) -> _AskedOutput:
 # --- the answer ----------------------------------------------------------------------------
 
 
+class _CacheCreation(msgspec.Struct):
+    ephemeral_1h_input_tokens: int | None = None
+
+
 class _Usage(msgspec.Struct):
     input_tokens: int | None = None
+    cache_creation: _CacheCreation | None = None
     cache_creation_input_tokens: int | None = None
     cache_read_input_tokens: int | None = None
     output_tokens: int | None = None
@@ -301,11 +306,14 @@ def _usage(usage: _Usage | None) -> TokenUsage:
     # The API's own input_tokens are those behind the last mark of a cache, and no others.
     read = usage.cache_read_input_tokens or 0
     written = usage.cache_creation_input_tokens or 0
+    creation = usage.cache_creation
     return complete_usage(
         {
             "input_tokens": (usage.input_tokens or 0) + read + written,
             "output_tokens": usage.output_tokens,
             "cached_input_tokens": read,
+            "cache_write_tokens": written,
+            "hour_cache_write_tokens": creation.ephemeral_1h_input_tokens if creation else None,
         }
     )
 
@@ -328,14 +336,14 @@ def billed_tokens_of_stream(body: bytes) -> TokenUsage | None:
     Args:
         body: the stream, from its beginning to wherever it ended.
     """
-    counts: dict[str, int] = {}
+    counts: dict[str, Any] = {}
     for line in body.splitlines():
         if line.startswith(b"data:"):
             counts.update(_counts_of_event(line.removeprefix(b"data:")))
     return _usage(_Usage(**counts)) if counts else None
 
 
-def _counts_of_event(data: bytes) -> dict[str, int]:
+def _counts_of_event(data: bytes) -> dict[str, Any]:
     """Return the counts that an event states; each stands for all of the message so far."""
     try:
         event = _EVENTS.decode(data)

@@ -111,6 +111,7 @@ def _response_format(schema: OutputSchema) -> dict[str, object]:
 
 class _CachedTokens(msgspec.Struct):
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
 
 
 class _Usage(msgspec.Struct):
@@ -214,11 +215,23 @@ def _usage(usage: _Usage | None) -> TokenUsage:
     return complete_usage(
         {
             "input_tokens": usage.prompt_tokens,
-            "output_tokens": usage.completion_tokens,
+            "output_tokens": _billed_output(usage),
             "total_tokens": usage.total_tokens,
             "cached_input_tokens": details.cached_tokens if details is not None else None,
+            "cache_write_tokens": details.cache_write_tokens if details is not None else None,
         }
     )
+
+
+def _billed_output(usage: _Usage) -> int:
+    """Return the output tokens, reasoning included.
+
+    xAI and Gemini leave reasoning out of the completion, and bill it: the total alone has it.
+    """
+    completion = usage.completion_tokens or 0
+    if usage.prompt_tokens is None or usage.total_tokens is None:
+        return completion
+    return max(completion, usage.total_tokens - usage.prompt_tokens)
 
 
 def billed_tokens(body: bytes) -> TokenUsage | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 class _CachedTokens(msgspec.Struct):
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
 
 
 class _Usage(msgspec.Struct):
@@ -47,5 +48,6 @@ def billed_tokens(body: bytes) -> TokenUsage | None:
             "output_tokens": usage.output_tokens,
             "total_tokens": usage.total_tokens,
             "cached_input_tokens": details.cached_tokens if details is not None else None,
+            "cache_write_tokens": details.cache_write_tokens if details is not None else None,
         }
     )

@@ -12,6 +12,7 @@ from batch_llm import TokenUsage
 from batch_llm.base import add_usage, complete_usage, empty_usage
 
 ZERO = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+PARTS = ("cached_input_tokens", "cache_write_tokens", "hour_cache_write_tokens")
 
 counts = st.integers(0, 10**12)
 usages = st.fixed_dictionaries(
@@ -20,14 +21,14 @@ usages = st.fixed_dictionaries(
         "input_tokens": st.none() | counts,
         "output_tokens": st.none() | counts,
         "total_tokens": st.none() | counts,
-        "cached_input_tokens": st.none() | counts,
+        **dict.fromkeys(PARTS, st.none() | counts),
     },
 )
 
 
 def test_every_key_is_optional() -> None:
     assert TokenUsage.__required_keys__ == frozenset()
-    assert set(TokenUsage.__annotations__) == {*ZERO, "cached_input_tokens"}
+    assert set(TokenUsage.__annotations__) == {*ZERO, *PARTS}
 
 
 @pytest.mark.parametrize("usage", [None, {}, {"input_tokens": None}, ZERO])
@@ -47,7 +48,7 @@ def test_a_total_that_is_there_stays() -> None:
 @given(usages)
 def test_a_complete_usage_has_all_counts_and_completing_it_changes_nothing(usage: Any) -> None:
     complete = complete_usage(usage)
-    assert set(ZERO) <= set(complete) <= {*ZERO, "cached_input_tokens"}
+    assert set(ZERO) <= set(complete) <= {*ZERO, *PARTS}
     assert all(type(count) is int and count >= 0 for count in complete.values())
     assert complete_usage(complete) == complete
 
@@ -57,7 +58,7 @@ def test_a_sum_adds_each_count_and_leaves_both_as_they_were(one: Any, other: Any
     left, right = complete_usage(one), complete_usage(other)
     before = dict(left), dict(right)
     total = add_usage(left, right)
-    for key in ("input_tokens", "output_tokens", "total_tokens", "cached_input_tokens"):
+    for key in (*ZERO, *PARTS):
         assert total.get(key, 0) == left.get(key, 0) + right.get(key, 0)
     assert (dict(left), dict(right)) == before
     assert add_usage(right, left) == total

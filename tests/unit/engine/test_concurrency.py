@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-
 from batch_llm.engine.concurrency import LEAST, MOST, START, AdaptiveConcurrency
 
 

@@ -7,9 +7,9 @@ import itertools
 from typing import TYPE_CHECKING
 
 import pytest
+from batch_llm.engine.concurrency import AdaptiveConcurrency
 
 from batch_llm import FixedDelayStrategy
-from batch_llm.engine.concurrency import AdaptiveConcurrency
 from batch_llm.engine.events import Events
 from batch_llm.engine.gate import Gate, pacer
 

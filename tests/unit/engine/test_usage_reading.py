@@ -51,6 +51,14 @@ def test_cached_tokens_are_read_too(name: str) -> None:
     assert usage["cached_input_tokens"] == 4
 
 
+@pytest.mark.parametrize("name", ["hour_cache_write_tokens", "cache_write_1h_tokens"])
+def test_what_a_cache_took_is_read_too(name: str) -> None:
+    said = {"input_tokens": 10, "output_tokens": 1, "cache_write_tokens": 6, name: 4}
+    for usage in (usage_of(SimpleNamespace(**said), "a"), failed_usage(error(usage=said))):
+        assert usage is not None
+        assert (usage["cache_write_tokens"], usage["hour_cache_write_tokens"]) == (6, 4)
+
+
 def test_the_exceptions_own_dictionary_goes_first() -> None:
     made = error(_failed_token_usage=BILLED, usage={"input_tokens": 1})
     assert failed_usage(made) == BILLED

@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 KEY = "sk-ant-test-0123456789abcdef"
 PROMPT = "What colour has the sky on the day of the test?"
 NO_WAIT = ProcessorConfig(retry=RetryConfig(initial_wait=0.0))
-USAGE = {"input_tokens": 60, "output_tokens": 4, "total_tokens": 64, "cached_input_tokens": 30}
+USAGE = {
+    "input_tokens": 60,
+    "output_tokens": 4,
+    "total_tokens": 64,
+    "cached_input_tokens": 30,
+    "cache_write_tokens": 20,
+}
 
 
 class Colour(BaseModel):

@@ -239,6 +239,7 @@ USAGE: TokenUsage = {
     "output_tokens": 4,
     "total_tokens": 2314,
     "cached_input_tokens": 2000,
+    "cache_write_tokens": 300,
 }
 THINKING = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
 
@@ -316,7 +317,24 @@ def test_finish_reasons(reason: Any, finish_reason: Any, is_truncated: bool) -> 
 def test_usage_is_read_leniently(usage: Any, counts: tuple[int, int, int]) -> None:
     answer = decode_message(encoded(message_of("hi", usage=usage)))
     names = ("input_tokens", "output_tokens", "total_tokens")
-    assert answer.usage == dict(zip(names, counts, strict=True))
+    assert [answer.usage[name] for name in names] == list(counts)  # type: ignore[literal-required]
+
+
+def test_what_is_written_to_a_cache_is_told_and_what_of_it_for_an_hour() -> None:
+    usage = {
+        "input_tokens": 10,
+        "cache_creation_input_tokens": 700,
+        "cache_creation": {"ephemeral_5m_input_tokens": 300, "ephemeral_1h_input_tokens": 400},
+        "output_tokens": 4,
+    }
+    answer = decode_message(encoded(message_of("hi", usage=usage)))
+    assert answer.usage == {
+        "input_tokens": 710,
+        "output_tokens": 4,
+        "total_tokens": 714,
+        "cache_write_tokens": 700,
+        "hour_cache_write_tokens": 400,
+    }
 
 
 def test_text_in_blocks_is_joined_and_thinking_left_out() -> None:

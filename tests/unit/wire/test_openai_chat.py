@@ -183,6 +183,19 @@ def test_an_answer_of_the_least_a_server_may_send() -> None:
     assert answer.usage == {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
 
 
+def test_reasoning_that_only_the_total_has_is_output_as_it_is_billed() -> None:
+    usage = {"prompt_tokens": 10, "completion_tokens": 4, "total_tokens": 50}
+    answer = decode_chat(encoded(answer_of(usage=usage)))
+    assert answer.usage == {"input_tokens": 10, "output_tokens": 40, "total_tokens": 50}
+
+
+def test_what_a_cache_gave_and_took_is_told() -> None:
+    details = {"cached_tokens": 3, "cache_write_tokens": 5}
+    usage = {"prompt_tokens": 10, "completion_tokens": 4, "prompt_tokens_details": details}
+    answer = decode_chat(encoded(answer_of(usage=usage)))
+    assert (answer.usage["cached_input_tokens"], answer.usage["cache_write_tokens"]) == (3, 5)
+
+
 @pytest.mark.parametrize(
     "usage",
     [

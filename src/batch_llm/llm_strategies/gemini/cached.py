@@ -14,6 +14,7 @@ from .cache import CacheLifetime, GeminiCache
 from .cache_label import CacheLabel, content_digest
 from .call import config_field, with_fields
 from .strategy import GeminiStrategy, TParsed
+from .token_bound import bound_of_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     )
 
     from ...base.request import Prompt
+    from ...base.usage import TokenBound
     from .call import GeminiCall, GeminiConfig
     from .client import EnvironmentClient
     from .response import GeminiResponse
@@ -50,6 +52,10 @@ class GeminiCachedStrategy(GeminiStrategy[TOutput]):
     display name says so. A cache that is about to expire is renewed, by one worker, while the
     others go on. If Gemini loses it all the same, the calls that learn of it fail with a
     `ServerError` that may be tried again, and the first new attempt makes another cache.
+
+    A limit in USD covers the calls, cached tokens at the price of others until their bill comes. It
+    does not cover the cache itself: making it costs about as much as sending its content once, and
+    keeping it costs by the hour.
 
     A content below Gemini's minimum is sent with each call instead, and a warning says so once.
     The cache outlives `cleanup()` and `aclose()`, for the next run to find, until its time is up
@@ -150,6 +156,18 @@ class GeminiCachedStrategy(GeminiStrategy[TOutput]):
         """Find or make the cache."""
         await super().prepare()
         await self._cache_name()
+
+    def token_bound(self, prompt: Prompt) -> TokenBound:
+        """Return the most that one call can be billed for, the shared content included.
+
+        What it costs to make the cache, to keep it (by the hour) and to renew it is not a call's,
+        and no part of this.
+
+        Raises:
+            ConfigurationError: as for `GeminiStrategy`, and for shared content that is not text.
+        """
+        content = {name: value for name, value in self._content.items() if name == "contents"}
+        return bound_of_call(prompt, self.config, self.priced_as, shared=content)
 
     async def delete_cache(self) -> None:
         """Delete the cache at Gemini, if there is one; a later call makes another."""

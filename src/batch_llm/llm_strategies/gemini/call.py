@@ -95,7 +95,7 @@ def with_fields(config: GeminiConfig, fields: Mapping[str, object]) -> GeminiCon
         return dict(fields)
     if isinstance(config, Mapping):
         # The SDK refuses a field that is there in both of its spellings.
-        return {_snake(name): value for name, value in config.items()} | dict(fields)
+        return {snake(name): value for name, value in config.items()} | dict(fields)
     return config.model_copy(update=dict(fields))
 
 
@@ -108,7 +108,7 @@ def told_config(config: GeminiConfig) -> dict[str, object]:
     if config is None:
         return {}
     if isinstance(config, Mapping):
-        fields = {_snake(name): value for name, value in config.items()}
+        fields = {snake(name): value for name, value in config.items()}
     else:
         fields = {name: getattr(config, name) for name in type(config).model_fields}
     told = {name: value for name, value in fields.items() if value is not None}
@@ -127,7 +127,7 @@ def _option(options: object, name: str) -> object:
 
 def _fields(request: LLMRequest, body: GeminiRequestBody) -> dict[str, object]:
     settings = body.get("generationConfig", {})
-    fields = {_snake(name): value for name, value in settings.items()}
+    fields = {snake(name): value for name, value in settings.items()}
     if request.system is not None:
         fields["system_instruction"] = request.system
     if request.output_schema is not None:
@@ -142,7 +142,8 @@ def _asks_json(config: GeminiConfig) -> bool:
     return any(config_field(config, name) is not None for name in schemas)
 
 
-def _snake(name: str) -> str:
+def snake(name: str) -> str:
+    """Return a field's name in snake case, in which the SDK has it."""
     return _CAPITAL.sub("_", name).lower()
 
 

@@ -12,6 +12,7 @@ from ...exceptions import (
     ProviderTimeoutError,
 )
 from ...strategies.retry_after import suggested_wait
+from ...strategies.unsent import was_never_sent
 from ...wire.gemini_errors import error_from_exception
 
 if TYPE_CHECKING:
@@ -52,7 +53,10 @@ def _from_transport(error: Exception) -> Exception | None:
     if names & _TIMEOUTS:
         return ProviderTimeoutError(f"Gemini gave no answer in time ({type(error).__name__}).")
     if names & _CONNECTIONS or isinstance(error, OSError):
-        return ConnectionFailedError(f"The connection to Gemini failed ({type(error).__name__}).")
+        return ConnectionFailedError(
+            f"The connection to Gemini failed ({type(error).__name__}).",
+            was_sent=not was_never_sent(error),
+        )
     if names & _NOT_JSON:
         return MalformedAnswerError("Gemini's answer is not JSON.")
     return None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...base.strategy import TOutput
 from ..model_habits import is_cached_unasked
+from ..token_bounds import expected_tokens
 from .strategy import GeminiStrategy
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from ...base.request import Prompt, RequestDefaults
     from ...base.retry_state import RetryState
     from ...base.schema import OutputSchema
-    from ...base.usage import TokenUsage
+    from ...base.usage import TokenBound, TokenUsage
     from .client import EnvironmentClient
 
 
@@ -46,6 +47,14 @@ class GeminiRequestStrategy(GeminiStrategy[TOutput]):
     ) -> tuple[TOutput, TokenUsage]:
         """Call the model once; see `GeminiStrategy.execute`."""
         return await super().execute(self._defaults.apply(prompt), attempt, timeout, state)
+
+    def token_bound(self, prompt: Prompt) -> TokenBound:
+        """Return the most that one call can be billed for; see `GeminiStrategy.token_bound`."""
+        return super().token_bound(self._defaults.apply(prompt))
+
+    def expected_input_tokens(self, prompt: Prompt) -> int:
+        """Return roughly how many input tokens a call has, system prompt and schema included."""
+        return expected_tokens(self._defaults.apply(prompt))
 
     async def dry_run(self, prompt: Prompt) -> tuple[TOutput, TokenUsage]:
         """Return a stand-in for `execute`, without a call."""

@@ -9,7 +9,7 @@ from typing_extensions import TypeVar
 from ...base.fingerprint import fingerprint_of, named_function
 from ...base.repair import forget_misfit, with_misfit
 from ...base.request import LLMRequest
-from ...base.strategy import RequestStrategy, TOutput
+from ...base.strategy import PricedModel, RequestStrategy, TOutput
 from ...exceptions import (
     ConfigurationError,
     InvalidRequestError,
@@ -23,6 +23,7 @@ from .call import config_field, encode_call, schema_of_config, told_config
 from .client import EnvironmentClient, address_of
 from .failures import gemini_failures
 from .response import GeminiResponse
+from .token_bound import bound_of_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from ...base.request import Prompt
     from ...base.retry_state import RetryState
     from ...base.schema import OutputSchema
-    from ...base.usage import TokenUsage
+    from ...base.usage import TokenBound, TokenUsage
     from .call import GeminiCall, GeminiConfig
 
 TParsed = TypeVar("TParsed", default=str)
@@ -112,6 +113,7 @@ class GeminiStrategy(RequestStrategy[TOutput]):
         self.include_metadata = include_metadata
         # A quota belongs to a key and a model; the client stands for the key, which stays secret.
         self.quota_scope = f"gemini/{model.removeprefix('models/')}/{id(client):x}"
+        self.priced_as = PricedModel("gemini", model.removeprefix("models/"))
         self._schema = schema_of_config(config) if response_parser is None else None
         # Gemini caches by itself what begins alike.
         self.warms_cache = is_cached_unasked(config_field(config, "system_instruction"))
@@ -208,6 +210,18 @@ class GeminiStrategy(RequestStrategy[TOutput]):
             # What a parser has against an answer, the schema does not know.
             schema = call.schema if self.response_parser is None else None
             keep_misfit(text, schema, error, state)
+
+    def token_bound(self, prompt: Prompt) -> TokenBound:
+        """Return the most that one call for `prompt` can be billed for.
+
+        The input is bounded by the bytes of all text, with an allowance for what Gemini adds; the
+        output, thoughts included, by the limit that is sent, else by the model's own.
+
+        Raises:
+            ConfigurationError: for content that is not text, and for settings in `config` of which
+                it is not known that they leave the price as it is, such as tools.
+        """
+        return bound_of_call(prompt, self.config, self.priced_as)
 
     async def aclose(self) -> None:
         """Close the client if it is an `EnvironmentClient`; any other is yours."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ...exceptions import ConnectionFailedError, ProviderTimeoutError
+from ...strategies.unsent import was_never_sent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,7 +66,8 @@ def connection_failed(url: str, error: Exception) -> ConnectionFailedError:
     # Only the kind of error: the text of a library's error may quote URLs with credentials.
     return ConnectionFailedError(
         f"The connection to {host_of(url)} failed ({_root_of(error)}). "
-        f"Check the address and the network, or try again."
+        f"Check the address and the network, or try again.",
+        was_sent=not was_never_sent(error),
     )
 
 

@@ -76,7 +76,9 @@ def check_end(response: ModelResponse, usage: TokenUsage) -> None:
     """
     told = (response.provider_details or {}).get("finish_reason")
     if response.provider_name == "anthropic" and not response.finish_reason and not told:
-        raise MalformedAnswerError("The answer's stream broke off before its end.", usage=usage)
+        error = MalformedAnswerError("The answer's stream broke off before its end.", usage=usage)
+        error.is_usage_whole = False  # a stream tells its output last
+        raise error
 
 
 def answer_text(response: ModelResponse, schema: OutputSchema | None) -> str | None:

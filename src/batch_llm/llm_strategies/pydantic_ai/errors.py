@@ -16,6 +16,7 @@ from ...exceptions import (
     RefusalError,
     ServerError,
 )
+from ...strategies.unsent import was_never_sent
 from ...wire.http_errors import error_details, short_message
 
 if TYPE_CHECKING:
@@ -67,13 +68,16 @@ def _from_api(error: ModelAPIError, private: Iterable[str]) -> ProviderError:
     code = error.provider_error_code or error.provider_error_type
     if kind is ProviderError:  # of an account without credit, and of nothing else
         message, code = f"The account's quota or credit is used up. {message}", _SPENT
-    return kind(
+    ours = kind(
         message,
         status_code=_status_of(error),
         code=code,
         retry_after=error.retry_after,
         request_id=request_id_in(headers),
     )
+    if isinstance(ours, ConnectionFailedError):
+        ours.was_sent = not was_never_sent(error)
+    return ours
 
 
 def request_id_in(headers: Mapping[str, str]) -> str | None:

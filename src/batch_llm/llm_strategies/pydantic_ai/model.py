@@ -12,9 +12,12 @@ from ...base.repair import forget_misfit
 from ...base.request import RequestDefaults
 from ...base.strategy import TOutput
 from ...exceptions import ConfigurationError, OutputValidationError, ProviderError
+from ..billed_as import priced_model
 from ..composed import ComposedRequestStrategy, refused
 from ..model_habits import is_cached_unasked, takes_temperature
+from ..token_bounds import bound_of, check_texts, most_output_tokens, size_of_messages
 from .answer import answer_text, read_answer
+from .billed_as import billed_as_model, billed_as_name
 from .errors import translated
 from .http_watch import HTTPWatch
 from .messages import (
@@ -24,6 +27,7 @@ from .messages import (
     encode_sampling,
 )
 from .opening import ModelByName, key_of_model, scope_of_model
+from .price_settings import check_settings
 from .usage import attach_usage
 
 if TYPE_CHECKING:
@@ -38,7 +42,8 @@ if TYPE_CHECKING:
     from ...base.request import LLMRequest, Prompt
     from ...base.retry_state import RetryState
     from ...base.schema import OutputSchema, SchemaSource
-    from ...base.usage import TokenUsage
+    from ...base.strategy import PricedModel
+    from ...base.usage import TokenBound, TokenUsage
 
 logger = logging.getLogger("batch_llm")
 
@@ -56,6 +61,7 @@ class _Options(TypedDict, total=False):
     seed: int | None
     api_key: str | None
     base_url: str | None
+    priced_as: PricedModel | str | None
     model_settings: ModelSettings | None
     repair: bool
 
@@ -95,6 +101,9 @@ class PydanticAIModelStrategy(ComposedRequestStrategy[TOutput]):
             as well.
         base_url: where the API is, for a model given by name. By default the SDK's own environment
             variable (`OPENAI_BASE_URL`, `ANTHROPIC_BASE_URL`, …), else the provider itself.
+        priced_as: what calls are billed as, such as "openai:gpt-5-mini". By default the provider
+            and the model, where the provider is known by its address, or the address is that of
+            the SDK's environment variable; of other servers nobody knows the price.
         model_settings: further pydantic-ai settings, such as `{"thinking": "low"}`.
         repair: whether the attempt after an answer that does not fit its schema shows the model
             that answer and what was wrong with it. It costs their tokens, as input.
@@ -147,6 +156,7 @@ class PydanticAIModelStrategy(ComposedRequestStrategy[TOutput]):
         seed: int | None = None,
         api_key: str | None = None,
         base_url: str | None = None,
+        priced_as: PricedModel | str | None = None,
         model_settings: ModelSettings | None = None,
         repair: bool = True,
     ) -> None:
@@ -166,11 +176,14 @@ class PydanticAIModelStrategy(ComposedRequestStrategy[TOutput]):
         if isinstance(model, str):
             self._named = ModelByName(model, api_key, base_url)
             self.quota_scope = self._named.scope
+            found = billed_as_name(model, base_url)
             key = self._named.key
         else:
             self._model = model
             self.quota_scope = scope_of_model(model)
+            found = billed_as_model(model)
             key = key_of_model(model)
+        self.priced_as = found if priced_as is None else priced_model(priced_as)
         self._key = key or ""
         self.warms_cache = _warms_cache(self._name, system, model_settings)
         self._parameters: ModelRequestParameters | None = None
@@ -281,6 +294,25 @@ class PydanticAIModelStrategy(ComposedRequestStrategy[TOutput]):
             )
         return address
 
+    def token_bound(self, prompt: Prompt) -> TokenBound:
+        """Return the most that one call for `prompt` can be billed for.
+
+        The input is bounded by the bytes of all text, with an allowance for what the library and
+        the provider add; the output by the limit that is sent, else by the model's own where it is
+        known.
+
+        Raises:
+            ConfigurationError: for a part that is not text, and for a setting of which it is not
+                known that it leaves the price as it is.
+        """
+        request = self._defaults.apply(prompt)
+        check_texts(request)
+        settings = self._settings or {}
+        check_settings(settings)
+        limit = request.max_output_tokens or settings.get("max_tokens")
+        most = most_output_tokens(self.priced_as) if limit is None else limit
+        return bound_of(size_of_messages(request), request, most)
+
     async def aclose(self) -> None:
         """Close a model that was opened by its name, and leave one that was given as it was."""
         self._http.detach()
@@ -322,7 +354,7 @@ class PydanticAIModelStrategy(ComposedRequestStrategy[TOutput]):
                 if ours is None:
                     attach_usage(error, unread.usage)
                     raise
-                ours.usage = unread.usage
+                ours.usage, ours.is_usage_whole = unread.usage, unread.is_usage_whole
                 ours.request_id = ours.request_id or unread.request_id
                 raise ours from error
 

@@ -12,7 +12,9 @@ from ...base.strategy import RequestStrategy, TOutput
 from ...base.usage import add_usage, empty_usage
 from ...exceptions import ConfigurationError, InputError, MalformedAnswerError
 from ..composed import type_of_answers
+from ..token_bounds import no_bound
 from .answer import check_end
+from .billed_as import billed_as_model, billed_as_name
 from .errors import NOT_ITS_FORMAT, is_stumble
 from .http_watch import HTTPWatch
 from .messages import encode_content, encode_messages, encode_sampling, retries_off
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
     from ...base.request import Prompt
     from ...base.retry_state import RetryState
     from ...base.schema import OutputSchema
-    from ...base.usage import TokenUsage
+    from ...base.strategy import PricedModel
+    from ...base.usage import TokenBound, TokenUsage
     from ...core.protocols import AgentLike, ResultLike
 
 
@@ -59,6 +62,7 @@ class PydanticAIStrategy(RequestStrategy[TOutput]):
         self.agent = agent
         self._fingerprint = fingerprint
         self.quota_scope = _scope_of_agent(agent)
+        self.priced_as = _billed_as(agent)
 
     # Not in `__init__`, which a subclass with an `agent` of its own need not call.
     @cached_property
@@ -124,6 +128,17 @@ class PydanticAIStrategy(RequestStrategy[TOutput]):
             return type_of_answers(prompt.output_schema)
         kind = getattr(self.agent, "output_type", Any)
         return kind if isinstance(kind, type) else Any
+
+    def token_bound(self, prompt: Prompt) -> TokenBound | None:
+        """Refuse: nothing bounds a run of an agent.
+
+        Raises:
+            ConfigurationError: always, naming the strategy that has a bound.
+        """
+        raise no_bound(
+            "an agent may make any number of calls in one run, and use tools",
+            "Where it has none, take PydanticAIModelStrategy.",
+        )
 
     async def aclose(self) -> None:
         """Leave the agent's HTTP client as it was."""
@@ -202,6 +217,14 @@ def _as_library_agent(agent: AgentLike[TOutput]) -> AbstractAgent[Any, TOutput] 
     if library is None or not isinstance(agent, library.AbstractAgent):
         return None
     return cast("AbstractAgent[Any, TOutput]", agent)
+
+
+def _billed_as(agent: AgentLike[TOutput]) -> PricedModel | None:
+    library_agent = _as_library_agent(agent)
+    model = None if library_agent is None else library_agent.model
+    if model is None or isinstance(model, str):
+        return None if model is None else billed_as_name(model, None)
+    return billed_as_model(model)
 
 
 def _scope_of_agent(agent: AgentLike[TOutput]) -> str | None:

@@ -68,6 +68,12 @@ class UnreadAnswers:
         return total
 
     @property
+    def is_usage_whole(self) -> bool:
+        """Whether `usage` is all of it: a stream tells some at its end, which may be missing."""
+        self._drop_counted()
+        return not any(map(_is_stream, self._responses))
+
+    @property
     def request_id(self) -> str | None:
         """The provider's id of the last request, where its answer came and names it."""
         return request_id_in(self._responses[-1].headers) if self._responses else None

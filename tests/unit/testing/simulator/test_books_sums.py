@@ -150,13 +150,6 @@ def test_a_record_is_billed_at_the_price_of_its_lane() -> None:
     assert failed.usd == 0
 
 
-def test_without_a_price_list_no_price_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batch_llm.testing.simulator.books.books.is_installed", lambda: False)
-    books = _books("all")
-    assert (books.totals().usd, books.totals().unpriced) == (0, 4)
-    assert books.records[0].usd is None
-
-
 def test_the_first_end_of_a_call_counts() -> None:
     books = Books(HandClock())
     record = _enter(books, "lost", 0, Usage(1, 1))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
+from ....pricing.model_limits import ModelLimits, limits_of
 from .refusal import RefusedError
 
 Lifecycle = Literal["active", "deprecated", "retired"]
@@ -27,6 +28,8 @@ _SNAPSHOTS: Final = {
     "claude-opus-4-5": "claude-opus-4-5-20251101",
     "claude-sonnet-4-5": "claude-sonnet-4-5-20250929",
 }
+# Of models whose limits nobody knows.
+_OTHER_LIMITS: Final = ModelLimits(1_000_000, 128_000)
 RETIRING: Final = {"claude-sonnet-4-5-20250929": "2026-11-30"}
 """When deprecated models go, by name."""
 RETIRED: Final = {"claude-mythos-preview": "2026-06-30"}
@@ -77,16 +80,16 @@ class Model:
     @property
     def context_tokens(self) -> int:
         """The most input tokens."""
-        return 1_000_000 if self._is_at_least(4, 6) and self.line != "haiku" else 200_000
+        return self._limits.context_tokens
 
     @property
     def output_tokens(self) -> int:
         """The most output tokens."""
-        if self._is_at_least(4, 6):
-            return 128_000
-        if self._is_at_most(3, 5):
-            return 8_192
-        return 32_000 if self.line == "opus" and self._is_at_most(4, 1) else 64_000
+        return self._limits.output_tokens
+
+    @property
+    def _limits(self) -> ModelLimits:
+        return limits_of("anthropic", self.id) or _OTHER_LIMITS
 
     @property
     def least_cached_tokens(self) -> int:

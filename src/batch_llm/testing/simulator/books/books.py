@@ -7,7 +7,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ....exceptions import ConfigurationError
-from ....pricing import is_installed, price
+from ....pricing.price_list import price
 from .creation import Creation
 from .filters import RecordFilter, ScopeFilter, WindowFilter, check_filter, fits
 from .record import CallRecord
@@ -41,7 +41,6 @@ class Books:
     def __init__(self, clock: Clock, keep: Keep = "all") -> None:
         self._clock = clock
         self._keep: Final[Keep] = keep
-        self._has_prices = is_installed()
         self._lock = RLock()
         self._records: list[CallRecord] = []
         self._sums: dict[tuple[Provider, str, str, Lane, str], Sums] = {}
@@ -82,9 +81,7 @@ class Books:
 
     def execute(self, record: CallRecord, usage: Usage) -> None:
         """Bill a call."""
-        usd = None
-        if self._has_prices:
-            usd = price(record.provider, record.model, usage, lane=record.lane)
+        usd = price(record.provider, record.model, usage, lane=record.lane)
         moment = self._clock.now()
         with self._lock:
             record.executed = True

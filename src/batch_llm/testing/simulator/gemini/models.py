@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ....pricing.model_limits import ModelLimits, limits_of
 from ..exchange import json_response
 from .pages import PageRequest
 from .refusal import RefusedError
@@ -35,6 +36,10 @@ _EMBEDDING_ACTIONS: Final = ("embedContent", "countTextTokens", "countTokens")
 _SMALL_CACHE: Final = ("gemini-2.0-flash", "gemini-2.5-flash", "gemini-3-flash")
 _SMALL_CACHE_TOKENS: Final = 1_024
 _CACHE_TOKENS: Final = 4_096
+
+_EMBEDDING_LIMITS: Final = ModelLimits(2_048, 1)
+# Of models whose limits nobody knows.
+_OTHER_LIMITS: Final = ModelLimits(1_048_576, 65_536)
 
 _USUAL_PAGE: Final = 50
 _MOST_ON_PAGE: Final = 1_000
@@ -72,6 +77,12 @@ class Model:
         """Whether it thinks before it speaks."""
         return not self.embeds and not self.id.startswith(("gemini-2.0-", "gemma-", "learnlm-"))
 
+    @property
+    def _limits(self) -> ModelLimits:
+        if self.embeds:
+            return _EMBEDDING_LIMITS
+        return limits_of("gemini", self.id) or _OTHER_LIMITS
+
     def encoded(self) -> dict[str, object]:
         """Return the model as the API tells it; what is set follows `google.genai.types.Model`."""
         told: dict[str, object] = {
@@ -79,8 +90,8 @@ class Model:
             "version": "001",
             "displayName": self.id.replace("-", " ").title(),
             "description": f"Simulated {self.id}",
-            "inputTokenLimit": 2_048 if self.embeds else 1_048_576,
-            "outputTokenLimit": 1 if self.embeds else 65_536,
+            "inputTokenLimit": self._limits.context_tokens,
+            "outputTokenLimit": self._limits.output_tokens,
             "supportedGenerationMethods": list(_EMBEDDING_ACTIONS if self.embeds else _ACTIONS),
         }
         if not self.embeds:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
+from ....pricing.model_limits import ModelLimits, limits_of
+
 ReasoningKind = Literal["never", "opt_in", "by_default", "always"]
 """Whether a model reasons: only where an effort is named, unless it is "none", or in any case."""
 
@@ -37,28 +39,8 @@ _REASONING: Final[tuple[tuple[str, ReasoningKind], ...]] = (
     ("o3", "always"),
     ("o4", "always"),
 )
-_TOKENS: Final[tuple[tuple[str, int, int], ...]] = (
-    ("gpt-3.5", 16_385, 4_096),
-    ("gpt-4.1", 1_047_576, 32_768),
-    ("gpt-4o", 128_000, 16_384),
-    ("chatgpt-4o", 128_000, 16_384),
-    ("gpt-4-32k", 32_768, 32_768),
-    ("gpt-4-turbo", 128_000, 4_096),
-    ("gpt-4-0125", 128_000, 4_096),
-    ("gpt-4-1106", 128_000, 4_096),
-    ("gpt-4-vision", 128_000, 4_096),
-    ("gpt-4", 8_192, 8_192),
-    ("o1-mini", 128_000, 65_536),
-    ("o1", 200_000, 100_000),
-    ("o3", 200_000, 100_000),
-    ("o4", 200_000, 100_000),
-    ("gpt-5-chat", 128_000, 16_384),
-    ("gpt-5.4", 1_050_000, 128_000),
-    ("gpt-5.5", 1_050_000, 128_000),
-    ("gpt-5.6", 1_050_000, 128_000),
-    ("gpt-5", 400_000, 128_000),
-)
-_OTHER_TOKENS: Final = (1_050_000, 1_050_000)
+# Of models whose limits nobody knows: what none of them exceeds.
+_OTHER_LIMITS: Final = ModelLimits(1_050_000, 1_050_000)
 _VECTORS: Final = {
     "text-embedding-ada-002": 1_536,
     "text-embedding-3-small": 1_536,
@@ -149,14 +131,12 @@ def is_openai_model(name: str) -> bool:
 def facts_of(name: str) -> ModelFacts:
     """Return what is known of a model; a fine-tuned one is like its base."""
     base = name.split(":")[1] if name.startswith("ft:") else name
-    context, output = next(
-        (tokens for prefix, *tokens in _TOKENS if base.startswith(prefix)), _OTHER_TOKENS
-    )
+    limits = limits_of("openai", base) or _OTHER_LIMITS
     return ModelFacts(
         snapshot=_SNAPSHOTS.get(name, name),
         reasoning=_reasoning_of(base),
-        context_tokens=context,
-        output_tokens=output,
+        context_tokens=limits.context_tokens,
+        output_tokens=limits.output_tokens,
         dimensions=_VECTORS.get(base, _OTHER_VECTOR) if "embedding" in base else None,
     )
 

@@ -10,9 +10,7 @@ from typing import Any, Literal
 import pytest
 from genai_prices import Usage, calc_price, data_snapshot
 
-from batch_llm import pricing
-from batch_llm.exceptions import MissingExtraError
-from batch_llm.pricing import is_installed, price
+from batch_llm.pricing import price, price_list
 
 
 @dataclass
@@ -102,33 +100,25 @@ def test_an_unknown_price_is_none_and_never_nothing(provider: str, model: str) -
 
 
 def test_the_list_is_asked_once_for_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    pricing._tiers.cache_clear()
+    price_list._tiers.cache_clear()
     asked: list[Any] = []
-    listed = pricing._listed
+    listed = price_list._listed
 
     def ask(*words: Any) -> Any:
         asked.append(words)
         return listed(*words)
 
-    monkeypatch.setattr(pricing, "_listed", ask)
-    monkeypatch.setattr("batch_llm.pricing.time.time", lambda: 1_763_800_000.0)
+    monkeypatch.setattr(price_list, "_listed", ask)
+    monkeypatch.setattr("batch_llm.pricing.price_list.time.time", lambda: 1_763_800_000.0)
     for _ in range(100):
         price("openai", "gpt-5", Billed(1, 1))
         price("openai", "gpt-none", Billed(1, 1))
     assert [words[1] for words in asked] == ["gpt-5", "gpt-none"]
-    monkeypatch.setattr("batch_llm.pricing.time.time", lambda: 1_763_801_800.0)
+    monkeypatch.setattr("batch_llm.pricing.price_list.time.time", lambda: 1_763_801_800.0)
     price("openai", "gpt-5", Billed(1, 1))
     assert len(asked) == 3, "half an hour later it may have changed"
     assert asked[2][3] > asked[0][3]
-    pricing._tiers.cache_clear()
-
-
-def test_without_the_list_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert is_installed()
-    pricing._tiers.cache_clear()
-    monkeypatch.setitem(sys.modules, "genai_prices", None)
-    with pytest.raises(MissingExtraError, match="simulator"):
-        price("openai", "gpt-5", Billed(1, 1))
+    price_list._tiers.cache_clear()
 
 
 def test_importing_the_package_does_not_load_the_list() -> None:

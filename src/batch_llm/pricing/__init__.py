@@ -1,0 +1,26 @@
+"""Money: what calls cost, what they can cost at most, and whether a failed one was billed.
+
+Pure: nothing here makes a call or downloads a price.
+"""
+
+from ..base.token_estimate import estimate_tokens
+from .billing import Billing, billing_of
+from .estimate import Estimate
+from .model_limits import ModelLimits, limits_of
+from .price_list import BilledTokens, Lane, cost_usd, most_usd, price
+from .provider_addresses import provider_at
+
+__all__ = [
+    "BilledTokens",
+    "Billing",
+    "Estimate",
+    "Lane",
+    "ModelLimits",
+    "billing_of",
+    "cost_usd",
+    "estimate_tokens",
+    "limits_of",
+    "most_usd",
+    "price",
+    "provider_at",
+]
