@@ -55,7 +55,7 @@ class LLMWorkItem(Generic[TInput, TOutput, TContext]):
             )
         prompt = self.prompt
         if isinstance(prompt, LLMRequest) and not takes_requests(self.strategy):
-            raise ValueError(  # noqa: TRY004 - the contract names ValueError
+            raise ValueError(
                 f"{type(self.strategy).__name__} takes text prompts, and {item_id!r} has an "
                 f"LLMRequest. Use a RequestStrategy (all built-in ones are), or pass text."
             )
