@@ -87,6 +87,7 @@ if TYPE_CHECKING:
         process_stream,
         process_stream_sync,
     )
+    from .rows import work_items
     from .strategies import (
         DefaultErrorClassifier,
         ErrorClassifier,
@@ -126,6 +127,7 @@ _HOMES = {
     "parallel": "ParallelBatchProcessor",
     "progress": "RichProgressBar",
     "prompts": "process_prompts process_prompts_sync process_stream process_stream_sync",
+    "rows": "work_items",
     "strategies": (
         "DefaultErrorClassifier ErrorClassifier ErrorInfo ExponentialBackoffStrategy "
         "FixedDelayStrategy FrameworkTimeoutError RateLimitStrategy"
@@ -215,6 +217,7 @@ __all__ = [
     "process_stream",
     "process_stream_sync",
     "strategy_by_name",
+    "work_items",
 ]
 
 

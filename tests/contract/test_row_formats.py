@@ -235,7 +235,7 @@ class TestWriting:
         if name == "jsonl":  # whose reader refuses half a pair, as it does in prompts
             assert rb"\ud800" in content
         else:
-            assert [row.get("output") for row in read_results(name, content)][0] == r"\ud800"
+            assert read_results(name, content)[0]["output"] == r"\ud800"
 
     def test_outcome_and_counts_are_there(self, name: str) -> None:
         row = result(

@@ -129,4 +129,4 @@ def _foreign(value: object) -> object:
         method = getattr(value, listing, None)
         if callable(method):
             return json_ready(method())
-    raise UnfitValueError(f"a {kind.__name__}")
+    raise UnfitValueError(f"an object of type {kind.__name__}")
