@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         ERROR_MESSAGE_MAX_LENGTH,
         BatchProcessor,
         BatchResult,
+        FailureGroup,
         FilePart,
         ImagePart,
         LLMCallStrategy,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
         MalformedAnswerError,
         MissingExtraError,
         MissingKeyError,
+        MissingLibraryError,
         OutputTruncatedError,
         OutputValidationError,
         ProcessorClosedError,
@@ -102,8 +104,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "base": (
-        "ERROR_MESSAGE_MAX_LENGTH BatchProcessor BatchResult FilePart ImagePart LLMCallStrategy "
-        "LLMRequest LLMWorkItem Message OutputSchema PostProcessorFunc PricedModel "
+        "ERROR_MESSAGE_MAX_LENGTH BatchProcessor BatchResult FailureGroup FilePart ImagePart "
+        "LLMCallStrategy LLMRequest LLMWorkItem Message OutputSchema PostProcessorFunc PricedModel "
         "ProcessingStats ProgressCallbackFunc RequestStrategy RetryState RoutingStrategy TextPart "
         "TokenBound TokenUsage WorkItemResult"
     ),
@@ -115,8 +117,8 @@ _HOMES = {
     "exceptions": (
         "AnswerError AuthenticationError BatchLLMError ConfigurationError ConnectionFailedError "
         "InputError InvalidRequestError MalformedAnswerError MissingExtraError MissingKeyError "
-        "OutputTruncatedError OutputValidationError ProcessorClosedError ProviderError "
-        "ProviderTimeoutError RateLimitedError RefusalError ServerError SourceError"
+        "MissingLibraryError OutputTruncatedError OutputValidationError ProcessorClosedError "
+        "ProviderError ProviderTimeoutError RateLimitedError RefusalError ServerError SourceError"
     ),
     "llm_strategies": (
         "AnthropicStrategy GeminiCachedStrategy GeminiResponse GeminiStrategy LocalModelStrategy "
@@ -154,6 +156,7 @@ __all__ = [
     "ErrorClassifier",
     "ErrorInfo",
     "ExponentialBackoffStrategy",
+    "FailureGroup",
     "FilePart",
     "FixedDelayStrategy",
     "FrameworkTimeoutError",
@@ -176,6 +179,7 @@ __all__ = [
     "Middleware",
     "MissingExtraError",
     "MissingKeyError",
+    "MissingLibraryError",
     "OpenAICompatibleStrategy",
     "OutputSchema",
     "OutputTruncatedError",

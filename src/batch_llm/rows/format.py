@@ -53,7 +53,7 @@ class RowFormat(ABC):
     name: str
     suffixes: tuple[str, ...]
 
-    def check_installed(self) -> None:
+    def check_installed(self) -> None:  # noqa: B027 - most formats need nothing
         """Make sure that what the format needs is installed.
 
         Raises:
