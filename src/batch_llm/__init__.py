@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         ERROR_MESSAGE_MAX_LENGTH,
         BatchProcessor,
         BatchResult,
+        FailureGroup,
         FilePart,
         ImagePart,
         LLMCallStrategy,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
         MalformedAnswerError,
         MissingExtraError,
         MissingKeyError,
+        MissingLibraryError,
         OutputTruncatedError,
         OutputValidationError,
         ProcessorClosedError,
@@ -90,6 +92,7 @@ if TYPE_CHECKING:
         process_stream,
         process_stream_sync,
     )
+    from .rows import work_items
     from .strategies import (
         DefaultErrorClassifier,
         ErrorClassifier,
@@ -104,8 +107,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "base": (
-        "ERROR_MESSAGE_MAX_LENGTH BatchProcessor BatchResult FilePart ImagePart LLMCallStrategy "
-        "LLMRequest LLMWorkItem Message OutputSchema PostProcessorFunc PricedModel "
+        "ERROR_MESSAGE_MAX_LENGTH BatchProcessor BatchResult FailureGroup FilePart ImagePart "
+        "LLMCallStrategy LLMRequest LLMWorkItem Message OutputSchema PostProcessorFunc PricedModel "
         "ProcessingStats ProgressCallbackFunc RequestStrategy RetryState RoutingStrategy TextPart "
         "TokenBound TokenUsage WorkItemResult"
     ),
@@ -117,8 +120,8 @@ _HOMES = {
     "exceptions": (
         "AnswerError AuthenticationError BatchLLMError ConfigurationError ConnectionFailedError "
         "InputError InvalidRequestError MalformedAnswerError MissingExtraError MissingKeyError "
-        "OutputTruncatedError OutputValidationError ProcessorClosedError ProviderError "
-        "ProviderTimeoutError RateLimitedError RefusalError ServerError SourceError"
+        "MissingLibraryError OutputTruncatedError OutputValidationError ProcessorClosedError "
+        "ProviderError ProviderTimeoutError RateLimitedError RefusalError ServerError SourceError"
     ),
     "llm_strategies": (
         "AnthropicStrategy EscalatingStrategy GeminiCachedStrategy GeminiResponse GeminiStrategy "
@@ -130,6 +133,7 @@ _HOMES = {
     "parallel": "ParallelBatchProcessor",
     "progress": "RichProgressBar",
     "prompts": "process_prompts process_prompts_sync process_stream process_stream_sync",
+    "rows": "work_items",
     "strategies": (
         "DefaultErrorClassifier ErrorClassifier ErrorInfo ExponentialBackoffStrategy "
         "FixedDelayStrategy FrameworkTimeoutError RateLimitStrategy"
@@ -157,6 +161,7 @@ __all__ = [
     "ErrorInfo",
     "EscalatingStrategy",
     "ExponentialBackoffStrategy",
+    "FailureGroup",
     "FilePart",
     "FixedDelayStrategy",
     "FrameworkTimeoutError",
@@ -179,6 +184,7 @@ __all__ = [
     "Middleware",
     "MissingExtraError",
     "MissingKeyError",
+    "MissingLibraryError",
     "OpenAICompatibleStrategy",
     "OutputSchema",
     "OutputTruncatedError",
@@ -222,6 +228,7 @@ __all__ = [
     "process_stream_sync",
     "strategies_by_name",
     "strategy_by_name",
+    "work_items",
 ]
 
 

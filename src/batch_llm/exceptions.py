@@ -3,6 +3,7 @@
 BatchLLMError
 ├── ConfigurationError (ValueError)        a setting that cannot work; refused before any call
 │   ├── MissingExtraError (ImportError)    an optional dependency is not installed
+│   ├── MissingLibraryError (ImportError)  a library of yours that an export needs is not installed
 │   └── MissingKeyError                    a provider's key is not set
 ├── InputError (ValueError)                a row, prompt or source that cannot be used
 ├── SourceError                            the source of work items failed; carries what finished
@@ -65,6 +66,23 @@ class MissingExtraError(ConfigurationError, ImportError):
 
     def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
         return type(self), (self.feature, self.extra)
+
+
+class MissingLibraryError(ConfigurationError, ImportError):
+    """A library that no extra of this package brings is not installed. The message says how to.
+
+    Args:
+        feature: what the user asked for, as a noun.
+        library: what to install.
+    """
+
+    def __init__(self, feature: str, library: str) -> None:
+        super().__init__(f"{feature} needs it installed: pip install {library}")
+        self.feature = feature
+        self.library = library
+
+    def __reduce__(self) -> tuple[type[MissingLibraryError], tuple[str, str]]:
+        return type(self), (self.feature, self.library)
 
 
 class MissingKeyError(ConfigurationError):

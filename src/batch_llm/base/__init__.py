@@ -1,5 +1,6 @@
 """Nouns of every lane: requests, work items, results, usage."""
 
+from .failures import FailureGroup
 from .processor import BatchProcessor, PostProcessorFunc, ProgressCallbackFunc
 from .request import (
     FilePart,
@@ -30,6 +31,7 @@ __all__ = [
     "ERROR_MESSAGE_MAX_LENGTH",
     "BatchProcessor",
     "BatchResult",
+    "FailureGroup",
     "FilePart",
     "ImagePart",
     "LLMCallStrategy",

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-RowFormatName = Literal["jsonl", "csv", "tsv"]
+RowFormatName = Literal["jsonl", "csv", "tsv", "parquet"]
 
 ROWS = "Rows"
 REQUEST = "What each request asks"
@@ -17,7 +17,8 @@ InputArgument = Annotated[
     str,
     typer.Argument(
         metavar="INPUT",
-        help="Rows to work on: a .jsonl, .ndjson, .csv or .tsv file, or - for standard input.",
+        help="Rows to work on: a .jsonl, .ndjson, .csv, .tsv or .parquet file, or - for "
+        "standard input.",
     ),
 ]
 OutputOption = Annotated[

@@ -8,9 +8,10 @@ from collections import deque
 from contextlib import closing
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from ..base.csv_text import csv_line
 from ..exceptions import InputError
-from .format import RowFormat
-from .json_text import as_json
+from .lines import LineFormat
+from .result_row import RESULT_COLUMNS
 from .row import BrokenRow, Row
 
 if TYPE_CHECKING:
@@ -26,22 +27,8 @@ LONGEST_FIELD: Final = 2**31 - 1
 MOST_LINES: Final = 100_000
 MOST_CHARACTERS: Final = 2**24
 
-RESULT_COLUMNS: Final = (
-    "id",
-    "line",
-    "status",
-    "output",
-    "error",
-    "error_category",
-    "attempts",
-    "input_tokens",
-    "output_tokens",
-    "total_tokens",
-    "duration_seconds",
-)
 
-
-class CsvFormat(RowFormat):
+class CsvFormat(LineFormat):
     """Records in UTF-8 with a header; a quoted field may hold line ends.
 
     Args:
@@ -69,30 +56,15 @@ class CsvFormat(RowFormat):
 
     def header(self, kept: Sequence[str]) -> bytes:
         """Return the names of the columns; a kept field `f` stands under `input.f`."""
-        return self._line((*RESULT_COLUMNS, *(f"input.{name}" for name in kept)))
+        names = (*RESULT_COLUMNS, *(f"input.{name}" for name in kept))
+        return csv_line(names, self._delimiter)
 
     def encode(self, row: ResultRow, kept: Sequence[str]) -> bytes:
         """Return `row` as one record; values that are not text stand in it as JSON."""
-        values = row.as_dict()
-        values.update(row.tokens)
-        columns = [_as_cell(values[name]) for name in RESULT_COLUMNS]
+        columns = row.as_columns()
         fields = row.input or {}
-        columns += [_as_cell(fields.get(name)) for name in kept]
-        return self._line(columns)
-
-    def _line(self, cells: Sequence[str]) -> bytes:
-        text = io.StringIO()
-        # The writer quotes a carriage return only if it is part of its own line end.
-        csv.writer(text, delimiter=self._delimiter, lineterminator="\r\n").writerow(cells)
-        line = text.getvalue().removesuffix("\r\n") + "\n"
-        # Half of a surrogate pair, which a model may answer, has no UTF-8.
-        return line.encode(errors="backslashreplace")
-
-
-def _as_cell(value: object) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else as_json(value).decode()
+        values = (*columns.values(), *(fields.get(name) for name in kept))
+        return csv_line(values, self._delimiter)
 
 
 def _records(

@@ -3,13 +3,43 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from .result_row import ResultRow
     from .row import BrokenRow, Row
+
+
+class ByteSink(Protocol):
+    """Takes bytes, all that it is given in one write."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it takes no more."""
+
+    def write(self, content: bytes, /) -> int:
+        """Take `content` in whole, and return how many bytes that was."""
+
+
+class RowWriter(ABC):
+    """Writes results in one format to one stream."""
+
+    @abstractmethod
+    def write(self, row: ResultRow) -> None:
+        """Take one result.
+
+        A format of lines has given it to the stream when this returns. One of columns may hold it
+        back, for as long as a group of rows takes to fill.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Write what is held back, and what a file of this format ends with.
+
+        Nothing is written behind a write that failed. The stream stays open.
+        """
 
 
 class RowFormat(ABC):
@@ -23,6 +53,13 @@ class RowFormat(ABC):
     name: str
     suffixes: tuple[str, ...]
 
+    def check_installed(self) -> None:  # noqa: B027 - most formats need nothing
+        """Make sure that what the format needs is installed.
+
+        Raises:
+            MissingExtraError: if it is not.
+        """
+
     @abstractmethod
     def read(self, stream: BinaryIO) -> Iterator[Row | BrokenRow]:
         """Yield the rows of `stream`, broken ones in their place; leave the stream open.
@@ -32,13 +69,10 @@ class RowFormat(ABC):
         """
 
     @abstractmethod
-    def header(self, kept: Sequence[str]) -> bytes:
-        """Return what stands before the first row of results.
+    def writer(self, stream: ByteSink, kept: Sequence[str]) -> RowWriter:
+        """Return what writes results to `stream`; what a file begins with is written at once.
 
         Args:
+            stream: where to write.
             kept: the fields of the input that each result repeats.
         """
-
-    @abstractmethod
-    def encode(self, row: ResultRow, kept: Sequence[str]) -> bytes:
-        """Return `row` as it is written; `kept` is what `header` was given."""

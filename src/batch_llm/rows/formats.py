@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from ..exceptions import ConfigurationError
 from .csv import CsvFormat
 from .jsonl import JsonlFormat
+from .parquet import ParquetFormat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,8 +18,14 @@ if TYPE_CHECKING:
 JSONL: Final = JsonlFormat()
 CSV: Final = CsvFormat("CSV", (".csv",), ",")
 TSV: Final = CsvFormat("TSV", (".tsv",), "\t")
+PARQUET: Final = ParquetFormat()
 
-FORMATS: Final[Mapping[str, RowFormat]] = {"jsonl": JSONL, "csv": CSV, "tsv": TSV}
+FORMATS: Final[Mapping[str, RowFormat]] = {
+    "jsonl": JSONL,
+    "csv": CSV,
+    "tsv": TSV,
+    "parquet": PARQUET,
+}
 """The formats by the names that a user gives them."""
 
 

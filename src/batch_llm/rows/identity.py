@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ..base.json_text import as_json
 from ..exceptions import InputError
-from .json_text import as_json
 from .template import MISSING, FieldPath
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 
-from .format import RowFormat
-from .json_text import as_json
+from ..base.json_text import as_json
+from .lines import LineFormat
 from .row import BrokenRow, Row
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _decoder = msgspec.json.Decoder(dict[str, Any])
 
 
-class JsonlFormat(RowFormat):
+class JsonlFormat(LineFormat):
     """JSON Lines in UTF-8. Of a key that stands twice in one object the last value counts."""
 
     name = "JSONL"

@@ -14,7 +14,7 @@ from .template import MISSING, FieldPath
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from .row import Fields
+    from .row import Fields, Unit
     from .template import PromptTemplate
 
 
@@ -24,11 +24,12 @@ class Entry:
 
     Attributes:
         position: its place among the rows, from 0.
-        line: the line on which it begins, from 1.
+        line: the line on which it begins, or its number in a table, from 1.
         own_id: the id that stands in the row; None where it has none, or cannot be read.
         prompt: what to ask; None where the row cannot be used.
         reason: why it cannot be used, as a sentence; None where it can.
         kept: the fields that its result repeats; None where none are kept.
+        unit: what `line` counts.
     """
 
     position: int
@@ -37,6 +38,12 @@ class Entry:
     prompt: str | None = field(default=None, repr=False)
     reason: str | None = None
     kept: Fields | None = field(default=None, repr=False)
+    unit: Unit = "line"
+
+    @property
+    def place(self) -> str:
+        """Where it stands, such as "line 3"."""
+        return f"{self.unit} {self.line}"
 
     @property
     def item_id(self) -> str:
@@ -73,30 +80,42 @@ class RowPlan:
         """Return what is made of `row`."""
         if isinstance(row, BrokenRow):
             return self._broken(position, row)
-        kept = self._kept(row.fields)
+        made = Entry(position, row.line, own_id=None, kept=self._kept(row.fields), unit=row.unit)
         try:
-            own_id = self.ids.id_of(row.fields)
+            made.own_id = self.ids.id_of(row.fields)
+            made.prompt = self._prompt(row)
         except InputError as error:
-            return Entry(position, row.line, None, reason=f"Line {row.line} {error}.", kept=kept)
+            made.reason = f"{made.place.capitalize()} {error}."
+        return made
+
+    def _prompt(self, row: Row) -> str:
+        """Return the prompt, which is not blank.
+
+        Raises:
+            InputError: if there is none. The message ends a sentence that begins with the line.
+        """
         values = self.template.values(row.fields)
         missing = [path for path, value in values.items() if value is MISSING]
+        for path in missing:
+            kind = row.unfit.get(path.name) or row.unfit.get(path.name.partition(".")[0])
+            if kind is not None:
+                raise InputError(f"has in the field {path.name!r} what no prompt can hold: {kind}")
         if missing:
-            reason = f"Line {row.line} has no {_name_fields(missing)}."
-            return Entry(position, row.line, own_id, reason=reason, kept=kept)
+            raise InputError(f"has no {_name_fields(missing)}")
         prompt = self.template.fill(values)
         if not prompt.strip():
-            reason = f"Line {row.line} makes an empty prompt."
-            return Entry(position, row.line, own_id, reason=reason, kept=kept)
-        return Entry(position, row.line, own_id, prompt, kept=kept)
+            raise InputError("makes an empty prompt")
+        return prompt
 
     def _broken(self, position: int, row: BrokenRow) -> Entry:
-        reason = f"Line {row.line} {row.reason}."
         try:
             own_id = self.ids.id_of(row.fields)
         except InputError:
             own_id = None  # it stands in what cannot be read, or is no id: the line names the row
         kept = self._kept(row.fields) if row.fields else None
-        return Entry(position, row.line, own_id, reason=reason, kept=kept)
+        made = Entry(position, row.line, own_id, kept=kept, unit=row.unit)
+        made.reason = f"{made.place.capitalize()} {row.reason}."
+        return made
 
     def _kept(self, fields: Fields) -> Fields | None:
         if self.keep is None:

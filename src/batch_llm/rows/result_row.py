@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..base import empty_usage
 
@@ -14,6 +14,21 @@ if TYPE_CHECKING:
 INPUT_ERROR = "input_error"
 """The category of rows that failed before any call."""
 
+RESULT_COLUMNS: Final = (
+    "id",
+    "line",
+    "status",
+    "output",
+    "error",
+    "error_category",
+    "attempts",
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "duration_seconds",
+)
+"""The record's fields where it is a row of a table."""
+
 
 @dataclass(slots=True, kw_only=True)
 class ResultRow:
@@ -21,7 +36,7 @@ class ResultRow:
 
     Attributes:
         id: the row's id.
-        line: the line of the input on which it begins.
+        line: the line of the input on which it begins, or its number in a table.
         status: "succeeded", "failed" or "cancelled".
         output: the answer: text, or a JSON-ready value or pydantic model where a schema was given.
         error: "ExceptionType: message" where it did not succeed.
@@ -59,3 +74,8 @@ class ResultRow:
         if self.input is not None:
             values["input"] = self.input
         return values
+
+    def as_columns(self) -> dict[str, object]:
+        """Return the values of `RESULT_COLUMNS`, in their order."""
+        values = {**self.as_dict(), **self.tokens}
+        return {name: values[name] for name in RESULT_COLUMNS}

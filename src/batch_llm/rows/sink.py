@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ..exceptions import BatchLLMError, ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -22,8 +23,41 @@ class OutputError(BatchLLMError):
     """Results can no longer be written. The message names the file and the reason."""
 
 
+class WholeWrites:
+    """Writes all that it is given to a stream that may take a part of it at a time.
+
+    Unbuffered, it keeps nothing back: neither a crash nor a later close can lose or repeat a row.
+
+    Args:
+        stream: where to write; left open.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    @property
+    def closed(self) -> bool:
+        """Whether the stream is closed."""
+        return self._stream.closed
+
+    def write(self, content: bytes) -> int:
+        """Write all of `content`, and return its length.
+
+        Raises:
+            OSError: if some of it cannot be written.
+        """
+        rest = content
+        while rest:
+            rest = rest[self._stream.write(rest) :]
+        return len(content)
+
+
 class RowSink:
-    """Writes results; each is with the operating system when `write` returns.
+    """Writes results; a line is with the operating system when `write` returns.
+
+    A format of columns writes groups of rows: a file that is closed holds all results, whatever
+    stopped the run, and one whose process was killed cannot be read. What survives that is lines,
+    or a ledger.
 
     Args:
         stream: where to write; the sink closes it.
@@ -32,49 +66,52 @@ class RowSink:
         kept: the fields of the input that each result repeats.
 
     Attributes:
-        rows: results written so far.
+        rows: results taken so far.
     """
 
     def __init__(
         self, stream: BinaryIO, row_format: RowFormat, name: str, kept: Sequence[str] = ()
     ) -> None:
         self._stream = stream
-        self._format = row_format
-        self._kept = tuple(kept)
         self.name = name
         self.rows = 0
         self._broken: OutputError | None = None
-        self._put(row_format.header(self._kept))
+        with self._told():
+            self._writer = row_format.writer(WholeWrites(stream), tuple(kept))
 
     def write(self, row: ResultRow) -> None:
         """Write one result.
 
         Raises:
-            OutputError: if it could not be written in whole.
+            OutputError: if it could not be written in whole, or one before it could not.
         """
-        self._put(self._format.encode(row, self._kept))
-        self.rows += 1
-
-    def close(self) -> None:
-        """Close the stream.
-
-        Raises:
-            OutputError: if the system only now says that a write has failed.
-        """
-        try:
-            self._stream.close()
-        except OSError as error:
-            raise self._failure(error.strerror or str(error)) from error
-
-    def _put(self, content: bytes) -> None:
         if self._broken is not None:
             # The file may end in half a row; whatever followed would be taken for its rest.
             raise self._broken
+        with self._told():
+            self._writer.write(row)
+        self.rows += 1
+
+    def close(self) -> None:
+        """Write the end of the file and close the stream; harmless where that is done.
+
+        Raises:
+            OutputError: if the end cannot be written, or the system only now says that a write
+                has failed.
+        """
+        if self._stream.closed:
+            return
+        with self._told():
+            try:
+                self._writer.close()
+            finally:
+                self._stream.close()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say what has gone wrong with the file, and remember it."""
         try:
-            while content:
-                # An unbuffered stream may take a part. It keeps nothing back, so that neither
-                # a crash nor a later close can lose or repeat a row.
-                content = content[self._stream.write(content) :]
+            yield
         except OSError as error:
             raise self._failure(error.strerror or str(error)) from error
         except KeyboardInterrupt:
@@ -139,8 +176,10 @@ def open_sink(
     """Open a file for results, or standard output where `path` is None.
 
     Raises:
-        ConfigurationError: if it cannot be opened, or exists and is not to be overwritten.
+        ConfigurationError: if it cannot be opened, or exists and is not to be overwritten; a
+            `MissingExtraError` if what the format needs is not installed.
     """
+    row_format.check_installed()
     if path is None:
         if sys.stdout is None:
             raise ConfigurationError("Standard output is closed; name a file for the results.")

@@ -51,9 +51,11 @@ def open_source(path: Path | None, row_format: RowFormat) -> Iterator[RowSource]
     What cannot be sought in (a pipe) is first copied into a temporary file.
 
     Raises:
-        ConfigurationError: if the file cannot be opened.
+        ConfigurationError: if the file cannot be opened; a `MissingExtraError` if what the format
+            needs is not installed.
         InputError: if it cannot be read.
     """
+    row_format.check_installed()
     name = "standard input" if path is None else str(path)
     with _open_stream(path) as stream:
         if stream.seekable():

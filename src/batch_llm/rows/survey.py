@@ -40,7 +40,7 @@ class Survey:
     def id_of(self, entry: Entry) -> str:
         """Return the id of the row, which no other row has."""
         if entry.own_id is None and entry.line in self.renamed:
-            return f"line {entry.line}"
+            return entry.place
         return entry.item_id
 
 
@@ -81,7 +81,7 @@ class _FieldNames:
 
     def see(self, row: Row | BrokenRow) -> None:
         if isinstance(row, BrokenRow):
-            self._first_problem = self._first_problem or f"line {row.line} {row.reason}"
+            self._first_problem = self._first_problem or f"{row.unit} {row.line} {row.reason}"
             return
         self._any_row = True
         if self._remember_all or len(self.seen) < NAMES_REMEMBERED:
@@ -158,10 +158,10 @@ def _describe_clash(first: Entry, second: Entry) -> str:
     for entry, other in ((first, second), (second, first)):
         if entry.own_id is None:
             return (
-                f"line {entry.line} has no id and would be named after its number, which is "
-                f"the id on line {other.line}. Give every row an id of its own."
+                f"{entry.place} has no id and would be named after its number, which is "
+                f"the id on {other.place}. Give every row an id of its own."
             )
     return (
-        f"the id {first.item_id!r} stands on line {first.line} and on line {second.line}. "
+        f"the id {first.item_id!r} stands on {first.place} and on {second.place}. "
         f"Give every row an id of its own."
     )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class FailureGroup:
+class FailedRows:
     """Failed rows of one category.
 
     Attributes:
@@ -41,7 +41,7 @@ class Tally:
     cancelled: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
-    failures: dict[str, FailureGroup] = field(default_factory=dict)
+    failures: dict[str, FailedRows] = field(default_factory=dict)
 
     @property
     def done(self) -> int:
@@ -68,8 +68,8 @@ class Tally:
             self.failed += 1
             self._group(row).rows += 1
 
-    def _group(self, row: ResultRow) -> FailureGroup:
+    def _group(self, row: ResultRow) -> FailedRows:
         category = row.error_category or "unknown"
         if category not in self.failures:
-            self.failures[category] = FailureGroup(category, row.id, row.error or "")
+            self.failures[category] = FailedRows(category, row.id, row.error or "")
         return self.failures[category]

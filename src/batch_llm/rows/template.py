@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ..base.json_text import as_json
 from ..exceptions import ConfigurationError
-from .json_text import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batch_llm.rows.result_row import ResultRow
-from batch_llm.rows.tally import FailureGroup, Tally
+from batch_llm.rows.tally import FailedRows, Tally
 
 if TYPE_CHECKING:
     from batch_llm.base import TokenUsage
@@ -19,7 +19,7 @@ def test_every_result_is_counted_once() -> None:
     tally.add(ResultRow(id="d", line=4, status="cancelled", error_category="cancelled"))
 
     assert (tally.succeeded, tally.failed, tally.cancelled, tally.done) == (1, 2, 1, 4)
-    assert tally.failures == {"timeout": FailureGroup("timeout", "b", "E: 1", rows=2)}
+    assert tally.failures == {"timeout": FailedRows("timeout", "b", "E: 1", rows=2)}
     assert not tally.all_succeeded
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ....rows.json_text import as_json
+from ....base.json_text import as_json
 from ..call import Answer
 
 if TYPE_CHECKING:

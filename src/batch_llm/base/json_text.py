@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 
-import msgspec
-from pydantic import BaseModel
-
 _LINE_ENDS = tuple(
     (chr(point).encode(), f"\\u{point:04x}".encode()) for point in (0x85, 0x2028, 0x2029)
 )
@@ -17,7 +14,12 @@ def as_json(value: object) -> bytes:
 
     NaN and infinities, which JSON has no word for, become null. The line ends of Unicode are
     escaped: some readers of JSON Lines split on them.
+
+    Raises:
+        TypeError: for a value that JSON cannot hold.
     """
+    import msgspec
+
     try:
         text = msgspec.json.encode(value, enc_hook=_plain)
     except UnicodeEncodeError:
@@ -29,12 +31,45 @@ def as_json(value: object) -> bytes:
     return text
 
 
+def json_value(value: object) -> object:
+    """Return `value` as dictionaries with text keys, lists, texts, numbers, booleans and None.
+
+    Pydantic models and dataclasses become dictionaries. What JSON cannot hold becomes its text:
+    an export of thousands of results does not fail at one of them.
+    """
+    import msgspec
+
+    try:
+        plain: object = msgspec.to_builtins(value, enc_hook=_plain_or_text, str_keys=True)
+    except Exception:  # fields of a foreign model may raise anything
+        return _as_text(value)
+    return plain
+
+
 def _plain(value: object) -> object:
+    from pydantic import BaseModel
+
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     raise TypeError(f"A value of {type(value).__name__} cannot be written as JSON.")
 
 
+def _plain_or_text(value: object) -> object:
+    try:
+        return _plain(value)
+    except Exception:  # fields of a foreign model may raise anything
+        return _as_text(value)
+
+
+def _as_text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:  # a foreign __str__ may raise anything
+        return f"({type(value).__name__})"
+
+
 def _as_ascii(value: object) -> bytes:
+    import msgspec
+
     plain = msgspec.to_builtins(value, enc_hook=_plain)
     return json.dumps(plain, separators=(",", ":")).encode()

@@ -1,0 +1,41 @@
+"""A file that is there in whole, or as it was before."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def replaced_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file beside `path`, which takes its place once the block has ended well.
+
+    It gets the permissions of the file that it replaces, and of a new one what the umask leaves: a
+    file that the user names is shared as the user's other files are. Symbolic links stay. What is
+    no regular file, such as a named pipe, is written to directly.
+
+    Raises:
+        OSError: if it cannot be written. `path` is then as it was.
+    """
+    target = Path(path).resolve()
+    if target.exists() and not target.is_file():
+        with target.open("wb") as stream:
+            yield stream
+        return
+    beside = target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}")
+    try:
+        with beside.open("xb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        if target.exists():
+            beside.chmod(target.stat().st_mode & 0o7777)
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
