@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         ConnectionFailedError,
         InputError,
         InvalidRequestError,
+        LedgerError,
         MalformedAnswerError,
         MissingExtraError,
         MissingKeyError,
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
         RefusalError,
         ServerError,
         SourceError,
+        UnkeptOutputError,
     )
     from .llm_strategies import (
         AnthropicStrategy,
@@ -119,9 +121,10 @@ _HOMES = {
     ),
     "exceptions": (
         "AnswerError AuthenticationError BatchLLMError ConfigurationError ConnectionFailedError "
-        "InputError InvalidRequestError MalformedAnswerError MissingExtraError MissingKeyError "
-        "MissingLibraryError OutputTruncatedError OutputValidationError ProcessorClosedError "
-        "ProviderError ProviderTimeoutError RateLimitedError RefusalError ServerError SourceError"
+        "InputError InvalidRequestError LedgerError MalformedAnswerError MissingExtraError "
+        "MissingKeyError MissingLibraryError OutputTruncatedError OutputValidationError "
+        "ProcessorClosedError ProviderError ProviderTimeoutError RateLimitedError RefusalError "
+        "ServerError SourceError UnkeptOutputError"
     ),
     "llm_strategies": (
         "AnthropicStrategy EscalatingStrategy GeminiCachedStrategy GeminiResponse GeminiStrategy "
@@ -177,6 +180,7 @@ __all__ = [
     "LLMRequest",
     "LLMWorkItem",
     "LedgerConfig",
+    "LedgerError",
     "LocalModelStrategy",
     "MalformedAnswerError",
     "Message",
@@ -219,6 +223,7 @@ __all__ = [
     "TextPart",
     "TokenBound",
     "TokenUsage",
+    "UnkeptOutputError",
     "UsageLike",
     "WorkItemResult",
     "__version__",

@@ -88,7 +88,7 @@ def test_kills_at_random_instants_lose_nothing_and_pay_for_nothing_twice(
         finished(start(simulator, tmp_path, items, cap_usd))
         seen.end_of_run()
         books = simulator.books.totals()
-        repeated = sum(count - 1 for count in simulator.books.repeated().values())
+        repeated = sum(len(calls) - 1 for calls in simulator.books.repeated().values())
     summary = read_ledger(tmp_path / "run.db").summary()
     lost = items - sum(word in ("call", "ledger") for word in seen.last.values())
     overspent = max(0.0, (books.usd or 0.0) - cap_usd)

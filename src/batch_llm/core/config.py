@@ -108,7 +108,7 @@ class HedgeConfig:
     """When a second, equal call is made because the first one takes long; the faster one counts.
 
     Args:
-        after_seconds: how long a call may take before; None: longer than 19 of 20 calls so far.
+        after_seconds: how long a call may take before; None: a tenth longer than 19 of 20 took.
         max_extra_percent: second calls, at most, as a share of all items.
     """
 

@@ -44,7 +44,7 @@ class ItemLife(Generic[TInput, TOutput, TContext]):
         usage: tokens of all calls so far; None for none.
         cost_usd: of all answered calls so far; None once one of them has no known price.
         unanswered: calls so far whose answer never came.
-        used: the strategies of earlier attempts, where there was more than one.
+        used: the strategies of all attempts, where `home` routes.
         last_error: why the last call failed.
         category: what the failure that ended the item means.
         identity: by which a ledger knows the item again; None without one.

@@ -282,7 +282,7 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
             task.uncancel()
 
     async def _clean(self, life: ItemLife[TInput, TOutput, TContext]) -> None:
-        for lease in (*(life.used or ()), life.lease):
+        for lease in life.used or (life.lease,):
             if lease.cleans:
                 with logged_faults(
                     "cleanup of %s failed for %s.",

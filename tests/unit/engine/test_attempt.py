@@ -21,7 +21,8 @@ async def called(limit_seconds: float = 10.0) -> tuple[Any, asyncio.Task[Any], D
     model = Model()
     task = asyncio.current_task()
     assert task is not None
-    life = ItemLife(item("a", model), 0, now(), Lease(model), RetryState())
+    lease = Lease(model)
+    life = ItemLife(item("a", model), 0, now(), lease, lease, RetryState())
     life.called = now()
     deadlines = Deadlines(limit_seconds)
     deadlines.begin(task, now())
