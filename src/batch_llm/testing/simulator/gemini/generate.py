@@ -96,6 +96,8 @@ class GenerateContent:
     ) -> Asked:
         model = self._models.named(name, operation, version, embeds=False)
         asked = self._reader.read(decode(body, GenerateContentRequest), model, sender)
+        # Not for `countTokens`, which reads the same: it tells how much too long a prompt is.
+        model.check_input(asked.call.input_tokens)
         asked.call.operation = operation
         subject = b"\0".join((model.id.encode(), body))
         asked.call.identity = self._world.chance.digest(f"gemini {operation}", subject)
