@@ -123,7 +123,8 @@ class Front:
         if response.route is not None:
             books.note_request(*response.route, status)
         if (record := response.record) is not None:
-            books.close(record, record.fate_after(status, whole=whole), status)
+            fate = record.fate_after(status, whole=whole)
+            books.close(record, fate, status, response.usage_told())
 
     async def aclose(self) -> None:
         """Stop what runs, such as batches."""

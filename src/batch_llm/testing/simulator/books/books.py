@@ -101,12 +101,26 @@ class Books:
                 self._windows_of(record).executed.add(spent)
                 self._all_windows.executed.add(spent)
 
-    def close(self, record: CallRecord, fate: Fate, status: int) -> None:
-        """Note how a call ended; the first end counts."""
+    def close(
+        self, record: CallRecord, fate: Fate, status: int, told: Usage | None = None
+    ) -> None:
+        """Note how a call ended; the first end counts.
+
+        Args:
+            record: of the call.
+            fate: how it ended.
+            status: of HTTP; 0 where no answer was sent.
+            told: what the client heard of its bill; None is all where it was answered, else
+                nothing.
+        """
         with self._lock:
             if record.fate == "open":
                 record.fate = fate
                 record.status = status
+                if told is not None:
+                    record.usage_told = told
+                elif fate == "answered":
+                    record.usage_told = record.usage
                 self._sums_of(record).end(record, fate, status)
 
     def note_request(self, provider: str, route: str, status: int) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from ..call import Sender
 from ..exchange import Response, json_response
 from ..serving import respond
-from .answer import answer_in_pieces, whole_answer
+from .answer import answer_in_pieces, usage_in_pieces, whole_answer
 from .refusal import RefusedError
 from .request import GenerateContentRequest, decode
 
@@ -129,6 +129,7 @@ class GenerateContent:
             body=b"".join(pieces),
             content_type="text/event-stream" if as_events else "application/json",
             pieces=pieces,
+            told=usage_in_pieces(outcome.usage, len(pieces)),
             piece_seconds=self._world.settings.piece_seconds,
         )
 
