@@ -6,7 +6,7 @@ import hashlib
 from typing import Final
 
 _BOUND: Final = 2**53
-_REMEMBERED: Final = 100_000
+_REMEMBERED: Final = 50_000
 
 
 class Chance:
@@ -36,7 +36,7 @@ class Chance:
 class Occurrences:
     """Counts how often each request was seen, so that a second try draws anew.
 
-    Remembers the latest 100,000 different ones, and at most twice as many: a longer run does not
+    Remembers the latest 50,000 different ones, and at most twice as many: a longer run does not
     grow. Whole generations are forgotten, since a dictionary that gives up one entry for each new
     one is moved to a larger place again and again.
     """
