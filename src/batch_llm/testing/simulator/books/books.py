@@ -101,9 +101,7 @@ class Books:
                 self._windows_of(record).executed.add(spent)
                 self._all_windows.executed.add(spent)
 
-    def close(
-        self, record: CallRecord, fate: Fate, status: int, told: Usage | None = None
-    ) -> None:
+    def close(self, record: CallRecord, fate: Fate, status: int, told: Usage | None = None) -> None:
         """Note how a call ended; the first end counts.
 
         Args:
