@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import anthropic
@@ -87,12 +88,10 @@ def test_a_stream_that_never_began_has_told_nothing(simulator: Simulator, kind: 
 def _pieces_of_gemini(simulator: Simulator) -> list[Any]:
     pieces: list[Any] = []
     with gemini_sdk.client_of(simulator) as client:
-        try:
+        with contextlib.suppress(httpx2.HTTPError):
             pieces.extend(
                 client.models.generate_content_stream(model=gemini_sdk.MODEL, contents=PROMPT)
             )
-        except Exception as error:  # whatever the SDK lets through of a connection that broke
-            assert "reset" in str(error).lower() or "peer" in str(error).lower(), error
     return pieces
 
 

@@ -75,10 +75,8 @@ async def test_bounds_that_a_description_tells_are_kept(moved: Any) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        "Answer with JSON and nothing else: no words around it, no code fence. It must fit this "
-        "JSON schema:\n{}",
-        "Always respond with a JSON object that's compatible with this schema:\n\n{}\n\nDon't "
-        "include any text or Markdown fencing before or after.",
+        "Answer with JSON and nothing else. It must fit this JSON schema:\n{}",
+        "Respond with JSON that's compatible with this schema:\n\n{}\n\nDon't fence it.",
     ],
 )
 async def test_a_schema_that_stands_in_the_system_prompt_is_fitted(words: str) -> None:

@@ -15,8 +15,8 @@ Fate = Literal["open", "answered", "lost", "limited", "failed"]
 """How a call ended.
 
 "answered" in full; "lost", done and billed, but not all of the answer reached the client, and so
-not all of its usage; "limited" by a limit; "failed" before anything was done; "open" where it has not ended,
-as a line of a batch until its batch has.
+not all of its usage; "limited" by a limit; "failed" before anything was done; "open" where it has
+not ended, as a line of a batch until its batch has.
 """
 
 
