@@ -45,7 +45,8 @@ class SimulatorSettings(BaseModel):
         batch_times: how long batches take.
         keys: the API keys that are right; None takes all but those that begin with "wrong".
         models: names of further models, besides those that look like the provider's own.
-        books: "all" keeps a record of each call, "sums" only sums: memory does not grow.
+        books: "all" keeps a record of each call, "sums" only sums: memory does not grow,
+            and windows of time are known to a quarter of a second.
         piece_seconds: between two pieces of a stream.
     """
 
