@@ -36,7 +36,7 @@ _REFUSED: Final = (
 )
 
 
-def billing_of(exception: BaseException, usage: Mapping[str, int | None] | None = None) -> Billing:
+def billing_of(exception: BaseException, usage: Mapping[str, object] | None = None) -> Billing:
     """Return what a failure of a call means for money.
 
     - "free": nothing was sent, or the provider refused it with an error status. Providers do not

@@ -34,6 +34,7 @@ ErrorCategory = Literal[
     "client_error",
     "server_error",
     "server_timeout",
+    "budget_exceeded",
     "unknown",
 ]
 
