@@ -17,6 +17,12 @@ def _http(rounds: int) -> None:
     http.main(rounds)
 
 
+def _ledger(rounds: int) -> None:
+    from . import ledger
+
+    ledger.main(rounds)
+
+
 def _simulator(rounds: int) -> None:
     from . import simulator
 
@@ -31,6 +37,7 @@ SECTIONS: dict[str, Callable[[int], None]] = {
     "suspend": lambda rounds: engine.noop(rounds, suspend=True),
     "latency": engine.latency,
     "http": _http,
+    "ledger": _ledger,
     "simulator": _simulator,
 }
 

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         ConnectionFailedError,
         InputError,
         InvalidRequestError,
+        LedgerError,
         MalformedAnswerError,
         MissingExtraError,
         MissingKeyError,
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
         RefusalError,
         ServerError,
         SourceError,
+        UnkeptOutputError,
     )
     from .llm_strategies import (
         AnthropicStrategy,
@@ -113,9 +115,10 @@ _HOMES = {
     ),
     "exceptions": (
         "AnswerError AuthenticationError BatchLLMError ConfigurationError ConnectionFailedError "
-        "InputError InvalidRequestError MalformedAnswerError MissingExtraError MissingKeyError "
-        "OutputTruncatedError OutputValidationError ProcessorClosedError ProviderError "
-        "ProviderTimeoutError RateLimitedError RefusalError ServerError SourceError"
+        "InputError InvalidRequestError LedgerError MalformedAnswerError MissingExtraError "
+        "MissingKeyError OutputTruncatedError OutputValidationError ProcessorClosedError "
+        "ProviderError ProviderTimeoutError RateLimitedError RefusalError ServerError SourceError "
+        "UnkeptOutputError"
     ),
     "llm_strategies": (
         "AnthropicStrategy GeminiCachedStrategy GeminiResponse GeminiStrategy LocalModelStrategy "
@@ -167,6 +170,7 @@ __all__ = [
     "LLMRequest",
     "LLMWorkItem",
     "LedgerConfig",
+    "LedgerError",
     "LocalModelStrategy",
     "MalformedAnswerError",
     "Message",
@@ -207,6 +211,7 @@ __all__ = [
     "TextPart",
     "TokenBound",
     "TokenUsage",
+    "UnkeptOutputError",
     "UsageLike",
     "WorkItemResult",
     "__version__",

@@ -7,6 +7,8 @@ BatchLLMError
 ├── InputError (ValueError)                a row, prompt or source that cannot be used
 ├── SourceError                            the source of work items failed; carries what finished
 ├── OutputError                            results can no longer be written (rows/sink.py)
+├── LedgerError                            the ledger cannot be read or written
+├── UnkeptOutputError (ValueError)         an output that a ledger could not give back as it is
 ├── ProcessorClosedError (RuntimeError)    work was given to a processor that has been closed
 ├── FrameworkTimeoutError (TimeoutError)   an attempt ran out of time (strategies/errors.py)
 └── ProviderError                          a call to a provider failed
@@ -31,6 +33,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
     from typing import Any
 
     from .base.results import BatchResult
@@ -86,6 +89,40 @@ class SourceError(BatchLLMError):
 
     def __reduce__(self) -> tuple[type[SourceError], tuple[str, BatchResult[Any, Any]]]:
         return type(self), (str(self), self.result)
+
+
+class LedgerError(BatchLLMError):
+    """A ledger cannot be read or written. The message names its file and the system's reason.
+
+    After a failed write nothing more is written, so that a ledger has no holes.
+
+    Attributes:
+        path: the ledger's file.
+        reason: the system's words ("No space left on device").
+        result: what had finished by then, where a processor raises it; all of it that was handed
+            out before is in the ledger too.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        path: str | Path,
+        reason: str,
+        result: BatchResult[Any, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.path = path
+        self.reason = reason
+        self.result = result
+
+    def __reduce__(
+        self,
+    ) -> tuple[type[LedgerError], tuple[str, str | Path, str, BatchResult[Any, Any] | None]]:
+        return type(self), (str(self), self.path, self.reason, self.result)
+
+
+class UnkeptOutputError(BatchLLMError, ValueError):
+    """An output that a ledger could not give back as it is. The message names the item."""
 
 
 class ProcessorClosedError(BatchLLMError, RuntimeError):

@@ -1,0 +1,63 @@
+"""One process at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ..exceptions import LedgerError
+from .files import PRIVATE, create_private
+
+
+class LedgerLock:
+    """Holds `PATH.lock` until it is closed; the system lets go of it when the process ends.
+
+    Args:
+        place: the ledger's file.
+
+    Raises:
+        LedgerError: if another holds it, in this process or another.
+    """
+
+    def __init__(self, place: Path) -> None:
+        self._file = Path(f"{place}.lock")
+        holder = _read_pid(self._file)
+        try:
+            create_private(self._file)
+            # Opened in one thread, it may be closed in another.
+            self._lock = FileLock(self._file, timeout=0, mode=PRIVATE, thread_local=False)
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            raise LedgerError(
+                f"The ledger {str(place)!r} is in use by {_who(holder)}. One run at a time can "
+                f"write a ledger: wait for it to end, or name another file.",
+                place,
+                "locked",
+            ) from None
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise LedgerError(
+                f"The ledger {str(place)!r} cannot be locked: {reason}.", place, reason
+            ) from error
+        with contextlib.suppress(OSError):  # for the message above; the lock itself is held
+            self._file.write_text(f"{os.getpid()}\n", encoding="ascii")
+
+    def close(self) -> None:
+        """Let another have the ledger."""
+        self._lock.release()
+
+
+def _read_pid(file: Path) -> int | None:
+    try:
+        return int(file.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+def _who(pid: int | None) -> str:
+    if pid is None:
+        return "another run"
+    return "another run of this process" if pid == os.getpid() else f"the process {pid}"

@@ -1,0 +1,36 @@
+"""Opening a ledger to write it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .files import check_writable, resolved
+from .jsonl import JsonlStore
+from .ledger import Ledger
+from .lock import LedgerLock
+from .sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from ..core import LedgerConfig
+
+
+def open_ledger(config: LedgerConfig) -> Ledger:
+    """Return the ledger at `config.path`, for this process alone; create it where there is none.
+
+    It may take seconds where a million items are kept: call it in a thread, if the loop is busy.
+
+    Raises:
+        ConfigurationError: if there can be no ledger: a directory, a file that is something else,
+            one that may not be written, or one of a newer version.
+        LedgerError: if another has it open, or it cannot be read.
+    """
+    config.validate()
+    path = resolved(config.path)
+    check_writable(path)
+    lock = LedgerLock(path)
+    try:
+        make = JsonlStore if path.suffix == ".jsonl" else SqliteStore
+        return Ledger(make(path, config), lock, config)
+    except BaseException:
+        lock.close()
+        raise
