@@ -50,7 +50,9 @@ async def _main() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
     numbers = itertools.count(int(sys.argv[2]))
-    ends = await asyncio.gather(*(_keep(ledger, numbers) for _ in range(20)), return_exceptions=True)
+    ends = await asyncio.gather(
+        *(_keep(ledger, numbers) for _ in range(20)), return_exceptions=True
+    )
     assert {type(end) for end in ends} == {LedgerError}, ends
     os.write(1, f"{ends[0]}\n".encode())
     await ledger.aclose()

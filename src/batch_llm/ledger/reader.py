@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -20,7 +22,6 @@ from .sqlite_schema import STEPS, check, no_ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from typing import Any
 
     from .jsonl_line import Line
@@ -132,6 +133,10 @@ class SqliteReader(LedgerReader):
     def _opened(self) -> sqlite3.Connection:
         """Return a connection that cannot write."""
         address = f"file:{quote(str(self.path))}?mode=ro"
+        if not os.access(self.path.parent, os.W_OK) and not Path(f"{self.path}-wal").exists():
+            address += (
+                "&immutable=1"  # no one can be writing, and SQLite's own files cannot be made
+            )
         try:
             connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=30)
             try:
