@@ -246,7 +246,10 @@ async def test_it_can_be_read_while_it_is_written(path: Path) -> None:
 
 
 async def test_one_process_has_it_at_a_time(path: Path) -> None:
-    code = f"from batch_llm import *; from batch_llm.ledger import *; open_ledger(LedgerConfig({str(path)!r}))"
+    code = (
+        "from batch_llm import *; from batch_llm.ledger import *; "
+        f"open_ledger(LedgerConfig({str(path)!r}))"
+    )
     async with running(path):
         with pytest.raises(LedgerError, match="in use by another run of this process"):
             open_ledger(LedgerConfig(path))
@@ -348,6 +351,57 @@ async def test_an_empty_file_becomes_a_ledger(path: Path) -> None:
     async with running(path) as ledger:
         await ledger.keep(record(1))
     assert read_ledger(path).summary().succeeded == 1
+
+
+@pytest.mark.parametrize("durability", ["process", "power"])
+async def test_each_group_is_on_the_disk_where_power_may_fail(
+    path: Path, durability: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(path, durability=durability) as ledger:
+        if isinstance(ledger._store, batch_llm.ledger.sqlite.SqliteStore):
+            (level,) = ledger._store._writing.execute("PRAGMA synchronous").fetchone()
+            assert level == {"process": 1, "power": 2}[durability]
+            return
+        synced: list[int] = []
+        monkeypatch.setattr("os.fsync", synced.append)
+        await asyncio.gather(*(ledger.keep(record(number)) for number in range(9)))
+        await ledger.keep(record(9))
+        assert len(synced) == {"process": 0, "power": 2}[durability]
+
+
+def test_a_loop_that_ends_in_the_middle_loses_nothing(path: Path) -> None:
+    async def begin() -> Ledger:
+        ledger = open_ledger(LedgerConfig(path))
+        await ledger.begin_run("1.2.3")
+        await ledger.keep(record(1))
+        await asyncio.wait([asyncio.ensure_future(ledger.keep(record(2)))])
+        return ledger
+
+    loop = asyncio.new_event_loop()
+    ledger = loop.run_until_complete(begin())
+    # What was given in the last turn of a loop that never turns again.
+    loop.call_soon(ledger.keep, record(3))
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    loop.close()
+
+    async def go_on() -> None:
+        with pytest.raises(RuntimeError, match="event loop that used it first"):
+            await ledger.begin_run("1.2.3")
+        await ledger.aclose()
+
+    asyncio.run(go_on())
+    assert read_ledger(path).summary().succeeded == 3
+
+
+async def test_a_directory_that_may_not_be_written_can_be_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(path) as ledger:
+        await ledger.keep(record(1))
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert read_ledger(path).summary().succeeded == 1
+    assert {file.name for file in path.parent.iterdir()} <= {path.name, f"{path.name}.lock"}
 
 
 # -- failed writes

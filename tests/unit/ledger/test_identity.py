@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,7 @@ VALUES: list[Any] = [
     date(2026, 1, 1),
     datetime(2026, 1, 1),
     "2026-01-01",
-    datetime(2026, 1, 1, tzinfo=timezone.utc),
+    datetime(2026, 1, 1, tzinfo=UTC),
     timedelta(seconds=1),
     UUID(int=1),
     str(UUID(int=1)),
