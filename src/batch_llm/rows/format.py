@@ -18,9 +18,11 @@ class ByteSink(Protocol):
     @property
     def closed(self) -> bool:
         """Whether it takes no more."""
+        ...
 
     def write(self, content: bytes, /) -> int:
         """Take `content` in whole, and return how many bytes that was."""
+        ...
 
 
 class RowWriter(ABC):
