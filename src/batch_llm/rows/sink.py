@@ -99,8 +99,6 @@ class RowSink:
             OutputError: if the end cannot be written, or the system only now says that a write
                 has failed.
         """
-        if self._stream.closed:
-            return
         with self._told():
             try:
                 self._writer.close()
