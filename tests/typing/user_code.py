@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, assert_type
 
+import polars
 from pydantic import BaseModel
 
 from batch_llm import (
@@ -18,6 +20,7 @@ from batch_llm import (
     ErrorClassifier,
     ErrorInfo,
     ExponentialBackoffStrategy,
+    FailureGroup,
     FilePart,
     FixedDelayStrategy,
     FrameworkTimeoutError,
@@ -44,6 +47,7 @@ from batch_llm import (
     WorkItemResult,
     process_prompts,
     process_stream,
+    work_items,
 )
 from batch_llm.llm_strategies.pydantic_ai.model import PydanticAIModelStrategy
 from batch_llm.testing import MockAgent, MockResult, MockUsage, mock_strategy
@@ -395,3 +399,21 @@ class AgentsOfTheLibrary:
         self.reviews = PydanticAIStrategy(Agent("test", output_type=Review))
         assert_type(self.texts, PydanticAIStrategy[str])
         assert_type(self.reviews, PydanticAIStrategy[Review])
+
+
+async def tables(
+    strategy: LLMCallStrategy[Review],
+    frame: polars.DataFrame,
+    rows: list[dict[str, str]],
+    processor: ParallelBatchProcessor[str, Review, Mapping[str, object]],
+) -> None:
+    """Make work of tables, and tables of results."""
+    results = await processor.process_all(work_items(frame, strategy, "{text}"))
+    assert_type(results, BatchResult[Review, Mapping[str, object]])
+    for item in work_items(rows, strategy, "{text}", context="number"):
+        assert_type(item, LLMWorkItem[str, Review, int])
+    for bare in work_items((row for row in rows), strategy, "{text}", context=None):
+        assert_type(bare, LLMWorkItem[str, Review, None])
+    assert_type(results.to_dataframe("polars"), polars.DataFrame)
+    assert_type(results.latency_percentiles(50), dict[str, float])
+    assert_type(results.failures(), list[FailureGroup])

@@ -174,6 +174,9 @@ SDKS = [
     "xllamacpp",
     "fastapi",
     "aiolimiter",
+    "pandas",
+    "polars",
+    "pyarrow",
 ]
 
 LIGHT = [
@@ -187,6 +190,7 @@ LIGHT = [
     "batch_llm.classifiers",
     "batch_llm.parallel",
     "batch_llm.prompts",
+    "batch_llm.rows",
     "batch_llm.llm_strategies",
     "batch_llm.testing",
 ]
