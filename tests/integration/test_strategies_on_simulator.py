@@ -4,7 +4,7 @@ Every item ends once, and the tokens that we count are those in the provider's b
 By default the strategies without an SDK get 5,000 requests, and those over an SDK, which take many
 times as long, 400. All of them get 5,000 by one command:
 
-    python -m pytest -m benchmark tests/integration/test_strategies_on_simulator.py -v
+    python -m pytest -m benchmark tests/integration/test_strategies_on_simulator.py -vv
 """
 
 from __future__ import annotations

@@ -56,7 +56,9 @@ class Front:
             AnthropicFace(self.world),
             GeminiFace(self.world),
         )
-        self.gateways = {face.name: Gateway(self.world, face) for face in self._faces}
+        self.gateways: dict[Provider, Gateway] = {
+            face.name: Gateway(self.world, face) for face in self._faces
+        }
         self.operations = frozenset(
             route.operation for gateway in self.gateways.values() for route in gateway.routes
         )

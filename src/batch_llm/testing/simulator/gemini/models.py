@@ -146,18 +146,22 @@ class Models:
     """Knows the models, and answers questions about them.
 
     Args:
-        world: whose settings may name further ones.
+        world: whose settings may name further ones, and say that there are no others.
     """
 
     def __init__(self, world: World) -> None:
         self._further = world.settings.models
+        self._only_listed = world.settings.strict_models
 
     def find(self, name: str) -> Model | None:
         """Return the model "gemini-2.5-flash", also named "models/…"; None where there is none.
 
-        Whatever is named like one of Google's is one, and so are the settings' own.
+        Whatever is named like one of Google's is one, or with strict models what the list names;
+        and so are the settings' own.
         """
         name = name.removeprefix("models/")
+        if self._only_listed and name not in _LISTED and name not in self._further:
+            return None
         if name.startswith(_EMBEDDING_PREFIXES):
             return Model(name, embeds=True)
         if name.startswith(_GENERATIVE_PREFIXES) or name in self._further:
