@@ -39,7 +39,7 @@ from batch_llm.testing import MockAgent, mock_strategy
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-SECRET = "sk-SECRET-0123456789"  # noqa: S105 - made up
+SECRET = "sk-SECRET-0123456789"
 PROMPT = "What colour has the sky?"
 LONG = "The rules of the house. " * 400
 
@@ -229,7 +229,7 @@ def test_another_process_says_the_same() -> None:
     code = "import tests.contract.test_strategy_identity as here; here.print_fingerprints()"
     environment = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join(path for path in (os.getcwd(), *sys.path) if path),
+        "PYTHONPATH": os.pathsep.join(path for path in (str(Path.cwd()), *sys.path) if path),
         "PYTHONHASHSEED": "7",
     }
     run = subprocess.run(
@@ -351,7 +351,7 @@ def test_a_subclass_says_itself_what_it_adds() -> None:
 class TestGeminiParts:
     def test_a_parser_without_a_name_is_refused(self) -> None:
         strategy = gemini(response_parser=lambda response: response.text)
-        with pytest.raises(ConfigurationError, match="lambda.*def at the top of a module"):
+        with pytest.raises(ConfigurationError, match=r"lambda.*def at the top of a module"):
             strategy.fingerprint()
 
     def test_parsers_are_told_apart_by_name(self) -> None:
@@ -396,7 +396,7 @@ class TestGeminiParts:
 
 
 def test_an_agent_is_refused_without_a_text_of_the_users() -> None:
-    with pytest.raises(ConfigurationError, match="tools and instructions.*fingerprint='invoices"):
+    with pytest.raises(ConfigurationError, match=r"tools and instructions.*fingerprint='invoices"):
         PydanticAIStrategy(MockAgent()).fingerprint()
     assert mock_strategy().fingerprint() == mock_strategy(MockAgent(latency=1)).fingerprint()
 
@@ -404,7 +404,7 @@ def test_an_agent_is_refused_without_a_text_of_the_users() -> None:
 def test_a_pydantic_ai_model_without_an_address_is_refused() -> None:
     models = pytest.importorskip("pydantic_ai.models.test")
 
-    with pytest.raises(ConfigurationError, match="test:test.*no address"):
+    with pytest.raises(ConfigurationError, match=r"test:test.*no address"):
         PydanticAIModelStrategy(models.TestModel()).fingerprint()
 
 
@@ -460,7 +460,7 @@ def test_gemini_asks_its_parser() -> None:
 
 
 def test_an_agent_says_it_where_it_can() -> None:
-    Agent = pytest.importorskip("pydantic_ai").Agent  # noqa: N806 - a class
+    Agent = pytest.importorskip("pydantic_ai").Agent
 
     assert PydanticAIStrategy(Agent("test", output_type=Colour)).output_type(PROMPT) is Colour
     assert PydanticAIStrategy(Agent("test", output_type=[Colour, str])).output_type(PROMPT) is Any
