@@ -19,6 +19,7 @@ from batch_llm import (
     DefaultErrorClassifier,
     ErrorClassifier,
     ErrorInfo,
+    EscalatingStrategy,
     ExponentialBackoffStrategy,
     FailureGroup,
     FilePart,
@@ -42,6 +43,7 @@ from batch_llm import (
     RetryConfig,
     RetryState,
     RichProgressBar,
+    StrategyPool,
     TextPart,
     TokenUsage,
     WorkItemResult,
@@ -352,6 +354,19 @@ def built_in_strategies() -> None:
         PydanticAIModelStrategy("openai:m", output_schema=Review, temperature=0.1),
         PydanticAIModelStrategy[Review],
     )
+
+
+# --- several strategies --------------------------------------------------------------------
+
+
+def several() -> None:
+    """Have outputs typed by the members."""
+    cheap = OpenAICompatibleStrategy("small", output_schema=Review, repair=False)
+    strong = AnthropicStrategy("large", output_schema=Review)
+    assert_type(StrategyPool([cheap, cheap]), StrategyPool[Review])
+    either: list[LLMCallStrategy[Review]] = [StrategyPool([cheap]), strong]
+    assert_type(EscalatingStrategy(either), EscalatingStrategy[Review])
+    assert_type(EscalatingStrategy(either, on=["server_error"]), EscalatingStrategy[Review])
 
 
 # --- agents --------------------------------------------------------------------------------

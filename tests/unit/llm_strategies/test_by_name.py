@@ -16,6 +16,7 @@ from batch_llm.llm_strategies.anthropic import AnthropicStrategy
 from batch_llm.llm_strategies.by_name import (
     FORMS,
     USUAL_WORKERS,
+    strategies_by_name,
     strategy_by_name,
     usual_workers,
 )
@@ -221,3 +222,29 @@ class TestGeminiRequests:
         assert "dry run" in output
         assert usage["total_tokens"] > 0
         assert gemini.sent("POST", f"models/{MODEL}:generateContent") == []
+
+
+class TestSeveral:
+    def test_they_escalate_in_order(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("OPENAI_API_KEY", "k")
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
+
+        class City(BaseModel):
+            name: str
+
+        specs = ["openai:gpt-5-nano", "anthropic:claude-sonnet-4-5"]
+        strategy = strategies_by_name(specs, output_schema=City)
+
+        assert [type(member) for member in strategy.members] == [
+            OpenAICompatibleStrategy,
+            AnthropicStrategy,
+        ]
+        assert strategy.output_type("") is City
+
+    def test_one_text_is_no_list_and_no_names_are_none(self) -> None:
+        with pytest.raises(ConfigurationError, match="a list of models' names, not one text"):
+            strategies_by_name("openai:gpt-5")
+        with pytest.raises(ConfigurationError, match="has no strategies"):
+            strategies_by_name([])
+        with pytest.raises(ConfigurationError, match="There is no model 'opnai:x'"):
+            strategies_by_name(["opnai:x"])

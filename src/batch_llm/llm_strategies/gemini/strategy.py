@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_type_hints,
 from typing_extensions import TypeVar
 
 from ...base.fingerprint import fingerprint_of, named_function
-from ...base.repair import forget_misfit, with_misfit
+from ...base.repair import forget_misfit, repair_bytes, with_misfit
 from ...base.request import LLMRequest
 from ...base.strategy import PricedModel, RequestStrategy, TOutput
 from ...exceptions import (
@@ -192,11 +192,9 @@ class GeminiStrategy(RequestStrategy[TOutput]):
 
     def _asked(self, prompt: Prompt, state: RetryState | None) -> Prompt:
         """Return `prompt`, and after an answer that did not fit, the whole conversation."""
-        if not self.repair or state is None:
+        if not self.repair or not repair_bytes(state):
             return prompt
-        request = LLMRequest(prompt) if isinstance(prompt, str) else prompt
-        repaired = with_misfit(request, state)
-        return prompt if repaired is request else repaired
+        return with_misfit(LLMRequest(prompt) if isinstance(prompt, str) else prompt, state)
 
     def _keep(
         self,
