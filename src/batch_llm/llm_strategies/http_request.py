@@ -9,6 +9,7 @@ import msgspec
 
 from ..base.strategy import TOutput
 from ..exceptions import ConfigurationError, InputError
+from ..strategies import report_quota
 from ..wire.answer import parse_output
 from .composed import ComposedRequestStrategy
 from .http import HTTPTransport, make_transport
@@ -112,6 +113,7 @@ class HTTPRequestStrategy(ComposedRequestStrategy[TOutput]):
         reply = await self._transport.post(
             endpoint.url, endpoint.headers, body, timeout + _GRACE_SECONDS
         )
+        report_quota(self.quota_scope, reply.headers)
         if not 200 <= reply.status < 300:
             raise self._refusal(reply, self._private(request))
         answer = self._read(reply, self._private(request))

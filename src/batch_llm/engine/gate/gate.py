@@ -56,9 +56,7 @@ class Gate:
 
     # -- before an attempt
 
-    def admit(
-        self, scope: str | None, tokens: TokenBound | None = None
-    ) -> Awaitable[None] | None:
+    def admit(self, scope: str | None, tokens: TokenBound | None = None) -> Awaitable[None] | None:
         """Return None where the attempt may start now, else what to await first.
 
         Either way it then has its place and its permits: `leave` and `settle` give them back.

@@ -42,7 +42,11 @@ class TokenLimits:
         self._held: dict[TokenBound | None, deque[_Held]] = {}
 
     def limit(
-        self, *, total: float | None, input: float | None, output: float | None  # noqa: A002
+        self,
+        *,
+        total: float | None,
+        input: float | None,
+        output: float | None,  # noqa: A002
     ) -> None:
         """Put limits a minute into force; None leaves what is."""
         self.total = self._limited(self.total, total)
