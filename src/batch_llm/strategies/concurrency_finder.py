@@ -12,11 +12,12 @@ MOST: Final = 1_000
 
 _CLIMB: Final = 1.41
 _MOST_CLIMB: Final = 2.0
-_UP: Final = 1.25
+_UP: Final = 1.3
 _DOWN: Final = 0.8
 _FALL: Final = 0.7
 # More calls at once are worth it if a tenth more of them give a fiftieth more answers.
 _WORTH: Final = 0.2
+_PROBABLY_WORTH: Final = 0.35
 _SURELY_WORTH: Final = 0.6
 _LEAST_SECONDS: Final = 2.5
 _CLIMB_SECONDS: Final = 5.0
@@ -26,11 +27,9 @@ _FULL: Final = 0.95
 _IN_USE: Final = 0.8
 _PATIENCE: Final = 4
 _MOST_PATIENCE: Final = 16
-# Calls a window, at the least and for each that may be in flight: to climb on, to hold, to judge a
-# step back for sure.
-_TO_CLIMB: Final = (24, 1)
-_TO_HOLD: Final = (24, 1)
-_TO_TURN: Final = (100, 4)
+# Calls to judge by, at the least and for each that may be in flight: at a first look, and for sure.
+_AT_FIRST: Final = (24, 1)
+_FOR_SURE: Final = (100, 4)
 
 
 class _Phase(Enum):
@@ -51,8 +50,8 @@ class ConcurrencyFinder:
     yardstick is the latency of an idle server, here the last step's, so that a server which slows
     down as it fills is filled all the same.
 
-    Latencies scatter: means of many calls are compared, of those that started after the last step,
-    and it takes four times as many to turn back as to go on. A step that comes out wrong is undone
+    Latencies scatter: means of many calls are compared, of those that started after the last step;
+    of few where they are clear, else of four times as many. A step that comes out wrong is undone
     by a later one. Steps are so large that starts grow twofold in ten seconds at the most: some
     providers refuse more.
 
@@ -71,6 +70,7 @@ class ConcurrencyFinder:
         "_full_seconds",
         "_held",
         "_latency",
+        "_look_at",
         "_opened_per_second",
         "_patience",
         "_phase",
@@ -129,7 +129,9 @@ class ConcurrencyFinder:
             return
         self._calls += 1
         self._seconds += seconds
-        if self._has_seen(_TO_CLIMB if self._phase is _Phase.CLIMB else _TO_HOLD, now):
+        if self._calls >= self._look_at and self._has_seen(_AT_FIRST, now):
+            # Who looks after every call sees what he hopes for by chance.
+            self._look_at = 2 * self._calls
             self._judge(max(1e-6, self._seconds / self._calls), now)
 
     def refused(self, needed: float, now: float) -> None:
@@ -170,11 +172,12 @@ class ConcurrencyFinder:
             self._begin_window(now)
 
     def _judge_up(self, latency: float, now: float) -> None:
-        if self._is_worth(latency):
+        is_sure = self._has_seen(_FOR_SURE, now)
+        if self._is_worth(latency, _WORTH if is_sure else _PROBABLY_WORTH):
             self._latency = latency
             self._patience = _PATIENCE
             self._climb(now)
-        elif self._has_seen(_TO_TURN, now):
+        elif is_sure:
             # The knee lies in between, or below: see whether less would do.
             climbed = self._phase is _Phase.CLIMB
             self._target = math.sqrt(self._before * self.limit) if climbed else self._before
@@ -182,7 +185,7 @@ class ConcurrencyFinder:
             self._step(_DOWN, _Phase.DOWN, now)
 
     def _judge_down(self, latency: float, now: float) -> None:
-        is_sure = self._has_seen(_TO_TURN, now)
+        is_sure = self._has_seen(_FOR_SURE, now)
         if self._is_worth(latency, _WORTH if is_sure else _SURELY_WORTH):
             # What the step took away was of use.
             self.limit = self._target
@@ -192,7 +195,7 @@ class ConcurrencyFinder:
             self._target = self.limit
             self._step(_DOWN, _Phase.DOWN, now)
 
-    def _is_worth(self, latency: float, share: float = _WORTH) -> bool:
+    def _is_worth(self, latency: float, share: float) -> bool:
         """Return whether throughput goes with the limit, between the last step and now."""
         step = math.log(self.limit / self._before) if self.limit != self._before else 0.0
         if not step or self._latency is None:
@@ -226,6 +229,7 @@ class ConcurrencyFinder:
     def _begin_window(self, now: float) -> None:
         self._since = now
         self._calls = 0
+        self._look_at = 0
         self._seconds = 0.0
         self._full_seconds = 0.0
         self._told_at = now
