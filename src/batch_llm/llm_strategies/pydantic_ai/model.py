@@ -340,7 +340,7 @@ class PydanticAIModelStrategy(ComposedRequestStrategy[TOutput]):
         settings = client_settings(model, timeout)
         settings.update(self._settings or {})
         settings.update(encode_sampling(request))
-        with self._http.calls(model) as unread:
+        with self._http.calls(model, scope=self.quota_scope) as unread:
             try:
                 return await model_request(
                     model,
