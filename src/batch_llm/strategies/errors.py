@@ -188,7 +188,7 @@ def status_of(exception: BaseException) -> int | None:
     """Return the HTTP status that an exception of any library carries, or None."""
     holders = (exception, getattr(exception, "response", None))
     for holder in holders:
-        for name in ("status_code", "code", "status"):
+        for name in ("status_code", "status", "code"):  # aiohttp warns of its `code`
             value = getattr(holder, name, None)
             if isinstance(value, int) and 100 <= value <= 599:
                 return value
