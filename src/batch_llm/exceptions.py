@@ -115,7 +115,7 @@ class BudgetExceededError(BatchLLMError):
 
     def __reduce__(self) -> tuple[partial[BudgetExceededError], tuple[str]]:
         amounts = partial(
-            type(self),
+            BudgetExceededError,
             max_usd=self.max_usd,
             needed_usd=self.needed_usd,
             spent_usd=self.spent_usd,

@@ -13,7 +13,7 @@ from .call import encode_call, schema_of_config
 from .client import EnvironmentClient
 from .failures import gemini_failures
 from .response import GeminiResponse
-from .token_bound import bound_of_call
+from .token_bound import bound_of_call, common_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,6 +95,7 @@ class GeminiStrategy(RequestStrategy[TOutput]):
         # A quota belongs to a key and a model; the client stands for the key, which stays secret.
         self.quota_scope = f"gemini/{model.removeprefix('models/')}/{id(client):x}"
         self.priced_as = PricedModel("gemini", model.removeprefix("models/"))
+        self._common_tokens: int | None = None  # counted when first asked for
         self._schema = schema_of_config(config) if response_parser is None else None
 
     async def execute(
@@ -124,7 +125,12 @@ class GeminiStrategy(RequestStrategy[TOutput]):
             ConfigurationError: for content that is not text, and for settings in `config` of which
                 it is not known that they leave the price as it is, such as tools.
         """
-        return bound_of_call(prompt, self.config, self.priced_as)
+        if self._common_tokens is None:
+            self._common_tokens = self._count_common()
+        return bound_of_call(prompt, self.config, self.priced_as, self._common_tokens)
+
+    def _count_common(self) -> int:
+        return common_tokens(self.config)
 
     async def aclose(self) -> None:
         """Close the client if it is an `EnvironmentClient`; any other is yours."""
