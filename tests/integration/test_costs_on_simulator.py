@@ -146,9 +146,14 @@ def _over_pydantic_ai(name: str, **options: Any) -> Callable[..., Any]:
 
 @asynccontextmanager
 async def agent(simulator: Simulator) -> AsyncIterator[LLMCallStrategy[Any]]:
+    from openai import AsyncOpenAI
     from pydantic_ai import Agent
+    from pydantic_ai.models.openai import OpenAIChatModel
+    from pydantic_ai.providers.openai import OpenAIProvider
 
-    yield PydanticAIStrategy(Agent("openai-chat:gpt-4.1-mini", instructions=LONG))
+    async with AsyncOpenAI(api_key="k", max_retries=0) as client:
+        model = OpenAIChatModel("gpt-4.1-mini", provider=OpenAIProvider(openai_client=client))
+        yield PydanticAIStrategy(Agent(model, instructions=LONG))
 
 
 # Without a limit of tokens pydantic-ai reads a stream.

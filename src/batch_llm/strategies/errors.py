@@ -12,6 +12,7 @@ from ..exceptions import (
     AnswerError,
     AuthenticationError,
     BatchLLMError,
+    BudgetExceededError,
     ConfigurationError,
     ConnectionFailedError,
     InvalidRequestError,
@@ -152,6 +153,7 @@ _OWN_ERRORS: tuple[tuple[type[Exception], ErrorInfo], ...] = (
     (AuthenticationError, _CLIENT),
     (InvalidRequestError, _CLIENT),
     (ConfigurationError, _CLIENT),
+    (BudgetExceededError, _CLIENT),
 )
 
 
