@@ -174,6 +174,13 @@ def test_what_gemini_is_configured_with_is_counted(is_typed: bool) -> None:
     assert bound.output_tokens == 100
 
 
+def test_an_estimate_has_the_texts_that_gemini_is_configured_with() -> None:
+    assert gemini().expected_input_tokens("a" * 40) == 10
+    instructed = gemini({"system_instruction": "s" * 400})
+    assert instructed.expected_input_tokens("a" * 40) == 110
+    assert gemini({"tools": [{"google_search": {}}]}).expected_input_tokens("a" * 40) == 10
+
+
 @pytest.mark.parametrize(
     "config",
     [

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, overload
 from typing_extensions import TypeVar
 
 from ...base.strategy import PricedModel, RequestStrategy, TOutput
+from ...base.token_estimate import BYTES_OF_TOKEN
 from ...exceptions import ConfigurationError, ProviderError
 from .answer import check_answer, finish_reason_of, safety_ratings_of, text_of, usage_of
 from .call import encode_call, schema_of_config
@@ -125,9 +126,20 @@ class GeminiStrategy(RequestStrategy[TOutput]):
             ConfigurationError: for content that is not text, and for settings in `config` of which
                 it is not known that they leave the price as it is, such as tools.
         """
+        return bound_of_call(prompt, self.config, self.priced_as, self._common())
+
+    def expected_input_tokens(self, prompt: Prompt) -> int:
+        """Return roughly how many input tokens a call has, texts in `config` included."""
+        try:
+            common = self._common() // BYTES_OF_TOKEN
+        except ConfigurationError:  # tools or files, whose tokens only Gemini can count
+            common = 0
+        return super().expected_input_tokens(prompt) + common
+
+    def _common(self) -> int:
         if self._common_tokens is None:
             self._common_tokens = self._count_common()
-        return bound_of_call(prompt, self.config, self.priced_as, self._common_tokens)
+        return self._common_tokens
 
     def _count_common(self) -> int:
         return common_tokens(self.config)
