@@ -46,7 +46,7 @@ class TokenLimits:
         *,
         total: float | None,
         input: float | None,
-        output: float | None,  # noqa: A002
+        output: float | None,
     ) -> None:
         """Put limits a minute into force; None leaves what is."""
         self.total = self._limited(self.total, total)

@@ -354,7 +354,7 @@ class PydanticAIModelStrategy(ComposedRequestStrategy[TOutput]):
                 if ours is None:
                     attach_usage(error, unread.usage)
                     raise
-                ours.usage, ours.is_usage_whole = unread.usage, unread.is_usage_whole
+                ours.usage, ours.is_bill_final = unread.usage, unread.is_bill_final
                 ours.request_id = ours.request_id or unread.request_id
                 raise ours from error
 
