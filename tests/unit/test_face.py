@@ -248,6 +248,8 @@ def test_the_processor_takes_what_it_always_took_in_that_order() -> None:
         "middlewares",
         "observers",
         "progress_callback",
+        "ledger",
+        "max_cost_usd",
     ]
     assert set(signature(batch_llm.ParallelBatchProcessor).values()) == {None}
 
