@@ -95,7 +95,10 @@ class GateMachine(RuleBasedStateMachine):
     def _end(self, call: Call, share: float, knows: bool = True, refused: Any = False) -> None:
         assert call.started is not None
         call.ended = self.loop.time()
-        sent, made = int(call.bound.input_tokens * share), int((call.bound.output_tokens or 0) * share)
+        sent, made = (
+            int(call.bound.input_tokens * share),
+            int((call.bound.output_tokens or 0) * share),
+        )
         call.used = sent + made
         self.gate.leave(call.scope, call.ended - call.started)
         usage: Any = {"input_tokens": sent, "output_tokens": made, "total_tokens": sent + made}

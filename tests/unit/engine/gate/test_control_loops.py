@@ -81,7 +81,8 @@ async def test_an_unknown_rate_is_found_and_followed(
 
 
 @pytest.mark.parametrize(
-    ("slots", "slowdown", "spread"), [(32, 1.0, 0.5), (32, 0.0, 1.0), (128, 3.0, 0.5), (6, 1.0, 0.3)]
+    ("slots", "slowdown", "spread"),
+    [(32, 1.0, 0.5), (32, 0.0, 1.0), (128, 3.0, 0.5), (6, 1.0, 0.3)],
 )
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_a_server_that_refuses_nothing_is_filled_and_no_more(

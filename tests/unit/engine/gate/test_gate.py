@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 
 def gate(cooldown: float = 100.0, delay: float = 0.0, **settings: Any) -> Gate:
-    return new_gate(
-        ProcessorConfig(**settings), FixedDelayStrategy(cooldown, delay), Events([])
-    )
+    return new_gate(ProcessorConfig(**settings), FixedDelayStrategy(cooldown, delay), Events([]))
 
 
 async def admitted_at(gate: Gate, scopes: Iterable[str | None]) -> list[float]:
