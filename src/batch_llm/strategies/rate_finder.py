@@ -26,10 +26,10 @@ class RateFinder:
     Two refusals mark two moments at which the provider had nothing left. Whatever started in
     between and was not refused is what it allowed in that time, however large its bucket: that
     quotient is the rate. (Where it is far from that of the last seconds, the limit has changed in
-    between, and theirs is taken.) From a twentieth below, the rate climbs back within some seconds, lingers
-    there, and then rises ever faster in search of more, as CUBIC does (RFC 9438, section 4.2),
-    while it is used to the full. Lower rates are tried for longer, so that of about a hundred
-    calls one is refused.
+    between, and theirs is taken.) From a twentieth below, the rate climbs back within some
+    seconds, lingers there, and then rises ever faster in search of more, as CUBIC does (RFC 9438,
+    section 4.2), while it is used to the full. Lower rates are tried for longer, so that of about
+    a hundred calls one is refused.
 
     Single refusals far apart are no rate: it begins with a share of refusals.
 

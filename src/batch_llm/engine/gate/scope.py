@@ -127,8 +127,8 @@ class Scope:
             self._told_rate = requests.limit * _OF_A_TOLD_LIMIT / _MINUTE_SECONDS
         self.tokens.limit(
             total=_told(reading.tokens),
-            input=_told(reading.input_tokens),
-            output=_told(reading.output_tokens),
+            input_tokens=_told(reading.input_tokens),
+            output_tokens=_told(reading.output_tokens),
         )
         for told in (reading.requests, reading.tokens, reading.input_tokens, reading.output_tokens):
             if told is not None and not told.remaining and _is_of_a_minute(told):
