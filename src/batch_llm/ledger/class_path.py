@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable
 
 
 class NoClassPathError(TypeError):
     """A class cannot be found by its path. The message ends a sentence that begins with it."""
 
 
-@lru_cache(maxsize=1024)
-def path_of(cls: Hashable) -> str:
+def path_of(cls: type[Any]) -> str:
     """Return "module:QualName" of a class that `class_at` gives back.
 
     Raises:
         NoClassPathError: if it would not.
     """
-    assert isinstance(cls, type), "of a class"
     path = f"{cls.__module__}:{cls.__qualname__}"
     if "<locals>" in cls.__qualname__:
         raise NoClassPathError("is defined inside of a function, where no later run can find it")

@@ -187,11 +187,14 @@ class _Anything(Form):
 
     def __init__(self) -> None:
         self._by_class: dict[type[Any], Form] = {}
+        self._paths: dict[type[Any], str] = {}
 
     def write(self, value: Any) -> KeptOutput:
         cls = type(value)
         if is_kept_class(cls):
-            return self._form(cls).write(value)._replace(class_path=path_of(cls))
+            if cls not in self._paths:
+                self._paths[cls] = path_of(cls)
+            return self._form(cls).write(value)._replace(class_path=self._paths[cls])
         return KeptOutput(msgspec.json.encode(value))
 
     def read(self, kept: KeptOutput) -> Any:

@@ -113,13 +113,13 @@ class GroupWriter:
         if self._fault is not None:
             self._was_told = True
             raise self._explain(self._fault)
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            if self._loop is not None:
+                raise RuntimeError("A ledger belongs to the event loop that used it first.")
+            self._loop = loop
         group = self._gathering
         if group is None:
-            loop = asyncio.get_running_loop()
-            if self._loop is not loop:
-                if self._loop is not None:
-                    raise RuntimeError("A ledger belongs to the event loop that used it first.")
-                self._loop = loop
             group = self._gathering = Group(loop)
             if not self._is_writing:
                 # Not at once: whatever else this turn of the loop has to say joins.
