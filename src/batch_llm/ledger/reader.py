@@ -284,6 +284,7 @@ class _Tally:
         self._reserved: dict[int, float] = {}
 
     def count(self, summary: LedgerSummary, line: Line) -> None:
+        """Count a line that is no result."""
         match line:
             case RunLine():
                 self._runs[line.number] = KeptRun(
@@ -302,6 +303,7 @@ class _Tally:
                 self._reserved.pop(line.number, None)
 
     def count_money(self, summary: LedgerSummary, line: ResultLine) -> None:
+        """Count what a result has cost, whether or not a later one replaces it."""
         summary.spent_usd += line.spent_usd
         for number in line.settled:
             self._reserved.pop(number, None)

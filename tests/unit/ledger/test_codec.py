@@ -248,6 +248,11 @@ def test_a_class_that_is_gone_or_is_none_any_longer_is_not_made() -> None:
             codec(Any).decode("item-1", KeptOutput(b'{"x": 1}', path))
 
 
+def test_what_is_no_model_or_dataclass_is_not_made() -> None:
+    with pytest.raises(UnkeptOutputError, match="is no pydantic model or dataclass"):
+        codec(Any).decode("item-1", KeptOutput(b"1", "builtins:int"))
+
+
 def test_an_output_of_a_type_that_has_changed_is_not_read() -> None:
     kept = codec(Point).encode("item-1", Point(1))
     with pytest.raises(UnkeptOutputError, match="If the type of outputs has changed"):
