@@ -56,7 +56,9 @@ async def main() -> None:
         )
         batch = await process_prompts(TEXTS, EscalatingStrategy([small, large]), max_workers=5)
         for result in batch:
-            print(f"{result.item_id:>3}  {result.output or result.error}  attempts: {result.attempts}")
+            print(
+                f"{result.item_id:>3}  {result.output or result.error}  attempts: {result.attempts}"
+            )
         calls = [record.model for record in simulator.books.records]
         print(f"Calls: {SMALL} {calls.count(SMALL)}, {LARGE} {calls.count(LARGE)}.")
         tokens = batch.total_input_tokens + batch.total_output_tokens

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
     from .base import PostProcessorFunc, ProgressCallbackFunc, WorkItemResult
     from .core import RateLimitConfig
-    from .engine.journal import Journal
     from .engine.intake import Source
+    from .engine.journal import Journal
     from .engine.outlet import Order
     from .middleware import Middleware
     from .observers import ProcessorObserver

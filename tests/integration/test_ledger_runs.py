@@ -293,8 +293,8 @@ async def test_equal_requests_are_answered_from_the_cache_where_that_is_asked_fo
     assert model.calls == 2
 
 
-async def test_a_dry_run_writes_no_ledger(ledger: Path) -> None:
-    await run(ledger, items(2, Known("out")), settings={"dry_run": True})
+def test_a_dry_run_writes_no_ledger(ledger: Path) -> None:
+    asyncio.run(run(ledger, items(2, Known("out")), settings={"dry_run": True}))
     assert not ledger.exists()
 
 

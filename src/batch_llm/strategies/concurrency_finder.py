@@ -229,8 +229,8 @@ class ConcurrencyFinder:
     def _begin_window(self, now: float) -> None:
         self._since = now
         self._calls = 0
-        self._look_at = 0
-        self._seconds = 0.0
+        self._look_at: int = 0
+        self._seconds: float = 0.0
         self._full_seconds = 0.0
         self._told_at = now
 
