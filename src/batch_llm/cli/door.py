@@ -33,12 +33,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What has passed the door and can be run."""
+    """What has passed the door and can be run.
+
+    Attributes:
+        is_resumed: whether earlier runs have left results.
+    """
 
     rows: RowRun
     sink: ResultSink
     strategy: LLMCallStrategy[Any]
     config: ProcessorConfig
+    is_resumed: bool
 
 
 def enter(options: RunOptions, resources: ExitStack) -> Job:
@@ -60,7 +65,13 @@ def enter(options: RunOptions, resources: ExitStack) -> Job:
     kept = found.fields if plan.keep is None else tuple(plan.keep)
     sink = _sink(options, output_format, kept, resources)
     rows = RowRun(source, plan, found, sink, in_input_order=files.in_input_order, earlier=earlier)
-    return Job(rows=rows, sink=sink, strategy=_one_of(members), config=config)
+    return Job(
+        rows=rows,
+        sink=sink,
+        strategy=_one_of(members),
+        config=config,
+        is_resumed=bool(earlier),
+    )
 
 
 # -- models

@@ -49,7 +49,7 @@ def estimate(options: RunOptions, console: ErrorConsole) -> ExitStatus:
         BatchLLMError: what is wrong with the rows, the models or the ledger.
     """
     members = models_of(options)
-    # An estimate of what is left takes the ledger as it is, and asks for no --resume.
+    # Refused where the run would be: without --resume, there are to be no earlier results.
     earlier = earlier_results(options.ledger)
     with ExitStack() as resources:
         source, found = survey_of(options, resources)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .display import Display
     from .door import Job
     from .monitor import Glance
-    from .run_options import RunOptions
+    from .run_options import LedgerOptions, RunOptions
     from .stderr import ErrorConsole
 
 
@@ -161,9 +161,16 @@ def _report(options: RunOptions, job: Job, glance: Glance) -> Iterable[Text]:
         glance,
         output=job.sink.name,
         cap=_cap(options, job),
-        has_ledger=options.ledger is not None,
+        again=_again(options.ledger),
+        is_resumed=job.is_resumed,
         ran_out=_ran_out(job, glance),
     )
+
+
+def _again(ledger: LedgerOptions | None) -> str | None:
+    if ledger is None:
+        return None
+    return f"run the same command again{'' if ledger.resume else ' with --resume'}"
 
 
 def _ran_out(job: Job, glance: Glance) -> bool:

@@ -45,7 +45,7 @@ def status(path: Path, *, as_json_text: bool) -> ExitStatus:
     if as_json_text:
         lines = [as_json(_document(found, failures, has_unpriced=has_unpriced)).decode()]
     else:
-        lines = list(_lines(found, failures, has_unpriced=has_unpriced))
+        lines = list(_lines(path, found, failures, has_unpriced=has_unpriced))
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     return ExitStatus.SUCCEEDED
 
@@ -72,11 +72,11 @@ def state_of(run: KeptRun) -> str:
 
 
 def _lines(
-    found: LedgerSummary, failures: dict[str, KeptRow], *, has_unpriced: bool
+    path: Path, found: LedgerSummary, failures: dict[str, KeptRow], *, has_unpriced: bool
 ) -> Iterator[str]:
     items = found.succeeded + found.failed
     yield (
-        f"{found.path}: {figures.plural(items, 'row')}, {figures.count(found.succeeded)} "
+        f"{path}: {figures.plural(items, 'row')}, {figures.count(found.succeeded)} "
         f"succeeded, {figures.count(found.failed)} failed."
     )
     yield (

@@ -42,7 +42,8 @@ def summary(
     *,
     output: str,
     cap: Cap | None = None,
-    has_ledger: bool = False,
+    again: str | None = None,
+    is_resumed: bool = False,
     ran_out: bool = False,
 ) -> Iterator[Text]:
     """Yield the lines that end a run.
@@ -52,11 +53,12 @@ def summary(
         glance: the run at its end.
         output: where the results are.
         cap: what is left of the limit in USD; None without one.
-        has_ledger: whether a later run can go on from here.
+        again: how a later run goes on from here, as what to do; None where it cannot.
+        is_resumed: whether this run went on from an earlier one.
         ran_out: whether the run's deadline has passed.
     """
     yield _outcome(tally, glance)
-    yield from _reused(tally, has_ledger=has_ledger)
+    yield from _reused(tally, is_resumed=is_resumed)
     yield Text(
         f"Tokens: {figures.count(tally.input_tokens)} in, {figures.count(tally.output_tokens)} "
         f"out. Retries: {figures.count(glance.retries)}. "
@@ -64,7 +66,7 @@ def summary(
     )
     yield Text(" ".join((_cost(tally), *_left(cap))))
     yield from _failures(tally)
-    yield from _advice(tally, has_ledger=has_ledger, ran_out=ran_out)
+    yield from _advice(tally, again, ran_out=ran_out)
     yield Text(f"Results: {output}")
 
 
@@ -95,9 +97,9 @@ def _failures(tally: Tally) -> Iterator[Text]:
         )
 
 
-def _reused(tally: Tally, *, has_ledger: bool) -> Iterator[Text]:
+def _reused(tally: Tally, *, is_resumed: bool) -> Iterator[Text]:
     parts = []
-    if has_ledger:
+    if is_resumed:
         parts.append(f"{figures.plural(tally.replayed, 'row')} replayed from the ledger")
     if tally.failures_tried_again:
         again = figures.plural(tally.failures_tried_again, "earlier failure")
@@ -137,18 +139,16 @@ def _left(cap: Cap | None) -> Iterator[str]:
         yield f"Left of --max-cost {cap.max_usd:g}: {'' if cap.is_exact else 'at most '}{left}."
 
 
-def _advice(tally: Tally, *, has_ledger: bool, ran_out: bool) -> Iterator[Text]:
+def _advice(tally: Tally, again: str | None, *, ran_out: bool) -> Iterator[Text]:
     """Say how to come to the rows that are left."""
-    later = "run the same command again with --resume"
+    later = again or "run the command with a --ledger, from which later runs go on"
     if BUDGET_EXCEEDED in tally.failures:
         rows = figures.plural(tally.failures[BUDGET_EXCEEDED].rows, "row")
-        how = later if has_ledger else "run them again; with --ledger a later run can go on"
-        yield Text(f"The cap stopped {rows}: raise --max-cost, and {how}.", style="yellow")
+        yield Text(f"The cap stopped {rows}: raise --max-cost, and {later}.", style="yellow")
     elif ran_out:
-        how = f"to go on, {later}" if has_ledger else "with --ledger a later run can go on"
-        yield Text(f"The deadline has passed; {how}.", style="yellow")
-    elif has_ledger and _has_rows_to_call(tally):
-        yield Text(f"To try again what has not succeeded, {later}.", style="yellow")
+        yield Text(f"The deadline has passed; to go on, {later}.", style="yellow")
+    elif again and _has_rows_to_call(tally):
+        yield Text(f"To try again what has not succeeded, {again}.", style="yellow")
 
 
 def _has_rows_to_call(tally: Tally) -> bool:
