@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from . import flags, simulate_flags
+from . import flags, ledger_flags, simulate_flags
 from .exit_status import ExitStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from .run_options import RunFlags
+    from .stderr import ErrorConsole
 
 RUN_HELP = (
     "Send a prompt for every row of a file, and write one result for each.\n\n"
     "Rows that fail are written with the reason. The first Ctrl-C lets calls in flight finish, the "
-    "second stops at once; rows that were not reached are written as cancelled.\n\n"
+    "second stops at once; rows that were not reached are written as cancelled. With --ledger and "
+    "--resume the same command goes on where a run was stopped, killed or failed.\n\n"
     "Exit status: 0 if all rows succeeded, 1 if some did not, 2 if something was wrong before any "
     "call, 130 after Ctrl-C."
 )
@@ -73,9 +79,10 @@ def options_of_all_commands(
 def run_command(
     *,
     source: flags.InputArgument,
-    output: flags.OutputOption,
+    output: flags.OutputOption = None,
     model: flags.ModelOption,
     prompt: flags.PromptOption,
+    quiet: flags.QuietOption = False,
     system: flags.SystemOption = None,
     schema: flags.SchemaOption = None,
     max_tokens: flags.MaxTokensOption = None,
@@ -83,6 +90,7 @@ def run_command(
     top_p: flags.TopPOption = None,
     seed: flags.SeedOption = None,
     stop: flags.StopOption = None,
+    then: flags.ThenOption = None,
     api_key_env: flags.ApiKeyEnvOption = None,
     input_format: flags.InputFormatOption = None,
     id_field: flags.IdFieldOption = None,
@@ -92,81 +100,98 @@ def run_command(
     keep: flags.KeepOption = None,
     keep_all: flags.KeepAllOption = False,
     force: flags.ForceOption = False,
+    ledger: flags.LedgerOption = None,
+    resume: flags.ResumeOption = False,
+    keep_prompts: flags.KeepPromptsOption = True,
+    durability: flags.DurabilityOption = "process",
+    cache: flags.CacheOption = False,
+    max_cost: flags.MaxCostOption = None,
+    priced_as: flags.PricedAsOption = None,
+    share: flags.ShareOption = None,
     max_workers: flags.MaxWorkersOption = None,
     max_attempts: flags.MaxAttemptsOption = 3,
     timeout: flags.TimeoutOption = 120.0,
+    row_deadline: flags.RowDeadlineOption = None,
+    deadline: flags.DeadlineOption = None,
     rpm: flags.RpmOption = None,
+    tpm: flags.TpmOption = None,
+    input_tpm: flags.InputTpmOption = None,
+    output_tpm: flags.OutputTpmOption = None,
     cooldown: flags.CooldownOption = 60.0,
+    estimate: flags.EstimateOption = False,
     dry_run: flags.DryRunOption = False,
-    quiet: flags.QuietOption = False,
 ) -> None:
     """Send a prompt for every row of a file, and write one result for each; see `RUN_HELP`."""
-    # Imported here, so that --help and --version need not wait for the library.
+    # One value from here on, by the names above.
+    given = cast("RunFlags", locals())
+    with _told() as console:
+        # Imported here, so that --help and --version need not wait for the library.
+        from .run_options import read_run_options
+
+        options = read_run_options(given)
+        if given["estimate"]:
+            from .estimate import estimate as print_estimate
+
+            raise typer.Exit(print_estimate(options, console))
+        from .run import run
+
+        raise typer.Exit(run(options, console, quiet=quiet))
+
+
+@app.command("status")
+def status_command(
+    *, ledger: ledger_flags.LedgerArgument, as_json: ledger_flags.JsonOption = False
+) -> None:
+    """Tell what a ledger knows of its runs, also while one goes on."""
+    with _told():
+        from .status import status
+
+        raise typer.Exit(status(Path(ledger), as_json_text=as_json))
+
+
+@app.command("results")
+def results_command(
+    *,
+    ledger: ledger_flags.LedgerArgument,
+    failed: ledger_flags.FailedOption = False,
+    succeeded: ledger_flags.SucceededOption = False,
+    output: ledger_flags.OutputOption = "-",
+    output_format: ledger_flags.FormatOption = None,
+    force: ledger_flags.ForceOption = False,
+) -> None:
+    """Write the rows that a ledger keeps, in the order in which they ended."""
+    with _told():
+        from .option_values import read_path
+        from .results import results
+
+        status = results(
+            Path(ledger),
+            read_path(output),
+            output_format=output_format,
+            outcome=None if failed == succeeded else "failed" if failed else "succeeded",
+            overwrite=force,
+        )
+        raise typer.Exit(status)
+
+
+@contextmanager
+def _told() -> Iterator[ErrorConsole]:
+    """Say what is wrong in one sentence, and end with the status that it stands for."""
     from ..exceptions import BatchLLMError
-    from ..rows.identity import IdRule
-    from ..rows.plan import RowPlan
     from ..rows.sink import OutputError
-    from ..rows.template import PromptTemplate
-    from .option_values import (
-        read_above,
-        read_key,
-        read_names,
-        read_path,
-        read_schema,
-        read_text,
-        read_workers,
-    )
-    from .run import FileOptions, ModelOptions, PaceOptions, RunOptions, run
     from .stderr import ErrorConsole
     from .wording import in_words_of_the_command
 
     console = ErrorConsole()
     try:
-        options = RunOptions(
-            files=FileOptions(
-                input=read_path(source),
-                output=read_path(output),
-                input_format=input_format,
-                output_format=output_format,
-                overwrite=force,
-                in_input_order=order == "input",
-            ),
-            plan=RowPlan(
-                template=PromptTemplate(read_text("--prompt", prompt)),
-                ids=IdRule(id_field),
-                keep=None if keep_all else read_names(keep or ()),
-                limit=limit,
-            ),
-            model=ModelOptions(
-                spec=model,
-                api_key=read_key(api_key_env),
-                request={
-                    "system": None if system is None else read_text("--system", system),
-                    "output_schema": None if schema is None else read_schema(schema),
-                    "temperature": temperature,
-                    "top_p": None if top_p is None else read_above("--top-p", top_p),
-                    "max_output_tokens": max_tokens,
-                    "stop": tuple(stop or ()),
-                    "seed": seed,
-                },
-            ),
-            pace=PaceOptions(
-                max_workers=None if max_workers is None else read_workers(max_workers),
-                max_attempts=max_attempts,
-                timeout_seconds=read_above("--timeout", timeout),
-                requests_per_minute=None if rpm is None else read_above("--rpm", rpm),
-                cooldown_seconds=cooldown,
-                dry_run=dry_run,
-            ),
-        )
-        status = run(options, console, quiet=quiet)
+        yield console
     except BatchLLMError as error:
         console.say(f"Error: {in_words_of_the_command(str(error))}", style="red")
-        status = ExitStatus.FAILED if isinstance(error, OutputError) else ExitStatus.REFUSED
+        is_late = isinstance(error, OutputError)
+        raise typer.Exit(ExitStatus.FAILED if is_late else ExitStatus.REFUSED) from error
     except KeyboardInterrupt:
         console.say("Interrupted before any call.", style="yellow")
-        status = ExitStatus.INTERRUPTED
-    raise typer.Exit(status)
+        raise typer.Exit(ExitStatus.INTERRUPTED) from None
 
 
 @app.command("simulate", help=SIMULATE_HELP)

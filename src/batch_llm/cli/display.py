@@ -173,6 +173,10 @@ def _counts(glance: Glance) -> list[str]:
     tokens_in = figures.short_count(glance.input_tokens)
     tokens_out = figures.short_count(glance.output_tokens)
     parts = [f"tokens {tokens_in} in, {tokens_out} out"]
+    if glance.cost_usd:
+        parts.append(figures.usd(glance.cost_usd))
+    if glance.replayed:
+        parts.append(f"from the ledger {figures.count(glance.replayed)}")
     parts.append(f"failed {figures.count(glance.failed)}")
     parts.append(f"retries {figures.count(glance.retries)}")
     if glance.rate_limits:

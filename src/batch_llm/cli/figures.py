@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 def count(number: int) -> str:
     """Return 1234567 as "1,234,567"."""
@@ -35,6 +37,16 @@ def rate(per_second: float) -> str:
     if per_second < 1:
         return f"{per_second * 60:.1f} rows/min"
     return f"{per_second:,.0f} rows/s" if per_second >= 99.95 else f"{per_second:.1f} rows/s"
+
+
+def usd(amount: float) -> str:
+    """Return 1234.5 as "1,234.50 USD", and below 1 USD the first three digits: "0.0123 USD"."""
+    if amount >= 1 or amount == 0:
+        return f"{amount:,.2f} USD"
+    if amount < 0:
+        return f"-{usd(-amount)}"
+    places = max(2, 2 - math.floor(math.log10(amount)))
+    return f"{amount:.{places}f} USD"
 
 
 def plural(number: int, noun: str) -> str:

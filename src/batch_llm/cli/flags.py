@@ -8,10 +8,13 @@ import typer
 
 RowFormatName = Literal["jsonl", "csv", "tsv", "parquet"]
 
-ROWS = "Rows"
 REQUEST = "What each request asks"
-PACE = "How fast"
+ROWS = "Rows"
 OUTPUT = "Results"
+LEDGER = "To go on later"
+MONEY = "What it may cost"
+PACE = "How fast, how long"
+TRIAL = "Before it begins"
 
 InputArgument = Annotated[
     str,
@@ -22,12 +25,13 @@ InputArgument = Annotated[
     ),
 ]
 OutputOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--output",
         "-o",
         metavar="OUTPUT",
-        help="Where results go, in the format of its suffix; - for standard output.",
+        help="Where results go, in the format of its suffix; - for standard output. Needed, but "
+        "for a trial.",
     ),
 ]
 ModelOption = Annotated[
@@ -38,6 +42,14 @@ ModelOption = Annotated[
         metavar="MODEL",
         help="local, local:PATH.gguf, openai:NAME, gemini:NAME, anthropic:NAME, or "
         "http://HOST/v1#NAME for a server that speaks OpenAI's Chat Completions.",
+    ),
+]
+ThenOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="MODEL",
+        help="The model to ask where the one before answered badly; may be given more than once.",
+        rich_help_panel=REQUEST,
     ),
 ]
 PromptOption = Annotated[
@@ -138,11 +150,89 @@ ForceOption = Annotated[
     bool,
     typer.Option("--force", help="Overwrite OUTPUT.", rich_help_panel=OUTPUT),
 ]
+LedgerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Keep there what has been done, such as run.db: nothing finished is lost or paid for "
+        "twice.",
+        rich_help_panel=LEDGER,
+    ),
+]
+ResumeOption = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with what the ledger holds; begin, where it holds nothing.",
+        rich_help_panel=LEDGER,
+    ),
+]
+KeepPromptsOption = Annotated[
+    bool,
+    typer.Option(
+        "--prompts/--no-prompts",
+        help="Keep prompts as text in the ledger, or their hashes alone.",
+        rich_help_panel=LEDGER,
+    ),
+]
+DurabilityOption = Annotated[
+    Literal["process", "power"],
+    typer.Option(
+        help="What results survive: the end of the process, kill -9 included, or a loss of power "
+        "too.",
+        rich_help_panel=LEDGER,
+    ),
+]
+CacheOption = Annotated[
+    bool,
+    typer.Option(
+        "--cache",
+        help="Answer a row with what the ledger holds for an equal request of another.",
+        rich_help_panel=LEDGER,
+    ),
+]
+MaxCostOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        metavar="USD",
+        help="The most that all calls may cost, those of earlier runs in the ledger included. "
+        "Never exceeded.",
+        rich_help_panel=MONEY,
+    ),
+]
+PricedAsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PROVIDER:MODEL",
+        help="What calls of MODEL are billed as, where it is at an address.",
+        rich_help_panel=MONEY,
+    ),
+]
+ShareOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--share/--no-share",
+        help="Let equal requests in flight share one call, or never. Without it: where the "
+        "temperature is 0.",
+        show_default=False,
+        rich_help_panel=MONEY,
+    ),
+]
+EstimateOption = Annotated[
+    bool,
+    typer.Option(
+        "--estimate",
+        help="Tell rows, tokens, USD and minutes; make no call, write nothing.",
+        rich_help_panel=TRIAL,
+    ),
+]
 MaxWorkersOption = Annotated[
     str | None,
     typer.Option(
         metavar="N|auto",
-        help="Calls in flight at once. Without it: 5, or what suits a local model.",
+        help="Calls in flight at once; auto finds the number. Without it: auto, or what suits a "
+        "local model.",
         rich_help_panel=PACE,
     ),
 ]
@@ -165,6 +255,40 @@ RpmOption = Annotated[
     float | None,
     typer.Option(min=0, metavar="N", help="Calls allowed in any 60 seconds.", rich_help_panel=PACE),
 ]
+TpmOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0, metavar="N", help="Tokens allowed in any 60 seconds.", rich_help_panel=PACE
+    ),
+]
+InputTpmOption = Annotated[
+    float | None,
+    typer.Option(
+        "--input-tpm", min=0, metavar="N", help="The same, of input.", rich_help_panel=PACE
+    ),
+]
+OutputTpmOption = Annotated[
+    float | None,
+    typer.Option(
+        "--output-tpm", min=0, metavar="N", help="The same, of output.", rich_help_panel=PACE
+    ),
+]
+RowDeadlineOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DURATION",
+        help="How long one row may take, with all its attempts and waits.",
+        rich_help_panel=PACE,
+    ),
+]
+DeadlineOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DURATION",
+        help="How long the run may take: 90, 30s, 10m or 6h.",
+        rich_help_panel=PACE,
+    ),
+]
 CooldownOption = Annotated[
     float,
     typer.Option(
@@ -178,8 +302,8 @@ DryRunOption = Annotated[
     bool,
     typer.Option(
         "--dry-run",
-        help="Check everything and estimate tokens; make no call, write nothing.",
-        rich_help_panel=PACE,
+        help="Check everything, row by row; make no call, write nothing.",
+        rich_help_panel=TRIAL,
     ),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]

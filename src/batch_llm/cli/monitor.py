@@ -24,7 +24,9 @@ class Glance:
 
     Attributes:
         elapsed_seconds: since its start.
-        rows_per_second: of late.
+        replayed: rows that came from a ledger.
+        cost_usd: what calls of a known price have cost.
+        rows_per_second: of late, those from a ledger left out: the rest will not come as fast.
         eta_seconds: until its end at that rate, a pause included; None where there is none yet.
         retries: calls beyond the first of a row.
         rate_limits: calls refused for coming too soon.
@@ -34,8 +36,10 @@ class Glance:
     done: int
     total: int
     failed: int
+    replayed: int
     input_tokens: int
     output_tokens: int
+    cost_usd: float
     elapsed_seconds: float
     rows_per_second: float
     eta_seconds: float | None
@@ -79,15 +83,17 @@ class Monitor(ProcessorObserver):
         """Return how the run is going now."""
         now = self._clock()
         tally = self._tally
-        speed = self._rows_per_second(now, tally.done)
+        speed = self._rows_per_second(now, tally.done - tally.replayed)
         left = tally.total - tally.done
         pause = max(0.0, self._resume_at - now)
         return Glance(
             done=tally.done,
             total=tally.total,
             failed=tally.failed,
+            replayed=tally.replayed,
             input_tokens=tally.input_tokens,
             output_tokens=tally.output_tokens,
+            cost_usd=tally.cost_usd,
             elapsed_seconds=now - self._start,
             rows_per_second=speed,
             eta_seconds=pause + left / speed if speed else None,

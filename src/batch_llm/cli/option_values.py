@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..base import OutputSchema
 from ..core import AUTO
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..base.schema import SchemaSource
+
+
+_SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def read_path(value: str) -> Path | None:
@@ -71,6 +75,24 @@ def read_above(option: str, value: float, limit: float = 0) -> float:
     if value > limit:  # which NaN is not
         return value
     raise ConfigurationError(f"{option} takes a number above {limit:g}, not {value:g}.")
+
+
+def read_duration(option: str, value: str) -> float:
+    """Return the seconds in a duration such as "90", "30s", "10m", "6h" or "1h30m".
+
+    Raises:
+        ConfigurationError: if it is none, or is 0.
+    """
+    text = value.strip().lower()
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd]?)", text)
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    is_whole = "".join(number + unit for number, unit in parts) == text
+    # A number without a unit stands for seconds, and alone.
+    if is_whole and seconds > 0 and (len(parts) == 1 or all(unit for _, unit in parts)):
+        return seconds
+    raise ConfigurationError(
+        f"{option} takes a duration above 0, such as 90, 30s, 10m or 6h, not {value!r}."
+    )
 
 
 def read_names(values: Iterable[str]) -> tuple[str, ...]:

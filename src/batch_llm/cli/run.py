@@ -1,94 +1,36 @@
-"""`batch-llm run`: a door where everything is checked, the run, and the report."""
+"""`batch-llm run`: the door, the run, and the report."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from contextlib import ExitStack, aclosing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..core import ProcessorConfig, RateLimitConfig, RetryConfig
-from ..exceptions import BatchLLMError, ConfigurationError, InputError, SourceError
-from ..llm_strategies.by_name import strategy_by_name, usual_workers
+from ..exceptions import BatchLLMError, InputError, LedgerError, SourceError
+from ..ledger import read_ledger
 from ..parallel import ParallelBatchProcessor
-from ..rows.formats import FORMATS, format_of
-from ..rows.plan import Entry
-from ..rows.run import RowRun
-from ..rows.sink import OutputError, check_output, discarding_sink, open_sink
-from ..rows.source import open_source
-from ..rows.survey import survey
+from ..rows.sink import OutputError
 from .display import display_for
+from .door import enter
 from .exit_status import ExitStatus
 from .monitor import Monitor
 from .stderr import logged_to
-from .summary import dry_run_summary, summary
+from .summary import Cap, dry_run_summary, summary
+from .wording import in_words_of_the_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
-    from typing import Literal
 
-    from ..base import RequestStrategy, WorkItemResult
-    from ..llm_strategies.by_name import RequestOptions
-    from ..rows.format import RowFormat
-    from ..rows.plan import RowPlan
-    from ..rows.sink import RowSink
+    from rich.text import Text
+
+    from ..base import WorkItemResult
+    from ..rows.run import RowRun
     from .display import Display
+    from .door import Job
+    from .monitor import Glance
+    from .run_options import LedgerOptions, RunOptions
     from .stderr import ErrorConsole
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileOptions:
-    """Where rows come from and results go; None stands for the standard stream."""
-
-    input: Path | None
-    output: Path | None
-    input_format: str | None = None
-    output_format: str | None = None
-    overwrite: bool = False
-    in_input_order: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaceOptions:
-    """How many calls, how often, how long."""
-
-    max_workers: int | Literal["auto"] | None = None
-    max_attempts: int = 3
-    timeout_seconds: float = 120.0
-    requests_per_minute: float | None = None
-    cooldown_seconds: float = 60.0
-    dry_run: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelOptions:
-    """Which model, and what each request asks of it besides the prompt."""
-
-    spec: str
-    api_key: str | None = None
-    request: RequestOptions
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """What one `batch-llm run` was asked for."""
-
-    files: FileOptions
-    plan: RowPlan
-    model: ModelOptions
-    pace: PaceOptions
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """What has passed the door and can be run."""
-
-    rows: RowRun
-    sink: RowSink
-    strategy: RequestStrategy[Any]
-    config: ProcessorConfig
 
 
 def run(options: RunOptions, console: ErrorConsole, *, quiet: bool) -> ExitStatus:
@@ -108,117 +50,66 @@ def run(options: RunOptions, console: ErrorConsole, *, quiet: bool) -> ExitStatu
         monitor = Monitor(job.rows.tally)
         with logged_to(console, logging.ERROR if quiet else logging.WARNING):
             trouble = carry_out(job, monitor, display_for(console, quiet=quiet))
-        tally = job.rows.tally
         if not quiet:
-            glance = monitor.glance()
-            lines = (
-                dry_run_summary(tally)
-                if options.pace.dry_run
-                else summary(tally, glance, output=job.sink.name)
-            )
-            for line in lines:
+            for line in _report(options, job, monitor.glance()):
                 console.print(line, soft_wrap=True)
     if trouble is not None:
-        console.say(f"Error: {trouble}", style="red")
+        console.say(f"Error: {in_words_of_the_command(str(trouble))}", style="red")
         return ExitStatus.FAILED
+    tally = job.rows.tally
     if tally.cancelled or tally.done < tally.total:
-        return ExitStatus.INTERRUPTED
+        return ExitStatus.FAILED if _ran_out(job, monitor.glance()) else ExitStatus.INTERRUPTED
     return ExitStatus.SUCCEEDED if tally.all_succeeded else ExitStatus.FAILED
-
-
-# -- the door
-
-
-def enter(options: RunOptions, resources: ExitStack) -> Job:
-    """Check everything that can be checked before a call, and open what the run needs.
-
-    Raises:
-        BatchLLMError: for the first thing that is wrong. The output is then as it was.
-    """
-    files, plan = options.files, options.plan
-    strategy = _strategy(options)
-    config = _config(options.pace, usual_workers(strategy))
-    dry_run = options.pace.dry_run
-    if not dry_run:
-        check_output(files.output, files.input, overwrite=files.overwrite)
-    output_format = _format(files.output, files.output_format, standard="jsonl")
-    input_format = _format(files.input, files.input_format, standard=None)
-    source = resources.enter_context(open_source(files.input, input_format))
-    found = survey(source, plan)
-    kept = found.fields if plan.keep is None else tuple(plan.keep)
-    if dry_run:
-        sink = discarding_sink(output_format, kept)
-    else:
-        sink = open_sink(files.output, output_format, kept, overwrite=files.overwrite)
-    resources.enter_context(sink)
-    rows = RowRun(source, plan, found, sink, in_input_order=files.in_input_order)
-    return Job(rows=rows, sink=sink, strategy=strategy, config=config)
-
-
-def _strategy(options: RunOptions) -> RequestStrategy[Any]:
-    workers = options.pace.max_workers
-    return strategy_by_name(
-        options.model.spec,
-        api_key=options.model.api_key,
-        parallel_slots=workers if isinstance(workers, int) else None,
-        **options.model.request,
-    )
-
-
-def _config(pace: PaceOptions, usual_workers: int) -> ProcessorConfig:
-    config = ProcessorConfig(
-        max_workers=usual_workers if pace.max_workers is None else pace.max_workers,
-        timeout_per_item=pace.timeout_seconds,
-        retry=RetryConfig(max_attempts=pace.max_attempts),
-        rate_limit=RateLimitConfig(cooldown_seconds=pace.cooldown_seconds),
-        max_requests_per_minute=pace.requests_per_minute,
-        dry_run=pace.dry_run,
-    )
-    config.validate()
-    return config
-
-
-def _format(path: Path | None, name: str | None, *, standard: str | None) -> RowFormat:
-    """Return the format of a file or stream; `standard` is that of a stream that names none."""
-    if name is not None:
-        return FORMATS[name]
-    if path is not None:
-        return format_of(path)
-    if standard is not None:
-        return FORMATS[standard]
-    raise ConfigurationError(
-        f"Standard input has no name that tells its format: add --format, one of "
-        f"{', '.join(FORMATS)}."
-    )
 
 
 # -- the run
 
 
 def carry_out(job: Job, monitor: Monitor, display: Display) -> BatchLLMError | None:
-    """Process all rows, and give each that was cut short its result; return what broke the run."""
+    """Process all rows, and give each that was cut short its result; return what broke the run.
+
+    Raises:
+        BatchLLMError: what is wrong with the ledger or the output, if nothing has been done yet.
+        KeyboardInterrupt: if the user stopped it before that.
+    """
     trouble: BatchLLMError | None = None
     try:
         with display:
             asyncio.run(_process(job, monitor, display))
     except KeyboardInterrupt:
-        pass  # the second Ctrl-C; the rows that are still open say so below
+        if not job.sink.is_begun:
+            raise
+        # The second Ctrl-C; the rows that are still open say so below.
     except OutputError as error:
         return error
+    except LedgerError as error:
+        trouble = error
     except SourceError as error:
         trouble = error.__cause__ if isinstance(error.__cause__, BatchLLMError) else error
+    if trouble is not None and not job.sink.is_begun:
+        raise trouble
+    at_the_end = _close(job)
+    return trouble or at_the_end
+
+
+def _close(job: Job) -> BatchLLMError | None:
+    """Give the rows that are open their results, and close the output; return what went wrong."""
+    trouble: BatchLLMError | None = None
     try:
-        job.rows.close_open_rows()
+        try:
+            job.rows.close_open_rows()
+        except InputError as error:
+            trouble = error
         job.sink.close()
     except KeyboardInterrupt:
         pass  # the third Ctrl-C; the summary tells how many rows were not written
-    except (OutputError, InputError) as error:
+    except OutputError as error:
         trouble = trouble or error
     return trouble
 
 
 async def _process(job: Job, monitor: Monitor, display: Display) -> None:
-    async with ParallelBatchProcessor[str, Any, Entry](
+    async with ParallelBatchProcessor[str, Any, None](
         config=job.config, observers=[monitor]
     ) as processor:
         watch = asyncio.create_task(_watch(processor, monitor, display))
@@ -235,8 +126,8 @@ async def _process(job: Job, monitor: Monitor, display: Display) -> None:
                 watch.cancel()
 
 
-def _finish_all(rows: RowRun, results: Iterable[WorkItemResult[Any, Entry]]) -> None:
-    """Finish each of `results`; where they cannot be written, their tokens are still counted."""
+def _finish_all(rows: RowRun, results: Iterable[WorkItemResult[Any, None]]) -> None:
+    """Finish each of `results`; where they cannot be written, their cost is still counted."""
     trouble: OutputError | None = None
     for result in results:
         try:
@@ -248,7 +139,7 @@ def _finish_all(rows: RowRun, results: Iterable[WorkItemResult[Any, Entry]]) -> 
 
 
 async def _watch(
-    processor: ParallelBatchProcessor[str, Any, Entry], monitor: Monitor, display: Display
+    processor: ParallelBatchProcessor[str, Any, None], monitor: Monitor, display: Display
 ) -> None:
     while True:
         monitor.take_stats(await processor.get_stats())
@@ -257,3 +148,45 @@ async def _watch(
         except OSError:
             return  # the terminal has gone; the run goes on
         await asyncio.sleep(display.interval_seconds)
+
+
+# -- the report
+
+
+def _report(options: RunOptions, job: Job, glance: Glance) -> Iterable[Text]:
+    if options.dry_run:
+        return dry_run_summary(job.rows.tally)
+    return summary(
+        job.rows.tally,
+        glance,
+        output=job.sink.name,
+        cap=_cap(options, job),
+        again=_again(options.ledger),
+        is_resumed=job.is_resumed,
+        ran_out=_ran_out(job, glance),
+    )
+
+
+def _again(ledger: LedgerOptions | None) -> str | None:
+    if ledger is None:
+        return None
+    return f"run the same command again{'' if ledger.resume else ' with --resume'}"
+
+
+def _ran_out(job: Job, glance: Glance) -> bool:
+    deadline_seconds = job.config.run_deadline_seconds
+    return deadline_seconds is not None and glance.elapsed_seconds >= deadline_seconds
+
+
+def _cap(options: RunOptions, job: Job) -> Cap | None:
+    """Return what is left of the cap, by the ledger where there is one."""
+    max_usd, tally = options.pace.max_cost_usd, job.rows.tally
+    if max_usd is None:
+        return None
+    if options.ledger is None:
+        return Cap(max_usd, max_usd - tally.cost_usd, is_exact=not tally.unanswered_calls)
+    try:
+        kept = read_ledger(options.ledger.path).summary()
+    except BatchLLMError:
+        return None  # it broke the run, which is told
+    return Cap(max_usd, max_usd - kept.spent_usd - kept.held_usd, is_exact=True)

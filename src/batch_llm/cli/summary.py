@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
+from ..rows.result_row import INPUT_ERROR
 from . import figures
+from .wording import in_words_of_the_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,21 +18,55 @@ if TYPE_CHECKING:
     from .monitor import Glance
 
 
-def summary(tally: Tally, glance: Glance, *, output: str) -> Iterator[Text]:
+BUDGET_EXCEEDED: Final = "budget_exceeded"
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """What is left of a limit in USD.
+
+    Attributes:
+        max_usd: the limit.
+        left_usd: what later calls may cost.
+        is_exact: False where some of it may be gone: for calls whose answers never came.
+    """
+
+    max_usd: float
+    left_usd: float
+    is_exact: bool
+
+
+def summary(
+    tally: Tally,
+    glance: Glance,
+    *,
+    output: str,
+    cap: Cap | None = None,
+    again: str | None = None,
+    is_resumed: bool = False,
+    ran_out: bool = False,
+) -> Iterator[Text]:
     """Yield the lines that end a run.
 
     Args:
         tally: the counts of all results.
         glance: the run at its end.
         output: where the results are.
+        cap: what is left of the limit in USD; None without one.
+        again: how a later run goes on from here, as what to do; None where it cannot.
+        is_resumed: whether this run went on from an earlier one.
+        ran_out: whether the run's deadline has passed.
     """
     yield _outcome(tally, glance)
+    yield from _reused(tally, is_resumed=is_resumed)
     yield Text(
         f"Tokens: {figures.count(tally.input_tokens)} in, {figures.count(tally.output_tokens)} "
         f"out. Retries: {figures.count(glance.retries)}. "
         f"Rate limits: {figures.count(glance.rate_limits)}."
     )
+    yield Text(" ".join((_cost(tally), *_left(cap))))
     yield from _failures(tally)
+    yield from _advice(tally, again, ran_out=ran_out)
     yield Text(f"Results: {output}")
 
 
@@ -55,8 +92,69 @@ def _failures(tally: Tally) -> Iterator[Text]:
     for group in sorted(tally.failures.values(), key=lambda group: -group.rows):
         yield Text(
             f"  {group.category}: {figures.plural(group.rows, 'row')}, "
-            f"first {_one_line(group.first_id)!r}: {_one_line(group.first_error)}"
+            f"first {_one_line(group.first_id)!r}: "
+            f"{in_words_of_the_command(_one_line(group.first_error))}"
         )
+
+
+def _reused(tally: Tally, *, is_resumed: bool) -> Iterator[Text]:
+    parts = []
+    if is_resumed:
+        parts.append(f"{figures.plural(tally.replayed, 'row')} replayed from the ledger")
+    if tally.failures_tried_again:
+        again = figures.plural(tally.failures_tried_again, "earlier failure")
+        parts.append(f"{again} tried again")
+    if tally.changed:
+        changed = figures.plural(tally.changed, "row")
+        parts.append(f"{changed} asked anew, since prompt or model have changed")
+    if tally.cached:
+        parts.append(f"{figures.plural(tally.cached, 'row')} answered from the cache")
+    if tally.shared:
+        parts.append(f"{figures.plural(tally.shared, 'row')} answered by the call of an equal one")
+    if parts:
+        yield Text(f"{', '.join(parts)}. {_calls(tally)}")
+
+
+def _calls(tally: Tally) -> str:
+    called = figures.plural(tally.called, "row")
+    return f"{called} called for." if tally.called else "No call was made."
+
+
+def _cost(tally: Tally) -> str:
+    if tally.unpriced and tally.unpriced == tally.called:
+        return "Cost: not known. Where the model is at an address, --priced-as says its price."
+    reasons = []
+    if tally.unpriced:
+        reasons.append(f"the price of {figures.plural(tally.unpriced, 'row')} is not known")
+    if tally.unanswered_calls:
+        calls = figures.plural(tally.unanswered_calls, "call")
+        reasons.append(f"{calls} that may be billed got no answer")
+    at_least = f"at least {figures.usd(tally.cost_usd)}: {' and '.join(reasons)}"
+    return f"Cost: {at_least if reasons else figures.usd(tally.cost_usd)}."
+
+
+def _left(cap: Cap | None) -> Iterator[str]:
+    if cap is not None:
+        left = figures.usd(max(0.0, cap.left_usd))
+        yield f"Left of --max-cost {cap.max_usd:g}: {'' if cap.is_exact else 'at most '}{left}."
+
+
+def _advice(tally: Tally, again: str | None, *, ran_out: bool) -> Iterator[Text]:
+    """Say how to come to the rows that are left."""
+    later = again or "run the command with a --ledger, from which later runs go on"
+    if BUDGET_EXCEEDED in tally.failures:
+        rows = figures.plural(tally.failures[BUDGET_EXCEEDED].rows, "row")
+        yield Text(f"The cap stopped {rows}: raise --max-cost, and {later}.", style="yellow")
+    elif ran_out:
+        yield Text(f"The deadline has passed; to go on, {later}.", style="yellow")
+    elif again and _has_rows_to_call(tally):
+        yield Text(f"To try again what has not succeeded, {again}.", style="yellow")
+
+
+def _has_rows_to_call(tally: Tally) -> bool:
+    """Return whether rows are left that another run may call for: not those that are unusable."""
+    unusable = tally.failures[INPUT_ERROR].rows if INPUT_ERROR in tally.failures else 0
+    return tally.succeeded + unusable < tally.total
 
 
 def _outcome(tally: Tally, glance: Glance) -> Text:

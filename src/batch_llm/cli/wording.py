@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 _WORDS: Final = (
@@ -16,12 +17,34 @@ _WORDS: Final = (
     (" Pass them as headers={'Authorization': 'Basic …'}.", ""),
     ("LLMRequest.temperature", "--temperature"),
     ("LLMRequest.top_p", "--top-p"),
+    ("To look into it, use read_ledger;", "To look into it, use batch-llm results;"),
+    (" Further ones are counted in truncated_answers.", ""),
+    ("max_output_tokens=", "--max-tokens "),
 )
-"""Parameters of Python that a user of the command meets, and the options that set them."""
+"""Parameters of Python that a user of the command meets, and what is said in their place."""
+
+_OPTIONS: Final = {
+    "max_cost_usd": "--max-cost",
+    "max_output_tokens": "--max-tokens",
+    "max_requests_per_minute": "--rpm",
+    "max_tokens_per_minute": "--tpm",
+    "max_input_tokens_per_minute": "--input-tpm",
+    "max_output_tokens_per_minute": "--output-tpm",
+    "item_deadline_seconds": "--row-deadline",
+    "run_deadline_seconds": "--deadline",
+    "timeout_per_item": "--timeout",
+    "output_schema": "--schema",
+    "priced_as": "--priced-as",
+    "response_cache": "--cache",
+    "store_prompts": "--no-prompts",
+}
+"""Parameters whose option says the same wherever they are named."""
+
+_PARAMETER: Final = re.compile(rf"\b(?:ProcessorConfig\.)?({'|'.join(_OPTIONS)})\b")
 
 
 def in_words_of_the_command(message: str) -> str:
     """Return `message` with options in place of the parameters that they set."""
-    for parameter, option in _WORDS:
-        message = message.replace(parameter, option)
-    return message
+    for parameter, said in _WORDS:
+        message = message.replace(parameter, said)
+    return _PARAMETER.sub(lambda found: _OPTIONS[found[1]], message)

@@ -117,6 +117,7 @@ class ResultLine(msgspec.Struct, tag_field="kind", tag="result", omit_defaults=T
             prompt=self.prompt,
             run=self.run,
             ended_at=self.ended_at,
+            digest=self.digest,
         )
 
 

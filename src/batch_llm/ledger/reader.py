@@ -90,7 +90,7 @@ _CURRENT = """
 """
 _ROWS = (
     "item_id, succeeded, output, error, error_category, attempts, usage, cost_usd, "
-    "duration_seconds, unanswered_calls, prompt, run, ended_at"
+    "duration_seconds, unanswered_calls, prompt, run, ended_at, digest"
 )
 
 
@@ -151,7 +151,7 @@ class SqliteReader(LedgerReader):
 
 def _row_of(row: tuple[Any, ...]) -> KeptRow:
     item_id, succeeded, output, error, category, attempts, usage, cost, seconds, *rest = row
-    unanswered, prompt, run, at = rest
+    unanswered, prompt, run, at, digest = rest
     return KeptRow(
         item_id=item_id,
         outcome="succeeded" if succeeded else "failed",
@@ -166,6 +166,7 @@ def _row_of(row: tuple[Any, ...]) -> KeptRow:
         prompt=prompt,
         run=run,
         ended_at=at,
+        digest=digest,
     )
 
 

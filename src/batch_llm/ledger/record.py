@@ -104,6 +104,7 @@ class KeptRow:
         prompt: its text; None where prompts are not stored.
         run: the number of the run in which it ended.
         ended_at: seconds since the epoch.
+        digest: what the item is known by; see `ItemIdentity`.
     """
 
     item_id: str
@@ -119,6 +120,7 @@ class KeptRow:
     prompt: str | None = field(repr=False)
     run: int
     ended_at: float
+    digest: bytes = field(repr=False)
 
 
 @dataclass(slots=True, kw_only=True)

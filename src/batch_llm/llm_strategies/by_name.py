@@ -52,12 +52,14 @@ class _Wanted:
         name: what follows the provider: the model's name, a path or an address.
         api_key: the key; None leaves it to the provider's environment variable.
         parallel_slots: calls that a model in this process answers at once; None for its default.
+        priced_as: what calls are billed as; None leaves it to the strategy.
         options: `RequestOptions`.
     """
 
     name: str
     api_key: str | None
     parallel_slots: int | None
+    priced_as: str | None
     # Typed at the door: the strategies' overloads know no schema that may or may not be there.
     options: Mapping[str, Any]
 
@@ -67,6 +69,7 @@ def strategy_by_name(
     *,
     api_key: str | None = None,
     parallel_slots: int | None = None,
+    priced_as: str | None = None,
     **options: Unpack[RequestOptions],
 ) -> RequestStrategy[Any]:
     """Return the strategy for the model that `spec` names; it makes no call.
@@ -77,6 +80,8 @@ def strategy_by_name(
         api_key: the key. By default that of the provider's environment variable, and none for an
             address.
         parallel_slots: calls that a local model answers at once.
+        priced_as: what calls are billed as, such as "openai:gpt-5-mini", where that is not known by
+            itself: of a model at an address.
         **options: what each request asks besides its prompt, as for `LLMRequest`.
 
     Raises:
@@ -90,7 +95,11 @@ def strategy_by_name(
     build = _BUILDERS.get(provider)
     if build is None or (not name and (colon or provider != "local")):
         raise ConfigurationError(_describe_unknown(spec))
-    return build(_Wanted(name, api_key, parallel_slots, options))
+    if priced_as is not None and provider not in _PRICED_AT_WILL:
+        raise ConfigurationError(
+            f"What calls of {spec!r} are billed as is known; priced_as is for models at an address."
+        )
+    return build(_Wanted(name, api_key, parallel_slots, priced_as, options))
 
 
 def strategies_by_name(
@@ -149,7 +158,9 @@ def _local(wanted: _Wanted) -> RequestStrategy[Any]:
 def _openai(wanted: _Wanted) -> RequestStrategy[Any]:
     from .openai_compatible import OpenAICompatibleStrategy
 
-    return OpenAICompatibleStrategy(wanted.name, api_key=wanted.api_key, **wanted.options)
+    return OpenAICompatibleStrategy(
+        wanted.name, api_key=wanted.api_key, priced_as=wanted.priced_as, **wanted.options
+    )
 
 
 def _address(wanted: _Wanted) -> RequestStrategy[Any]:
@@ -162,7 +173,11 @@ def _address(wanted: _Wanted) -> RequestStrategy[Any]:
             "'http://127.0.0.1:8000/v1#NAME'."
         )
     return OpenAICompatibleStrategy(
-        name, base_url=base_url, api_key=wanted.api_key, **wanted.options
+        name,
+        base_url=base_url,
+        api_key=wanted.api_key,
+        priced_as=wanted.priced_as,
+        **wanted.options,
     )
 
 
@@ -178,7 +193,9 @@ def _gemini(wanted: _Wanted) -> RequestStrategy[Any]:
 def _anthropic(wanted: _Wanted) -> RequestStrategy[Any]:
     from .anthropic import AnthropicStrategy
 
-    return AnthropicStrategy(wanted.name, api_key=wanted.api_key, **wanted.options)
+    return AnthropicStrategy(
+        wanted.name, api_key=wanted.api_key, priced_as=wanted.priced_as, **wanted.options
+    )
 
 
 _BUILDERS: Final[Mapping[str, Callable[[_Wanted], RequestStrategy[Any]]]] = {
@@ -188,3 +205,5 @@ _BUILDERS: Final[Mapping[str, Callable[[_Wanted], RequestStrategy[Any]]]] = {
     "anthropic": _anthropic,
     "http": _address,
 }
+
+_PRICED_AT_WILL: Final = frozenset({"http", "openai", "anthropic"})

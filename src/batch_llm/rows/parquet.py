@@ -33,6 +33,7 @@ _NUMBERS: Final = {
     "input_tokens": "int64",
     "output_tokens": "int64",
     "total_tokens": "int64",
+    "cost_usd": "float64",
     "duration_seconds": "float64",
 }
 """Types of the columns of results that are no text."""

@@ -9,6 +9,7 @@ from ..base import empty_usage
 
 if TYPE_CHECKING:
     from ..base import Outcome, TokenUsage
+    from ..base.results import Origin
     from .row import Fields
 
 INPUT_ERROR = "input_error"
@@ -25,7 +26,9 @@ RESULT_COLUMNS: Final = (
     "input_tokens",
     "output_tokens",
     "total_tokens",
+    "cost_usd",
     "duration_seconds",
+    "origin",
 )
 """The record's fields where it is a row of a table."""
 
@@ -36,26 +39,35 @@ class ResultRow:
 
     Attributes:
         id: the row's id.
-        line: the line of the input on which it begins, or its number in a table.
+        line: the line of the input on which it begins, or its number in a table; None where only a
+            ledger knows of the row.
         status: "succeeded", "failed" or "cancelled".
         output: the answer: text, or a JSON-ready value or pydantic model where a schema was given.
         error: "ExceptionType: message" where it did not succeed.
         error_category: as in `WorkItemResult`, or `INPUT_ERROR`.
         attempts: calls made.
         tokens: tokens of all attempts.
+        cost_usd: what all answered attempts cost; None where that is not known. Where `origin` is
+            not "call", what they cost then: nothing was paid anew.
+        unanswered_calls: calls whose answers never came, and which may be billed nevertheless.
         duration_seconds: from the row's start to its end, waits included.
+        origin: where the answer came from, as in `WorkItemResult`; None for a row that never got so
+            far.
         input: the fields of the row that were to be kept; None where none were.
     """
 
     id: str
-    line: int
+    line: int | None
     status: Outcome
     output: object = None
     error: str | None = None
     error_category: str | None = None
     attempts: int = 0
     tokens: TokenUsage = field(default_factory=empty_usage)
+    cost_usd: float | None = 0.0
+    unanswered_calls: int = 0
     duration_seconds: float = 0.0
+    origin: Origin | None = None
     input: Fields | None = None
 
     def as_dict(self) -> dict[str, object]:
@@ -69,7 +81,9 @@ class ResultRow:
             "error_category": self.error_category,
             "attempts": self.attempts,
             "tokens": self.tokens,
+            "cost_usd": self.cost_usd,
             "duration_seconds": round(self.duration_seconds, 6),
+            "origin": self.origin,
         }
         if self.input is not None:
             values["input"] = self.input

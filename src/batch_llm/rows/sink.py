@@ -6,7 +6,7 @@ import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from ..exceptions import BatchLLMError, ConfigurationError
 
@@ -21,6 +21,43 @@ if TYPE_CHECKING:
 
 class OutputError(BatchLLMError):
     """Results can no longer be written. The message names the file and the reason."""
+
+
+class ResultSink(Protocol):
+    """Takes the results of a run.
+
+    Attributes:
+        name: what to call it in messages.
+    """
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages."""
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether it is open, or has been."""
+
+    def begin(self) -> None:
+        """Open it, if that is not done.
+
+        Raises:
+            ConfigurationError: if it cannot be opened.
+        """
+
+    def write(self, row: ResultRow) -> None:
+        """Write one result.
+
+        Raises:
+            OutputError: if it could not be written in whole, or one before it could not.
+        """
+
+    def close(self) -> None:
+        """Write what is left once all results have come.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
 
 
 class WholeWrites:
@@ -67,7 +104,10 @@ class RowSink:
 
     Attributes:
         rows: results taken so far.
+        is_begun: always; it is open from the start.
     """
+
+    is_begun = True
 
     def __init__(
         self, stream: BinaryIO, row_format: RowFormat, name: str, kept: Sequence[str] = ()
@@ -78,6 +118,9 @@ class RowSink:
         self._broken: OutputError | None = None
         with self._told():
             self._writer = row_format.writer(WholeWrites(stream), tuple(kept))
+
+    def begin(self) -> None:
+        """Do nothing: it is open from the start."""
 
     def write(self, row: ResultRow) -> None:
         """Write one result.

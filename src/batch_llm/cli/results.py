@@ -1,0 +1,73 @@
+"""`batch-llm results`: the rows that a ledger keeps."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ..ledger import read_ledger
+from ..rows.result_row import ResultRow
+from ..rows.sink import OutputError, check_output, open_sink
+from .door import format_or
+from .exit_status import ExitStatus
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..ledger import KeptOutcome, KeptRow
+
+
+def results(
+    path: Path,
+    output: Path | None,
+    *,
+    output_format: str | None = None,
+    outcome: KeptOutcome | None = None,
+    overwrite: bool = False,
+) -> ExitStatus:
+    """Write the last known end of each row, in the order in which they ended.
+
+    Args:
+        path: the ledger.
+        output: where to write; None for standard output.
+        output_format: its format; None takes that of its suffix, and JSONL for standard output.
+        outcome: only rows of this one.
+        overwrite: whether `output` may exist.
+
+    Raises:
+        ConfigurationError: if there is no such ledger, or the output cannot be written.
+        LedgerError: if the ledger cannot be read.
+        OutputError: if the output cannot be written any longer.
+    """
+    ledger = read_ledger(path)
+    check_output(output, ledger.path, overwrite=overwrite)
+    row_format = format_or(output, output_format, standard="jsonl")
+    try:
+        with ExitStack() as resources:
+            sink = resources.enter_context(open_sink(output, row_format, overwrite=overwrite))
+            for row in ledger.results(outcome=outcome):
+                sink.write(result_row(row))
+    except OutputError as error:
+        if not isinstance(error.__cause__, BrokenPipeError):
+            raise
+        # Its reader, `head` perhaps, has seen enough.
+    return ExitStatus.SUCCEEDED
+
+
+def result_row(row: KeptRow) -> ResultRow:
+    """Return what the ledger keeps of a row, as a run writes it; the ledger knows no lines."""
+    return ResultRow(
+        id=row.item_id,
+        line=None,
+        status=row.outcome,
+        output=None if row.output is None else msgspec.json.decode(row.output),
+        error=row.error,
+        error_category=row.error_category,
+        attempts=row.attempts,
+        tokens=row.usage,
+        cost_usd=row.cost_usd,
+        duration_seconds=row.duration_seconds,
+        origin="ledger",
+    )
