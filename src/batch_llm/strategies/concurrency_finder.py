@@ -95,6 +95,8 @@ class ConcurrencyFinder:
         self._opened_per_second = 0.0
         self._held = 0
         self._patience = _PATIENCE
+        self._calls = self._look_at = 0
+        self._seconds = 0.0
         self._begin_window(now)
 
     def has_room(self, now: float) -> bool:
@@ -229,8 +231,8 @@ class ConcurrencyFinder:
     def _begin_window(self, now: float) -> None:
         self._since = now
         self._calls = 0
-        self._look_at: int = 0
-        self._seconds: float = 0.0
+        self._look_at = 0
+        self._seconds = 0.0
         self._full_seconds = 0.0
         self._told_at = now
 
