@@ -17,8 +17,8 @@ from batch_llm.strategies import Allowance, QuotaReading
 
 from ..virtual import StrictLoop
 
-RPM = 120
-TPM = 3_000
+RPM = 12
+TPM = 1_500
 SCOPES = st.sampled_from([None, "a", "b"])
 
 
@@ -73,7 +73,7 @@ class GateMachine(RuleBasedStateMachine):
     def waiting(self) -> list[Call]:
         return [c for c in self.calls if c.started is None and c.task and not c.task.done()]
 
-    @rule(scope=SCOPES, sent=st.integers(1, 400), made=st.integers(0, 400), count=st.integers(1, 8))
+    @rule(scope=SCOPES, sent=st.integers(1, 150), made=st.integers(0, 150), count=st.integers(1, 8))
     def ask(self, scope: str | None, sent: int, made: int, count: int) -> None:
         def begin() -> None:
             for _ in range(count):
@@ -183,4 +183,4 @@ class GateMachine(RuleBasedStateMachine):
 
 
 TestGate = GateMachine.TestCase
-TestGate.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestGate.settings = settings(max_examples=50, stateful_step_count=50, deadline=None)

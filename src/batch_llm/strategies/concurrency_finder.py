@@ -93,6 +93,8 @@ class ConcurrencyFinder:
         self._target: float = START
         self._fell = -1.0
         self._opened_per_second = 0.0
+        self._seconds = 0.0
+        self._look_at = 0
         self._held = 0
         self._patience = _PATIENCE
         self._calls = self._look_at = 0
