@@ -108,7 +108,9 @@ async def _measured(workers: Workers, before: Limit, after: Limit) -> list[tuple
 
 
 async def _send(base_url: str, workers: Workers) -> None:
-    strategy = OpenAICompatibleStrategy("m", base_url=base_url, api_key="any", transport=Silent())
+    strategy = OpenAICompatibleStrategy(
+        "gpt-4.1-mini", base_url=base_url, api_key="any", transport=Silent()
+    )
     config = ProcessorConfig(max_workers=workers, retry=RetryConfig(max_rate_limit_retries=10_000))
     processor = ParallelBatchProcessor[Any, Any, None](config=config)
     async with processor:
