@@ -25,6 +25,14 @@ def _simulator(rounds: int) -> None:
         simulator.batch()
 
 
+def _discovery(rounds: int) -> None:
+    from . import discovery
+
+    for _ in range(rounds):
+        discovery.refusing()
+        discovery.queueing()
+
+
 SECTIONS: dict[str, Callable[[int], None]] = {
     "import": engine.importing,
     "noop": lambda rounds: engine.noop(rounds, suspend=False),
@@ -32,6 +40,7 @@ SECTIONS: dict[str, Callable[[int], None]] = {
     "latency": engine.latency,
     "http": _http,
     "simulator": _simulator,
+    "discovery": _discovery,
 }
 
 
