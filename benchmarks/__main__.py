@@ -25,6 +25,14 @@ def _simulator(rounds: int) -> None:
         simulator.batch()
 
 
+def _discovery(rounds: int) -> None:
+    from . import discovery
+
+    for _ in range(rounds):
+        discovery.refusing()
+        discovery.queueing()
+
+
 SECTIONS: dict[str, Callable[[int], None]] = {
     "import": engine.importing,
     "noop": lambda rounds: engine.noop(rounds, suspend=False),
@@ -35,6 +43,7 @@ SECTIONS: dict[str, Callable[[int], None]] = {
     "million": ledger.many,
     "http": _http,
     "simulator": _simulator,
+    "discovery": _discovery,
 }
 
 

@@ -108,12 +108,18 @@ async def _measured(workers: Workers, before: Limit, after: Limit) -> list[tuple
 
 
 async def _send(base_url: str, workers: Workers) -> None:
-    strategy = OpenAICompatibleStrategy("m", base_url=base_url, api_key="any", transport=Silent())
+    transport = Silent()
+    strategy = OpenAICompatibleStrategy(
+        "gpt-4.1-mini", base_url=base_url, api_key="any", transport=transport
+    )
     config = ProcessorConfig(max_workers=workers, retry=RetryConfig(max_rate_limit_retries=10_000))
     processor = ParallelBatchProcessor[Any, Any, None](config=config)
-    async with processor:
-        async for _ in processor.stream(_items(strategy)):
-            pass
+    try:
+        async with processor:
+            async for _ in processor.stream(_items(strategy)):
+                pass
+    finally:
+        await transport.aclose()
 
 
 async def _items(strategy: Any) -> AsyncIterator[LLMWorkItem[Any, Any, None]]:

@@ -16,7 +16,8 @@ _CHANGED: Final = 0.15
 _LEAST_RATE: Final = 1 / 60
 # Once it has grown so far without a refusal, what stood in the way is gone.
 _GONE_AT: Final = 10.0
-# For so long after a start that had to wait, the rate counts as used to the full.
+# For so long after a start that had to wait, or three times as long as one takes, the rate counts
+# as used to the full.
 _IN_USE_SECONDS: Final = 2.0
 
 
@@ -64,8 +65,8 @@ class RateFinder:
     def started(self, now: float, *, has_waited: bool) -> None:
         """Learn of a start; `has_waited` says that it was held back for the rate."""
         self._starts.append(now)
-        if has_waited:
-            self._in_use_until = now + _IN_USE_SECONDS
+        if has_waited and self._most is not None:
+            self._in_use_until = now + max(_IN_USE_SECONDS, 3 / self._most)
 
     def rate(self, now: float) -> float | None:
         """Return the starts a second that may be made; None where nothing is known."""
@@ -86,7 +87,9 @@ class RateFinder:
 
         It is none where the call had started before the last news: it belongs to the same burst.
         """
-        self._refused.append(started)
+        if self._starts and started >= self._starts[0]:
+            # Of starts that were not counted, refusals are not counted either.
+            self._refused.append(started)
         if started <= self._decided:
             return False
         allowed = self._allowed(started)
@@ -111,7 +114,8 @@ class RateFinder:
             starts = self._between(self._starts, since, until)
             if until - since >= _LEAST_SECONDS and starts >= _LEAST_STARTS:
                 refused = self._between(self._refused, since, until)
-                if self._most is None and refused < self._share * starts:
+                is_rate = self._most is not None or refused >= self._share * starts
+                if not is_rate or refused >= starts:
                     return None
                 between = (starts - refused) / (until - since)
                 return between if until - since <= _RECENT_SECONDS else self._newer(between, until)
@@ -132,7 +136,7 @@ class RateFinder:
     def _between(times: deque[float], since: float, until: float) -> int:
         count = 0
         for moment in reversed(times):
-            if moment < since:
+            if moment <= since:
                 break
             count += moment < until
         return count

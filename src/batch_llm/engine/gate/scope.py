@@ -21,7 +21,7 @@ _OF_A_TOLD_LIMIT: Final = 0.98
 _MINUTE_SECONDS: Final = 60.0
 # Refused starts that make a rate: whoever sets the number of workers asked for that load.
 _SHARE_WHEN_ADAPTIVE: Final = 0.005
-_SHARE_WHEN_FIXED: Final = 0.1
+_SHARE_WHEN_FIXED: Final = 0.3
 
 
 class Scope:

@@ -11,7 +11,7 @@ import pytest
 from batch_llm import ParallelBatchProcessor, ProcessorConfig
 
 from ....providers import Bucket, Slots, within
-from ....standins import Model, item
+from ....standins import Model, item, limited, now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -120,3 +120,39 @@ async def test_starts_do_not_jump() -> None:
     for begun in range(10, 50, 10):
         before = within(model.starts, begun - 10, begun)
         assert within(model.starts, begun, begun + 10) <= 2.5 * before
+
+
+# -- with a Retry-After of a second
+
+
+@pytest.mark.parametrize("workers", [50, 200, "auto"])
+async def test_no_item_spends_its_refusals_and_the_wait_is_near_the_ideal(workers: Any) -> None:
+    """Ten a second, ten at once, and "come back in a second" to all others."""
+    model = Bucket(10.0, burst=10.0, mean_seconds=0.1, retry_after=lambda lack: 1.0)
+    config = ProcessorConfig(max_workers=workers)
+    async with ParallelBatchProcessor[Any, Any, None](config=config) as processor:
+        batch = await processor.process_all(item(str(n), model) for n in range(400))
+    assert batch.succeeded == 400
+    assert max(model.answered) <= 1.1 * (400 - 10) / 10
+
+
+@pytest.mark.parametrize("every", [20, 100])
+async def test_refusals_now_and_then_are_waited_out_and_slow_nothing_else(every: int) -> None:
+    """Each so-and-so-many-th call is told to come back in a second; there is no rate behind it."""
+    waits: list[float] = []
+
+    async def answer(prompt: str, attempt: int) -> Any:
+        calls.append(prompt)
+        await asyncio.sleep(0.05)
+        if len(calls) % every == 0 and (not waits or now() - waits[-1] > 1.0):
+            waits.append(now())
+            return limited(1.0)
+        return prompt
+
+    calls: list[str] = []
+    config = ProcessorConfig(max_workers=10)
+    async with ParallelBatchProcessor[Any, Any, None](config=config) as processor:
+        model = Model(answer)
+        batch = await processor.process_all(item(str(n), model) for n in range(1_000))
+    assert batch.succeeded == 1_000
+    assert now() <= 1.1 * (len(waits) * 1.0 + 1_000 * 0.05 / 10)
