@@ -65,7 +65,7 @@ def test_parquet(ledger: Path, tmp_path: Path) -> None:
 
     with (tmp_path / "out.parquet").open("rb") as stream:
         first, _ = PARQUET.read(stream)
-    assert (first.fields["output"], first.fields["cost_usd"]) == ('{"label": "good"}', 0.25)
+    assert (first.fields["output"], first.fields["cost_usd"]) == ('{"label":"good"}', 0.25)
     assert "line" not in first.fields
 
 
