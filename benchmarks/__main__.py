@@ -31,6 +31,7 @@ SECTIONS: dict[str, Callable[[int], None]] = {
     "suspend": lambda rounds: engine.noop(rounds, suspend=True),
     "latency": engine.latency,
     "ledger": ledger.ledger,
+    "keep": ledger.kept,
     "million": ledger.many,
     "http": _http,
     "simulator": _simulator,

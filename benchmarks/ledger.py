@@ -36,6 +36,21 @@ def many(rounds: int) -> None:
     _show("a million of them, one run", clients)
 
 
+def kept(rounds: int) -> None:
+    """What it costs to keep a result: identity, group commit and file, without an engine."""
+    cases = (
+        ("SQLite", ("sqlite",)),
+        ("JSONL", ("jsonl",)),
+        ("SQLite, each call reserved", ("sqlite", "reserve")),
+        ("JSONL, each call reserved", ("jsonl", "reserve")),
+    )
+    clients = [
+        Client(name, "ledger_keep.py", (str(ITEMS), *arguments)) for name, arguments in cases
+    ]
+    interleaved(clients, rounds)
+    _show(f"results kept by 50 tasks, medians of {rounds} runs", clients)
+
+
 def _show(title: str, clients: list[Client]) -> None:
     rows = []
     for client in clients:

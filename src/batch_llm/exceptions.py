@@ -170,7 +170,7 @@ class BudgetExceededError(BatchLLMError):
 
     def __reduce__(self) -> tuple[partial[BudgetExceededError], tuple[str]]:
         amounts = partial(
-            type(self),
+            BudgetExceededError,
             max_usd=self.max_usd,
             needed_usd=self.needed_usd,
             spent_usd=self.spent_usd,
@@ -197,7 +197,8 @@ class ProviderError(BatchLLMError):
         code: the provider's own code ("insufficient_quota", "RESOURCE_EXHAUSTED"), or None.
         retry_after: seconds the provider asks to wait, or None where it does not say.
         usage: tokens billed for the failed call, or None where the provider does not say.
-        is_usage_whole: False where `usage` is only what had been told before the answer broke off.
+        is_bill_final: False where more may be billed than `usage` says: the answer had begun, and
+            broke off or reports a failure without its bill.
         request_id: the provider's id of the request, for its support, or None.
     """
 
@@ -216,7 +217,7 @@ class ProviderError(BatchLLMError):
         self.code = code
         self.retry_after = retry_after
         self.usage = usage
-        self.is_usage_whole = True
+        self.is_bill_final = True
         self.request_id = request_id
 
 

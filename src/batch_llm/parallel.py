@@ -26,7 +26,6 @@ from .engine.events import Events
 from .engine.gate import Gate, new_gate
 from .engine.intake import Intake
 from .engine.interrupts import graceful_interrupts
-from .engine.journal import Journal, check_keepable
 from .engine.leases import Leases
 from .engine.lifecycle import Lifecycle
 from .engine.outlet import Outlet
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from .base import PostProcessorFunc, ProgressCallbackFunc, WorkItemResult
     from .core import RateLimitConfig
     from .engine.intake import Source
+    from .engine.journal import Journal
     from .engine.outlet import Order
     from .middleware import Middleware
     from .observers import ProcessorObserver
@@ -139,7 +139,7 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
             raise TypeError(f"add_work takes an LLMWorkItem, not a {type(item).__name__}.")
         self._refuse_closed()
         if self.config.ledger is not None:
-            check_keepable(item)
+            _check_keepable(item)
         if self._intake.is_full and not self._is_inside_run():
             run = self._run or await self._start(numbered=True, is_open=True)
             # The last run may still be told of: then no one makes room, and none is waited for.
@@ -319,7 +319,7 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
         if source is not None:
             if self.config.ledger is not None and isinstance(source, (list, tuple)):
                 for item in source:
-                    check_keepable(item)
+                    _check_keepable(item)
             self._intake.read_from(source)
         run = self._run
         if run is None:
@@ -420,6 +420,9 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
             self._journal = None
         spent = held = 0.0
         if config.ledger is not None and not config.dry_run:
+            # Here, since what keeps outputs takes long to import.
+            from .engine.journal import Journal
+
             self._journal = await Journal.open(config.ledger)
             spent, held = self._journal.ledger.spent_usd, self._journal.ledger.held_usd
         elif self._budget is not None:
@@ -462,6 +465,12 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
             f"{describe_error(fault)}. What finished is in this error's `result`.",
             self.results,
         ) from fault
+
+
+def _check_keepable(item: LLMWorkItem[Any, Any, Any]) -> None:
+    from .engine.journal import check_keepable
+
+    check_keepable(item)
 
 
 def _settled(

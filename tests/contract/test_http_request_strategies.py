@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -37,7 +38,7 @@ from batch_llm.exceptions import (
 from batch_llm.llm_strategies.anthropic import AnthropicStrategy
 from batch_llm.llm_strategies.http import Reply
 from batch_llm.llm_strategies.openai_compatible import OpenAICompatibleStrategy
-from batch_llm.strategies import DefaultErrorClassifier
+from batch_llm.strategies import Allowance, DefaultErrorClassifier, QuotaReading, listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -491,3 +492,24 @@ def test_importing_it_imports_no_http_library_and_no_sdk(api: Language) -> None:
         [sys.executable, "-c", program], check=True, stdout=subprocess.PIPE, text=True
     )
     assert done.stdout.strip() == "set()"
+
+
+# --- limits that replies tell ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [200, 429, 500])
+async def test_what_a_reply_says_of_limits_is_reported_for_the_strategys_scope(
+    api: Language, status: int
+) -> None:
+    prefix = "x-ratelimit-{}-requests" if api.variables == "OPENAI" else None
+    told = {
+        (prefix or "anthropic-ratelimit-requests-{}").format(name): value
+        for name, value in (("limit", "50"), ("remaining", "7"))
+    }
+    strategy = api.to(FakeTransport(Reply(status, told, api.body())), api_key=KEY)
+    heard: list[tuple[str | None, QuotaReading]] = []
+    with listening(lambda scope, reading: heard.append((scope, reading))):
+        with contextlib.suppress(ProviderError):
+            await strategy.execute(PROMPT, 1, 5)
+    reading = QuotaReading(requests=Allowance(50, 7, 0.0))
+    assert heard == [(strategy.quota_scope, reading)]

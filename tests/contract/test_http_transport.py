@@ -141,6 +141,7 @@ async def test_no_server_is_a_failed_connection(transport: HTTPTransport) -> Non
     with pytest.raises(ConnectionFailedError, match=f"127.0.0.1:{port}") as raised:
         await transport.post(f"http://127.0.0.1:{port}/v1", HEADERS, b"{}", 5)
     assert raised.value.__cause__ is not None
+    assert not raised.value.was_sent
 
 
 @pytest.mark.parametrize("then", ["close", "reset"])
@@ -157,6 +158,7 @@ async def test_a_connection_that_breaks(
             await transport.post(server.url, HEADERS, b"{}", 5)
     assert "key-of-the-test" not in str(raised.value)
     assert len(server.requests) == 1, "a POST that may have been billed is not sent again"
+    assert raised.value.was_sent
 
 
 async def test_an_answer_that_is_no_http(transport: HTTPTransport) -> None:

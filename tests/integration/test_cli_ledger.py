@@ -33,7 +33,8 @@ class Program:
     def __init__(self, directory: Path, provider: Simulator) -> None:
         self.directory = directory
         self.provider = provider
-        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        names = ("PATH", "HOME", "PYTHONPATH")
+        kept = {name: os.environ[name] for name in names if name in os.environ}
         self.environment = {**kept, "MY_KEY": "simulated", "COLUMNS": "200"}
 
     def run(self, *options: str, source: str = "in.jsonl") -> subprocess.CompletedProcess[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import pty
@@ -17,6 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 if TYPE_CHECKING:
@@ -228,6 +231,41 @@ class TestEveryRow:
         assert "203 rows" in report
         assert "200 succeeded, 3 failed." in report
         assert "input_error: 3 rows, first '11'" in report
+
+    def test_a_parquet_file_goes_in_and_one_comes_out(
+        self, program: Program, server: ChatServer
+    ) -> None:
+        texts = [f"text {n}" for n in range(50)]
+        columns = {"id": [f"r{n}" for n in range(50)], "text": [*texts[:-1], None]}
+        pyarrow.parquet.write_table(pyarrow.table(columns), program.directory / "in.parquet")
+
+        done = program.run(
+            *("in.parquet", "-o", "out.parquet", "-p", "{text}", "--keep", "text"),
+            *("--model", server.model, "--order", "input"),
+        )
+
+        assert done.returncode == 1, done.stderr
+        rows = pyarrow.parquet.read_table(program.directory / "out.parquet").to_pylist()
+        assert [row["id"] for row in rows] == columns["id"]
+        assert (rows[0]["output"], rows[0]["input"]) == ("re: text 0", {"text": "text 0"})
+        assert rows[49]["error"] == "InputError: Row 50 has no field 'text'."
+        assert len(server.bodies) == 49
+
+    def test_a_pipe_of_parquet_is_read_and_written_by_name_of_the_format(
+        self, program: Program, server: ChatServer
+    ) -> None:
+        content = io.BytesIO()
+        pyarrow.parquet.write_table(pyarrow.table({"text": ["x", "y"]}), content)
+
+        done = program.run(
+            *("-", "--format", "parquet", "-o", "-", "--output-format", "parquet"),
+            *("-p", "{text}", "--model", server.model),
+            stdin=content.getvalue(),
+        )
+
+        assert done.returncode == 0, done.stderr
+        rows = pyarrow.parquet.read_table(io.BytesIO(done.stdout)).to_pylist()
+        assert sorted(row["output"] for row in rows) == ["re: x", "re: y"]
 
     def test_calls_that_fail_are_retried_or_said(
         self, program: Program, server: ChatServer
@@ -512,10 +550,12 @@ class TestDoor:
 class TestInterrupts:
     """Half of the calls are answered, the other half held, and then Ctrl-C comes."""
 
-    def start(self, program: Program, server: ChatServer) -> subprocess.Popen[bytes]:
+    def start(
+        self, program: Program, server: ChatServer, output: str = "out.jsonl"
+    ) -> subprocess.Popen[bytes]:
         program.write("in.jsonl", *numbered(4), *({"text": f"hold {n}"} for n in range(6)), "bad")
         process = program.start(
-            *("in.jsonl", "-o", "out.jsonl", "-m", server.model, "-p", "{text}"),
+            *("in.jsonl", "-o", output, "-m", server.model, "-p", "{text}"),
             *("--max-workers", "2"),
             stderr=subprocess.PIPE,
         )
@@ -554,6 +594,29 @@ class TestInterrupts:
         rows = sorted(program.results(), key=lambda row: row["line"])
         assert [row["status"] for row in rows] == ["succeeded"] * 4 + ["cancelled"] * 6 + ["failed"]
         assert "Traceback" not in report.decode()
+
+    @pytest.mark.parametrize("times", [1, 2])
+    def test_leaves_a_parquet_file_that_can_be_read(
+        self, program: Program, server: ChatServer, times: int
+    ) -> None:
+        process = self.start(program, server, "out.parquet")
+        self.interrupt(process)
+        if times == 1:
+            server.release.set()
+        else:
+            process.send_signal(signal.SIGINT)
+        process.communicate()
+
+        rows = pyarrow.parquet.read_table(program.directory / "out.parquet").to_pylist()
+        rows.sort(key=lambda row: row["line"])
+        open_calls = ["succeeded"] * 2 if times == 1 else ["cancelled"] * 2
+        assert process.returncode == 130
+        assert [row["status"] for row in rows] == [
+            *["succeeded"] * 4,
+            *open_calls,
+            *["cancelled"] * 4,
+            "failed",
+        ]
 
     def test_a_killed_run_has_lost_nothing_that_was_finished(
         self, program: Program, server: ChatServer

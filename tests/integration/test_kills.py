@@ -14,8 +14,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from batch_llm.ledger import read_ledger
 
+from batch_llm.ledger import read_ledger
 from batch_llm.testing.simulator import Fault, Latency, Simulator
 
 KILLS = int(os.environ.get("BATCH_LLM_KILLS", "100"))

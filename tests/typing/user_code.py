@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, assert_type
 
+import polars
 from pydantic import BaseModel
 
 from batch_llm import (
@@ -17,7 +19,9 @@ from batch_llm import (
     DefaultErrorClassifier,
     ErrorClassifier,
     ErrorInfo,
+    EscalatingStrategy,
     ExponentialBackoffStrategy,
+    FailureGroup,
     FilePart,
     FixedDelayStrategy,
     FrameworkTimeoutError,
@@ -39,11 +43,13 @@ from batch_llm import (
     RetryConfig,
     RetryState,
     RichProgressBar,
+    StrategyPool,
     TextPart,
     TokenUsage,
     WorkItemResult,
     process_prompts,
     process_stream,
+    work_items,
 )
 from batch_llm.llm_strategies.pydantic_ai.model import PydanticAIModelStrategy
 from batch_llm.testing import MockAgent, MockResult, MockUsage, mock_strategy
@@ -350,6 +356,19 @@ def built_in_strategies() -> None:
     )
 
 
+# --- several strategies --------------------------------------------------------------------
+
+
+def several() -> None:
+    """Have outputs typed by the members."""
+    cheap = OpenAICompatibleStrategy("small", output_schema=Review, repair=False)
+    strong = AnthropicStrategy("large", output_schema=Review)
+    assert_type(StrategyPool([cheap, cheap]), StrategyPool[Review])
+    either: list[LLMCallStrategy[Review]] = [StrategyPool([cheap]), strong]
+    assert_type(EscalatingStrategy(either), EscalatingStrategy[Review])
+    assert_type(EscalatingStrategy(either, on=["server_error"]), EscalatingStrategy[Review])
+
+
 # --- agents --------------------------------------------------------------------------------
 
 
@@ -395,3 +414,21 @@ class AgentsOfTheLibrary:
         self.reviews = PydanticAIStrategy(Agent("test", output_type=Review))
         assert_type(self.texts, PydanticAIStrategy[str])
         assert_type(self.reviews, PydanticAIStrategy[Review])
+
+
+async def tables(
+    strategy: LLMCallStrategy[Review],
+    frame: polars.DataFrame,
+    rows: list[dict[str, str]],
+    processor: ParallelBatchProcessor[str, Review, Mapping[str, object]],
+) -> None:
+    """Make work of tables, and tables of results."""
+    results = await processor.process_all(work_items(frame, strategy, "{text}"))
+    assert_type(results, BatchResult[Review, Mapping[str, object]])
+    for item in work_items(rows, strategy, "{text}", context="number"):
+        assert_type(item, LLMWorkItem[str, Review, int])
+    for bare in work_items((row for row in rows), strategy, "{text}", context=None):
+        assert_type(bare, LLMWorkItem[str, Review, None])
+    assert_type(results.to_dataframe("polars"), polars.DataFrame)
+    assert_type(results.latency_percentiles(50), dict[str, float])
+    assert_type(results.failures(), list[FailureGroup])

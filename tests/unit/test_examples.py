@@ -50,8 +50,8 @@ PRINTED = {
     "model_escalation.py": (
         "number='INV-9' total=108.5  attempts: 1",
         "number='INV-10' total=1200.0  attempts: 2",
-        "Calls: {'small': 10, 'large': 1}. Tokens: {'small': 800, 'large': 80}.",
-        "Tokens of all attempts, in the results: 880.",
+        "Calls: gpt-4.1-nano 10, gpt-4.1 1.",
+        "Tokens of all attempts, in the results: 1091.",
     ),
     "shared_cache.py": ("one strategy for all items", "from 5 items an hour on"),
     "streaming.py": (

@@ -174,6 +174,9 @@ SDKS = [
     "xllamacpp",
     "fastapi",
     "aiolimiter",
+    "pandas",
+    "polars",
+    "pyarrow",
 ]
 
 LIGHT = [
@@ -187,6 +190,7 @@ LIGHT = [
     "batch_llm.classifiers",
     "batch_llm.parallel",
     "batch_llm.prompts",
+    "batch_llm.rows",
     "batch_llm.llm_strategies",
     "batch_llm.testing",
 ]
@@ -244,6 +248,8 @@ def test_the_processor_takes_what_it_always_took_in_that_order() -> None:
         "middlewares",
         "observers",
         "progress_callback",
+        "ledger",
+        "max_cost_usd",
     ]
     assert set(signature(batch_llm.ParallelBatchProcessor).values()) == {None}
 

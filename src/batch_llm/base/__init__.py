@@ -16,6 +16,7 @@ from .request import (
 from .results import (
     ERROR_MESSAGE_MAX_LENGTH,
     BatchResult,
+    Origin,
     Outcome,
     WorkItemResult,
     describe_error,
@@ -38,6 +39,7 @@ __all__ = [
     "LLMRequest",
     "LLMWorkItem",
     "Message",
+    "Origin",
     "Outcome",
     "OutputSchema",
     "Part",

@@ -33,10 +33,11 @@ class OutputSchema:
         ConfigurationError: if `source` is neither, or is not a valid JSON schema.
     """
 
-    __slots__ = ("_parse", "_problems", "json_schema", "name", "source")
+    __slots__ = ("_hash", "_parse", "_problems", "json_schema", "name", "source")
 
     def __init__(self, source: SchemaSource) -> None:
         self.source = source
+        self._hash: int | None = None
         self.json_schema: dict[str, Any]
         self._parse: Callable[[str], Any]
         self._problems: Callable[[str], list[str]]
@@ -81,7 +82,10 @@ class OutputSchema:
         return self.source is other.source or self.source == other.source
 
     def __hash__(self) -> int:
-        return hash(json.dumps(self.json_schema, sort_keys=True, default=str))
+        # Kept: encoders ask for it with every call, and it takes as long as a call may.
+        if self._hash is None:
+            self._hash = hash(json.dumps(self.json_schema, sort_keys=True, default=str))
+        return self._hash
 
     def __reduce__(self) -> tuple[type[OutputSchema], tuple[SchemaSource]]:
         return OutputSchema, (self.source,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-_BYTES_OF_TOKEN: Final = 4
+BYTES_OF_TOKEN: Final = 4
 
 
 def estimate_tokens(text: str) -> int:
@@ -14,4 +14,4 @@ def estimate_tokens(text: str) -> int:
     would be right for some models only, and most of which download their tables when first used.
     """
     size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-    return -(-size // _BYTES_OF_TOKEN)
+    return -(-size // BYTES_OF_TOKEN)

@@ -243,6 +243,12 @@ class ProcessorConfig:
     retry: RetryConfig = field(default_factory=RetryConfig)
     rate_limit: RateLimitConfig = field(default_factory=RateLimitConfig)
     max_requests_per_minute: float | None = None
+    progress_interval: int = 10
+    progress_callback_timeout: float = 5.0
+    enable_detailed_logging: bool = False
+    max_queue_size: int = 0
+    dry_run: bool = False
+    graceful_interrupt: bool = True
     max_tokens_per_minute: float | None = None
     max_input_tokens_per_minute: float | None = None
     max_output_tokens_per_minute: float | None = None
@@ -254,12 +260,6 @@ class ProcessorConfig:
     share_identical: bool | None = None
     hedge: HedgeConfig | None = None
     fail_fast: tuple[str, ...] = FAILS_FAST
-    progress_interval: int = 10
-    progress_callback_timeout: float = 5.0
-    enable_detailed_logging: bool = False
-    max_queue_size: int = 0
-    dry_run: bool = False
-    graceful_interrupt: bool = True
 
     def validate(self) -> None:
         """Refuse settings that cannot work, those of `retry` and `rate_limit` included.

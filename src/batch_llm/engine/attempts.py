@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ..base import empty_usage
 from ..base.repair import repair_bytes
 from ..base.retry_state import LAST_CATEGORY, LAST_ERROR
-from ..base.strategy import resolve
+from ..base.strategy import RoutingStrategy, resolve
+from ..exceptions import BudgetExceededError, LedgerError
 from ..observers.base import ProcessingEvent
 from ..pricing import cost_usd
 from ..pricing.billing import billing_of
@@ -147,7 +148,10 @@ class Attempts:
         """Return what the strategy answers; a failed call is billed here, an answered one later."""
         try:
             return await lease.strategy.execute(
-                life.item.prompt, life.attempt, self._deadlines.limit_seconds, life.state
+                life.item.prompt,  # type: ignore[arg-type]  # checked by LLMWorkItem
+                life.attempt,
+                self._deadlines.limit_seconds,
+                life.state,
             )
         except BaseException as error:
             self._bill_failure(life, lease, hold, error)
@@ -283,6 +287,12 @@ class Attempts:
         A rate limit is waited out at the gate, with all others of its scope.
         """
         life.last_error = error
+        if isinstance(error, (BudgetExceededError, LedgerError)):
+            # No call was made, and none will be: there is nothing to judge.
+            life.category = (
+                "budget_exceeded" if isinstance(error, BudgetExceededError) else "unknown"
+            )
+            return None
         if life.lease.listens:
             await self._tell_strategy(life, error)
         info = self.classify(error)
@@ -359,7 +369,7 @@ class Attempts:
         return max(self._backoff(failed_attempt), info.suggested_wait or 0.0)
 
     def _last_resort(self, life: ItemLife[Any, Any, Any], error: Exception) -> float | None:
-        """Return 0 where another member of a pool may do what this one never will, else None."""
+        """Return 0 where another strategy may do what this one never will, else None."""
         lease = life.lease
         if not lease.ready and not self._dry_run:
             lease.give_up(error)
@@ -368,6 +378,14 @@ class Attempts:
         if life.home.routes and (lease in self._refused or lease.broken is not None):
             other = self._leases.of(self._routed(life))
             return 0.0 if other not in self._refused and other.broken is None else None
+        routing = life.home.strategy
+        if (
+            isinstance(routing, RoutingStrategy)
+            and life.attempt < self._retry.max_attempts
+            and routing.tries_on(life.state)
+        ):
+            life.attempt += 1
+            return 0.0
         return None
 
     def _backoff(self, failures: int) -> float:

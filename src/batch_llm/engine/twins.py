@@ -6,11 +6,10 @@ import asyncio
 import copy
 from typing import TYPE_CHECKING, Any
 
-from ..ledger.identity import request_digest
-
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from ..base import LLMRequest
     from .life import ItemLife
 
 
@@ -33,7 +32,7 @@ class Twins:
         lease, prompt = life.home, life.item.prompt
         if not self._share and not (lease.repeats and lease.strategy.is_repeatable(prompt)):
             return None
-        return id(lease), prompt if isinstance(prompt, str) else request_digest("", prompt)
+        return id(lease), prompt if isinstance(prompt, str) else _digest(prompt)
 
     def leader_of(self, key: Hashable) -> asyncio.Future[Any] | None:
         """Return the call under way for `key`; None where the caller is now the one to make it."""
@@ -47,6 +46,12 @@ class Twins:
         call = self._calls.pop(key)
         if not call.done():
             call.set_result(answer)
+
+
+def _digest(prompt: LLMRequest) -> bytes:
+    from ..ledger.identity import request_digest
+
+    return request_digest("", prompt)
 
 
 def copied(output: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -14,7 +13,6 @@ class NoClassPathError(TypeError):
     """A class cannot be found by its path. The message ends a sentence that begins with it."""
 
 
-@lru_cache(maxsize=1024)
 def path_of(cls: type[Any]) -> str:
     """Return "module:QualName" of a class that `class_at` gives back.
 

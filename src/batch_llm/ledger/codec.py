@@ -33,7 +33,13 @@ class UnlikeError(ValueError):
 
 
 class Form(ABC):
-    """One way to keep values of one type."""
+    """One way to keep values of one type.
+
+    Attributes:
+        is_exact: whether what `write` takes always comes back as it is.
+    """
+
+    is_exact = False
 
     @abstractmethod
     def write(self, value: Any) -> KeptOutput:
@@ -71,9 +77,8 @@ class OutputCodec:
         """
         try:
             kept = self._form.write(output)
-            back = output if type(output) is str else self._form.read(kept)
-            if not is_same(_without_raw(output), back):
-                raise UnlikeError("would come back as another value")
+            if not self._form.is_exact:
+                _check_same(output, self._form.read(kept))
         except Exception as error:  # types are the user's, and their code may raise anything
             raise UnkeptOutputError(
                 f"The output of {item_id!r} cannot be kept in the ledger: a value of the type "
@@ -106,7 +111,8 @@ class OutputCodecs:
     """
 
     def __init__(self) -> None:
-        self._by_type: dict[Any, OutputCodec] = {}
+        # With the type itself, so that its `id` stays its own where it cannot be a key.
+        self._by_type: dict[Any, tuple[Any, OutputCodec]] = {}
 
     def of(self, strategy: LLMCallStrategy[Any], prompt: Prompt) -> OutputCodec:
         """Return the codec for what `strategy` answers to `prompt`.
@@ -115,8 +121,9 @@ class OutputCodecs:
             ConfigurationError: naming the type and the strategy, if outputs cannot be kept.
         """
         declared = strategy.output_type(prompt)
-        codec = self._by_type.get(declared)
-        if codec is None:
+        key = declared if _is_key(declared) else id(declared)
+        known = self._by_type.get(key)
+        if known is None:
             try:
                 codec = OutputCodec(_form_of(declared))
             except UnlikeError as error:
@@ -125,8 +132,8 @@ class OutputCodecs:
                     f"cannot keep: it {error}. Let output_type name a pydantic model, a dataclass "
                     f"or a type that JSON can hold, or run without a ledger."
                 ) from None
-            self._by_type[declared] = codec
-        return codec
+            known = self._by_type[key] = declared, codec
+        return known[1]
 
 
 def _form_of(declared: Any) -> Form:
@@ -141,6 +148,8 @@ def _form_of(declared: Any) -> Form:
 
 class _Text(Form):
     """A text."""
+
+    is_exact = True
 
     def write(self, value: Any) -> KeptOutput:
         if type(value) is not str:
@@ -178,11 +187,14 @@ class _Anything(Form):
 
     def __init__(self) -> None:
         self._by_class: dict[type[Any], Form] = {}
+        self._paths: dict[type[Any], str] = {}
 
     def write(self, value: Any) -> KeptOutput:
         cls = type(value)
         if is_kept_class(cls):
-            return self._form(cls).write(value)._replace(class_path=path_of(cls))
+            if cls not in self._paths:
+                self._paths[cls] = path_of(cls)
+            return self._form(cls).write(value)._replace(class_path=self._paths[cls])
         return KeptOutput(msgspec.json.encode(value))
 
     def read(self, kept: KeptOutput) -> Any:
@@ -248,9 +260,11 @@ def _is_gemini_response(cls: Any) -> bool:
     )
 
 
-def _without_raw(value: Any) -> Any:
-    is_gemini = _is_gemini_response(type(value))
-    return dataclasses.replace(value, raw_response=None) if is_gemini else value
+def _check_same(value: Any, back: Any) -> None:
+    if _is_gemini_response(type(value)):
+        value = dataclasses.replace(value, raw_response=None)
+    if not is_same(value, back):
+        raise UnlikeError("would come back as another value")
 
 
 def _adapter(declared: Any) -> TypeAdapter[Any]:
@@ -276,6 +290,14 @@ def _why(error: Exception) -> str:
 
 def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0].rstrip(".")
+
+
+def _is_key(declared: Any) -> bool:
+    try:
+        hash(declared)
+    except TypeError:  # Annotated with a dict, say
+        return False
+    return True
 
 
 def _type_name(declared: Any) -> str:

@@ -7,14 +7,11 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ..base import LLMRequest
 from ..exceptions import InputError
 from .canonical import NoCanonicalFormError, canonical, framed, text_bytes
 
 if TYPE_CHECKING:
-    from hashlib import _Hash  # type: ignore[attr-defined,unused-ignore]
-
-    from ..base import OutputSchema, Prompt
+    from ..base import LLMRequest, OutputSchema, Prompt
 
 DIGEST_BYTES: Final = 16
 
@@ -73,7 +70,7 @@ def identify(item_id: str, request: bytes, context: object = None) -> ItemIdenti
 
 
 @lru_cache(maxsize=256)
-def _start(fingerprint: str) -> _Hash:
+def _start(fingerprint: str) -> blake2b:
     return blake2b(framed(b"s", text_bytes(fingerprint)), digest_size=DIGEST_BYTES)
 
 

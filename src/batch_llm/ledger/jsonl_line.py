@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 VERSION: Final = 1
 FORMAT: Final = "batch-llm ledger"
+# msgspec leaves a default out, and cannot tell a raw value from None.
+_NO_OUTPUT: Final = msgspec.Raw(b"")
 
 
 class Header(msgspec.Struct, tag_field="kind", tag="ledger"):
@@ -71,7 +73,7 @@ class ResultLine(msgspec.Struct, tag_field="kind", tag="result", omit_defaults=T
     attempts: int
     usage: dict[str, int]
     duration_seconds: float
-    output: msgspec.Raw | None = None
+    output: msgspec.Raw = _NO_OUTPUT
     output_class: str | None = None
     error: str | None = None
     error_category: str | None = None
@@ -83,11 +85,11 @@ class ResultLine(msgspec.Struct, tag_field="kind", tag="result", omit_defaults=T
     @property
     def succeeded(self) -> bool:
         """Whether there is an output."""
-        return self.output is not None
+        return self.output != _NO_OUTPUT
 
     def kept_result(self) -> KeptResult:
         """Return the success that the line holds."""
-        assert self.output is not None, "asked of successes only"
+        assert self.succeeded, "asked of successes only"
         return KeptResult(
             item_id=self.item_id,
             output=KeptOutput(bytes(self.output), self.output_class),
@@ -103,8 +105,8 @@ class ResultLine(msgspec.Struct, tag_field="kind", tag="result", omit_defaults=T
         """Return what the line holds, for readers."""
         return KeptRow(
             item_id=self.item_id,
-            outcome="failed" if self.output is None else "succeeded",
-            output=None if self.output is None else bytes(self.output),
+            outcome="succeeded" if self.succeeded else "failed",
+            output=bytes(self.output) if self.succeeded else None,
             error=self.error,
             error_category=self.error_category,
             attempts=self.attempts,
@@ -152,7 +154,7 @@ def _result_line(ended: ItemEnded, *, stores_prompts: bool) -> ResultLine:
         attempts=record.attempts,
         usage=record.usage,  # type: ignore[arg-type]  # a TypedDict is a dict, and not dict[str, int]
         duration_seconds=record.duration_seconds,
-        output=output and msgspec.Raw(output.content),
+        output=msgspec.Raw(output.content) if output else _NO_OUTPUT,
         output_class=output and output.class_path,
         error=record.error,
         error_category=record.error_category,

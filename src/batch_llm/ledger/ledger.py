@@ -126,6 +126,8 @@ class Ledger:
         settlements = record.settlements
         for settlement in settlements or ():
             self._check_settlement(settlement)
+        if settlements and len({number for number, _ in settlements}) < len(settlements):
+            raise ValueError("A call is settled once.")
         cost_usd = 0.0 if record.cost_usd is None else _checked_usd(record.cost_usd)
         if settlements is None:
             spent_usd = cost_usd

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -14,13 +16,12 @@ from ..exceptions import ConfigurationError
 from .digest_index import DigestIndex
 from .files import broken, resolved
 from .jsonl_file import check_version, lines
-from .jsonl_line import CallLine, EndLine, ResultLine, RunLine, SettledLine
+from .jsonl_line import VERSION, CallLine, EndLine, ResultLine, RunLine, SettledLine
 from .record import KeptRow, KeptRun, LedgerSummary
 from .sqlite_schema import STEPS, check, no_ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from typing import Any
 
     from .jsonl_line import Line
@@ -68,6 +69,16 @@ def read_ledger(path: str | Path) -> LedgerReader:
     if not place.exists():
         raise ConfigurationError(f"There is no ledger {str(path)!r}.")
     return JsonlReader(place) if place.suffix == ".jsonl" else SqliteReader(place)
+
+
+def _check_version(version: int, known: int, path: Path) -> None:
+    if version == 0:
+        raise no_ledger(path)
+    if version < known:
+        raise ConfigurationError(
+            f"The ledger {str(path)!r} is of an older version. The next run that writes it "
+            f"upgrades it."
+        )
 
 
 # One row an item: a success if there is one, else what came last. The numbers are below 2 ** 62.
@@ -122,16 +133,14 @@ class SqliteReader(LedgerReader):
     def _opened(self) -> sqlite3.Connection:
         """Return a connection that cannot write."""
         address = f"file:{quote(str(self.path))}?mode=ro"
+        if not os.access(self.path.parent, os.W_OK) and not Path(f"{self.path}-wal").exists():
+            address += (
+                "&immutable=1"  # no one can be writing, and SQLite's own files cannot be made
+            )
         try:
             connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=30)
             try:
-                if (version := check(connection, self.path)) == 0:
-                    raise no_ledger(self.path)
-                if version < len(STEPS):
-                    raise ConfigurationError(
-                        f"The ledger {str(self.path)!r} is of an older version. The next run that "
-                        f"writes it upgrades it."
-                    )
+                _check_version(check(connection, self.path), len(STEPS), self.path)
             except BaseException:
                 connection.close()
                 raise
@@ -210,8 +219,7 @@ class JsonlReader(LedgerReader):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         try:
-            if check_version(path) == 0:
-                raise no_ledger(path)
+            _check_version(check_version(path), VERSION, path)
         except OSError as error:
             raise broken(path, "Reading", error) from error
 
@@ -277,6 +285,7 @@ class _Tally:
         self._reserved: dict[int, float] = {}
 
     def count(self, summary: LedgerSummary, line: Line) -> None:
+        """Count a line that is no result."""
         match line:
             case RunLine():
                 self._runs[line.number] = KeptRun(
@@ -295,6 +304,7 @@ class _Tally:
                 self._reserved.pop(line.number, None)
 
     def count_money(self, summary: LedgerSummary, line: ResultLine) -> None:
+        """Count what a result has cost, whether or not a later one replaces it."""
         summary.spent_usd += line.spent_usd
         for number in line.settled:
             self._reserved.pop(number, None)

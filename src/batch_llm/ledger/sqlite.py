@@ -183,9 +183,7 @@ class SqliteStore(Store):
         if self._has_answers:
             execute(_FILL_ANSWERS)
             execute(_MOVE_ANSWERS)
-        (self.has_results,) = map(
-            bool, execute("SELECT EXISTS (SELECT 1 FROM finished)").fetchone()
-        )
+        self.has_results = execute("SELECT 1 FROM finished LIMIT 1").fetchone() is not None
 
     def find(self, digest: bytes) -> KeptResult | None:
         """Return the success of that item in a run before the present one."""
@@ -241,7 +239,7 @@ def _insert(
     for chunk in _chunks(rows):
         values = ", ".join([places] * len(chunk))
         connection.execute(
-            f"INSERT INTO {table} VALUES {values}",  # noqa: S608 - made of constants
+            f"INSERT INTO {table} VALUES {values}",
             [value for row in chunk for value in row],
         )
 

@@ -62,6 +62,9 @@ class GroupWriter:
         self._is_writing = False
         self._idle: list[asyncio.Future[None]] = []
         self._fault: Exception | None = None
+        self._faults: list[
+            Exception
+        ] = []  # what the thread met, before the loop knows: one or none
         self._was_told = False
 
     def add(self, entry: Entry) -> None:
@@ -91,13 +94,18 @@ class GroupWriter:
             idle = loop.create_future()
             self._idle.append(idle)
             await idle
+        # Where the loop of these entries has ended without them, nobody waits, and they count.
+        late, self._gathering = self._gathering, None
+        if late is not None:
+            self._put(late)
         thread, self._thread = self._thread, None
         if thread is not None:
             self._queue.put(None)
-            thread.join()  # it has nothing left to do
-        if self._fault is not None and not self._was_told:
+            thread.join()  # it has little left to do
+        fault = next(iter(self._faults), None)
+        if fault is not None and not self._was_told:
             self._was_told = True
-            raise self._explain(self._fault)
+            raise self._explain(fault)
 
     # -- in the loop's thread
 
@@ -105,13 +113,13 @@ class GroupWriter:
         if self._fault is not None:
             self._was_told = True
             raise self._explain(self._fault)
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            if self._loop is not None:
+                raise RuntimeError("A ledger belongs to the event loop that used it first.")
+            self._loop = loop
         group = self._gathering
         if group is None:
-            loop = asyncio.get_running_loop()
-            if self._loop is not loop:
-                if self._loop is not None:
-                    raise RuntimeError("A ledger belongs to the event loop that used it first.")
-                self._loop = loop
             group = self._gathering = Group(loop)
             if not self._is_writing:
                 # Not at once: whatever else this turn of the loop has to say joins.
@@ -128,10 +136,13 @@ class GroupWriter:
                     idle.set_result(None)
             self._idle.clear()
             return
+        self._put(group)
+
+    def _put(self, group: Group) -> None:
         if self._thread is None:
             self._thread = threading.Thread(
                 target=_run,
-                args=(self._queue, self._write, self._written),
+                args=(self._queue, self._write, self._written, self._faults),
                 name="batch-llm ledger",
                 daemon=True,  # a program that forgets to close its ledger still ends
             )
@@ -154,15 +165,15 @@ def _run(
     queue: SimpleQueue[Group | None],
     write: Write,
     written: Callable[[Group, Exception | None], None],
+    faults: list[Exception],
 ) -> None:
     """Write group after group, until there is None; after a failed one, write nothing."""
-    fault: Exception | None = None
     while (group := queue.get()) is not None:
-        if fault is None:
+        if not faults:
             try:
                 write(group.entries)
             except Exception as error:  # whatever it is, every waiter must hear of it
-                fault = error
+                faults.append(error)
         with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody waits
-            group.loop.call_soon_threadsafe(written, group, fault)
+            group.loop.call_soon_threadsafe(written, group, next(iter(faults), None))
         del group

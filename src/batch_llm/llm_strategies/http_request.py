@@ -11,6 +11,7 @@ from ..base.fingerprint import fingerprint_of
 from ..base.repair import forget_misfit
 from ..base.strategy import TOutput
 from ..exceptions import ConfigurationError, InputError
+from ..strategies import report_quota
 from .composed import ComposedRequestStrategy, refused
 from .http import HTTPTransport, make_transport
 from .model_habits import takes_temperature
@@ -122,6 +123,7 @@ class HTTPRequestStrategy(ComposedRequestStrategy[TOutput]):
         reply = await self._transport.post(
             endpoint.url, endpoint.headers, body, timeout + _GRACE_SECONDS
         )
+        report_quota(self.quota_scope, reply.headers)
         if not 200 <= reply.status < 300:
             raise refused(self._refusal(reply, self._private(request)), state)
         forget_misfit(state)

@@ -22,7 +22,9 @@ def checked_members(
             with different types.
     """
     name = type(owner).__name__
-    members = tuple(strategies) if isinstance(strategies, Iterable) else (strategies,)
+    if not isinstance(strategies, Iterable):
+        raise ConfigurationError(f"{name} takes a list of strategies, not {strategies!r:.80}.")
+    members = tuple(strategies)
     if not members:
         raise ConfigurationError(f"{name} has no strategies; give it one at least.")
     for number, member in enumerate(members, 1):

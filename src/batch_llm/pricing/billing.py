@@ -36,16 +36,17 @@ _REFUSED: Final = (
 )
 
 
-def billing_of(exception: BaseException, usage: Mapping[str, int | None] | None = None) -> Billing:
+def billing_of(exception: BaseException, usage: Mapping[str, object] | None = None) -> Billing:
     """Return what a failure of a call means for money.
 
     - "free": nothing was sent, or the provider refused it with an error status. Providers do not
       bill those. A gateway's own statuses (408, 499, 502, 504, 520 to 530) may hide an answer that
       was billed: they are "unknown".
     - "billed": an answer came that says what it cost, in `usage`, and is of no other use.
-    - "unknown": a timeout, a connection that broke, a cancelled call, an answer without a bill, and
-      whatever else is not known for sure. What was reserved for the call stays reserved. That is so
-      even where such a failure states tokens: they are those of the part that came.
+    - "unknown": a timeout, a connection that broke, a cancelled call, an answer without a bill (a
+      failure told with status 200, say), and whatever else is not known for sure. What was
+      reserved for the call stays reserved. That is so even where such a failure states tokens:
+      they are those of the part that came.
 
     Args:
         exception: what the call raised: one of this package, or of an SDK or HTTP client.
@@ -55,13 +56,19 @@ def billing_of(exception: BaseException, usage: Mapping[str, int | None] | None 
         return "free"
     if _was_cut(exception):
         return "unknown" if getattr(exception, "was_sent", True) else "free"
+    if not getattr(exception, "is_bill_final", True):
+        return "unknown"
     if usage and any(usage.values()):
-        return "billed" if getattr(exception, "is_usage_whole", True) else "unknown"
-    if isinstance(exception, _REFUSED):
-        return "free"
-    status = next((s for link in causes_of(exception) if (s := status_of(link))), None)
-    is_refusal = status is not None and status >= 400 and status not in _OF_GATEWAYS
-    return "free" if is_refusal else "unknown"
+        return "billed"
+    # Each of them: a library may name the status that an error means, below one that came.
+    statuses = [status for link in causes_of(exception) if (status := status_of(link))]
+    if statuses:
+        return "free" if all(map(_is_refusal, statuses)) else "unknown"
+    return "free" if isinstance(exception, _REFUSED) else "unknown"
+
+
+def _is_refusal(status: int) -> bool:
+    return status >= 400 and status not in _OF_GATEWAYS
 
 
 def _was_cut(exception: BaseException) -> bool:

@@ -73,7 +73,8 @@ _ANTHROPIC: Final[_Table] = (
 # ai.google.dev/gemini-api/docs/models
 _GEMINI: Final[_Table] = (
     ("gemini-1.", 2_097_152, 8_192),
-    ("gemini-2.0", 1_048_576, 65_536),
+    ("gemini-2.0-flash-thinking", 1_048_576, 65_536),
+    ("gemini-2.0", 1_048_576, 8_192),
     ("gemini-2.5", 1_048_576, 65_536),
     ("gemini-3", 1_048_576, 65_536),
 )

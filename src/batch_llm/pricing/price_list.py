@@ -39,8 +39,9 @@ _UNCOUNTED: Final = (
     "output_video_mtok",
     "requests_kcount",
 )
-# Each call of these searches the web, whether asked to or not, and that has a fee of its own.
-_SEARCHING_MODELS: Final = ("-search-", "deep-research")
+# Models of which a part has a price of its own, by their names: each call of some searches the web
+# for a fee, and others hear and speak.
+_BILLED_OTHERWISE: Final = ("-search-", "deep-research", "-audio", "realtime", "-tts")
 # Hands calls on to servers of different prices; the list has one of them.
 _ROUTERS: Final = frozenset({"openrouter", "github-copilot"})
 
@@ -231,7 +232,7 @@ def _tiers(provider: str, model: str, lane: Lane, half_hour: int) -> tuple[_Tier
 def _listed(provider: str, model: str, lane: Lane, moment: datetime) -> ModelPrice | None:
     from genai_prices import Usage, calc_price
 
-    if any(mark in f"{model}-" for mark in _SEARCHING_MODELS):
+    if any(mark in f"{model}-" for mark in _BILLED_OTHERWISE):
         return None
     name = model.rpartition("/")[2] if provider == "gemini" else model
     context = {"processing": "batch"} if lane == "batch" else None

@@ -36,6 +36,7 @@ class ArrowSchema(Protocol):
     @property
     def names(self) -> Sequence[str]:
         """Their names, in order."""
+        ...
 
 
 class ArrowBatch(Protocol):
@@ -44,19 +45,24 @@ class ArrowBatch(Protocol):
     @property
     def schema(self) -> ArrowSchema:
         """What columns it has."""
+        ...
 
     @property
     def num_rows(self) -> int:
         """How many rows it has."""
+        ...
 
     def column(self, i: int, /) -> ArrowColumn:
         """Return one of its columns."""
+        ...
 
     def slice(self, offset: int, length: int, /) -> Self:
         """Return some of its rows."""
+        ...
 
     def to_pylist(self) -> list[dict[str, object]]:
         """Return its rows as Python's values."""
+        ...
 
 
 def check_names(names: Sequence[str]) -> None:

@@ -18,9 +18,11 @@ class ByteSink(Protocol):
     @property
     def closed(self) -> bool:
         """Whether it takes no more."""
+        ...
 
     def write(self, content: bytes, /) -> int:
         """Take `content` in whole, and return how many bytes that was."""
+        ...
 
 
 class RowWriter(ABC):
@@ -38,7 +40,7 @@ class RowWriter(ABC):
     def close(self) -> None:
         """Write what is held back, and what a file of this format ends with.
 
-        Nothing is written behind a write that failed. The stream stays open.
+        Nothing is written behind a write that failed, nor by a second call. The stream stays open.
         """
 
 

@@ -22,9 +22,11 @@ class PandasFrame(Protocol):
     @property
     def columns(self) -> Iterable[object]:
         """The names of its columns."""
+        ...
 
     def itertuples(self, index: bool = ..., name: str | None = ...) -> Iterable[tuple[object, ...]]:
         """Yield its rows one by one."""
+        ...
 
 
 class PolarsFrame(Protocol):
@@ -33,9 +35,11 @@ class PolarsFrame(Protocol):
     @property
     def columns(self) -> list[str]:
         """The names of its columns."""
+        ...
 
     def iter_rows(self, *, named: Literal[True]) -> Iterator[dict[str, object]]:
         """Yield its rows one by one."""
+        ...
 
 
 class ArrowTable(Protocol):
@@ -44,9 +48,11 @@ class ArrowTable(Protocol):
     @property
     def schema(self) -> ArrowSchema:
         """What columns it has."""
+        ...
 
     def to_batches(self) -> Iterable[ArrowBatch]:
         """Yield its rows, some at a time."""
+        ...
 
 
 Rows: TypeAlias = PandasFrame | PolarsFrame | ArrowTable | Iterable[Mapping[str, object]]

@@ -142,8 +142,6 @@ class RowSink:
             OutputError: if the end cannot be written, or the system only now says that a write
                 has failed.
         """
-        if self._stream.closed:
-            return
         with self._told():
             try:
                 self._writer.close()
@@ -209,7 +207,12 @@ def check_output(path: Path | None, source: Path | None, *, overwrite: bool = Fa
 
 
 def discarding_sink(row_format: RowFormat, kept: Sequence[str] = ()) -> RowSink:
-    """Return a sink that takes every result and keeps none."""
+    """Return a sink that takes every result and keeps none.
+
+    Raises:
+        MissingExtraError: if what the format needs is not installed.
+    """
+    row_format.check_installed()
     return RowSink(Path(os.devnull).open("wb", buffering=0), row_format, "nowhere", kept)
 
 

@@ -12,6 +12,7 @@ from ..exceptions import (
     AnswerError,
     AuthenticationError,
     BatchLLMError,
+    BudgetExceededError,
     ConfigurationError,
     ConnectionFailedError,
     InvalidRequestError,
@@ -34,6 +35,7 @@ ErrorCategory = Literal[
     "client_error",
     "server_error",
     "server_timeout",
+    "budget_exceeded",
     "unknown",
 ]
 
@@ -152,6 +154,7 @@ _OWN_ERRORS: tuple[tuple[type[Exception], ErrorInfo], ...] = (
     (AuthenticationError, _CLIENT),
     (InvalidRequestError, _CLIENT),
     (ConfigurationError, _CLIENT),
+    (BudgetExceededError, _CLIENT),
 )
 
 
@@ -188,7 +191,7 @@ def status_of(exception: BaseException) -> int | None:
     """Return the HTTP status that an exception of any library carries, or None."""
     holders = (exception, getattr(exception, "response", None))
     for holder in holders:
-        for name in ("status_code", "code", "status"):
+        for name in ("status_code", "status", "code"):  # aiohttp warns of its `code`
             value = getattr(holder, name, None)
             if isinstance(value, int) and 100 <= value <= 599:
                 return value

@@ -12,6 +12,7 @@ _LEAST_SECONDS: Final = 0.5
 _LEAST_STARTS: Final = 10
 _BACKED_OFF: Final = 0.05
 _MOST_AT_ONCE: Final = 0.5
+_CHANGED: Final = 0.15
 _LEAST_RATE: Final = 1 / 60
 # Once it has grown so far without a refusal, what stood in the way is gone.
 _GONE_AT: Final = 10.0
@@ -24,10 +25,11 @@ class RateFinder:
 
     Two refusals mark two moments at which the provider had nothing left. Whatever started in
     between and was not refused is what it allowed in that time, however large its bucket: that
-    quotient is the rate. From a twentieth below, the rate climbs back within some seconds, lingers
-    there, and then rises ever faster in search of more, as CUBIC does (RFC 9438, section 4.2),
-    while it is used to the full. Lower rates are tried for longer, so that of about a hundred
-    calls one is refused.
+    quotient is the rate. (Where it is far from that of the last seconds, the limit has changed in
+    between, and theirs is taken.) From a twentieth below, the rate climbs back within some
+    seconds, lingers there, and then rises ever faster in search of more, as CUBIC does (RFC 9438,
+    section 4.2), while it is used to the full. Lower rates are tried for longer, so that of about
+    a hundred calls one is refused.
 
     Single refusals far apart are no rate: it begins with a share of refusals.
 
@@ -111,10 +113,16 @@ class RateFinder:
                 refused = self._between(self._refused, since, until)
                 if self._most is None and refused < self._share * starts:
                     return None
-                return (starts - refused) / (until - since)
+                between = (starts - refused) / (until - since)
+                return between if until - since <= _RECENT_SECONDS else self._newer(between, until)
             if until - since > 12 * _RECENT_SECONDS:
                 break
         return None
+
+    def _newer(self, between: float, until: float) -> float:
+        """Return the rate of the last seconds where it has changed since the earlier refusal."""
+        recent = self.recent(until)
+        return recent if abs(recent - between) > _CHANGED * between else between
 
     def _count(self, since: float, until: float) -> int:
         starts = self._between(self._starts, since, until)

@@ -32,11 +32,8 @@ class UsageGuess:
         """Learn what a call used."""
         self._seen.append(tokens)
         self._heard += 1
-        if (
-            tokens > self._guess
-            or self._heard <= _RENEWED_EVERY
-            or self._heard % _RENEWED_EVERY == 0
-        ):
+        is_due = self._heard <= _RENEWED_EVERY or self._heard % _RENEWED_EVERY == 0
+        if is_due or tokens > self._guess:
             self._renew()
 
     @property

@@ -254,6 +254,7 @@ def decode_message(
     if message.type == "error" or message.error:
         reported = error_from_report(body, private=private)
         reported.usage = _bill(message.usage)
+        reported.is_bill_final = reported.usage is not None
         reported.request_id = reported.request_id or request_id
         raise reported
     _check(message, request_id)

@@ -177,6 +177,7 @@ def decode_chat(body: bytes, *, private: Iterable[str] = ()) -> ChatAnswer:
         # Gateways answer 200 and put the status of what lies behind them into the body.
         reported = error_from_response(status, {}, body, private=private)
         reported.usage = None if answer.usage is None else _usage(answer.usage)
+        reported.is_bill_final = reported.usage is not None
         reported.request_id = answer.id
         raise reported
     if answer.error or not answer.choices:

@@ -165,6 +165,15 @@ def test_what_is_withheld_comes_in_one_piece(simulator: Simulator, kind: Any, fi
     assert chunk["usage_metadata"]["total_token_count"] == 7
 
 
+def test_a_fault_may_name_streams_alone(simulator: Simulator) -> None:
+    simulator.add_fault(fault("safety", operation="streamGenerateContent"))
+    (chunk,) = told(stream(simulator))
+    assert chunk["candidates"][0]["finish_reason"] == "SAFETY"
+    with client_of(simulator) as client:
+        whole = client.models.generate_content(model=MODEL, contents="hello you")
+    assert whole.text == "hello you"
+
+
 def test_the_books_know_the_stream(simulator: Simulator) -> None:
     stream(simulator)
     (record,) = simulator.books.records

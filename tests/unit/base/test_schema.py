@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from batch_llm import ConfigurationError, OutputSchema, OutputValidationError
 
@@ -206,3 +206,38 @@ def test_the_source_is_not_changed_by_what_is_done_to_the_copy() -> None:
 
 def test_its_repr_is_short() -> None:
     assert repr(OutputSchema(City)) == "OutputSchema(City)"
+
+
+class Range(BaseModel):
+    low: int
+    high: int
+
+    @model_validator(mode="after")
+    def _is_in_order(self) -> Range:
+        if self.low > self.high:
+            raise ValueError(f"low ({self.low}) is above high ({self.high})")
+        return self
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "said"),
+    [
+        (Range, '{"low": 9, "high": 1}', "answer: Value error, low (9) is above high (1)"),
+        (Range, '{"low": "many"}', "low: Input should be a valid integer"),
+        (Range, '```json\n{"low": 1}\n```', "high: Field required"),
+        (Range, "none", "answer: Invalid JSON"),
+        ({"type": "object", "required": ["a"]}, "{}", '"a" is a required property'),
+        ({"type": "object"}, "none", "not JSON"),
+        ({"items": {"type": "integer"}}, '[1, "x"]', '1: "x" is not of type "integer"'),
+    ],
+)
+def test_the_model_is_told_all_that_is_wrong(source: Any, text: str, said: str) -> None:
+    assert said in OutputSchema(source).explain(text)
+
+
+def test_nothing_is_said_of_an_answer_that_fits_and_not_all_of_a_hopeless_one() -> None:
+    numbers = OutputSchema({"items": {"type": "integer"}})
+    assert numbers.explain("[1, 2]") == ""
+    assert OutputSchema(Range).explain('{"low": 1, "high": 2}') == ""
+    hopeless = json.dumps(["x"] * 50)
+    assert numbers.explain(hopeless).count("\n- ") == 10

@@ -19,6 +19,7 @@ def test_it_begins_at_nothing_and_now() -> None:
         "failed",
         "rate_limit_count",
         "retries",
+        "reused",
         "total_input_tokens",
         "total_output_tokens",
         "total_tokens",

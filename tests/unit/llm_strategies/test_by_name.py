@@ -17,6 +17,7 @@ from batch_llm.llm_strategies.anthropic import AnthropicStrategy
 from batch_llm.llm_strategies.by_name import (
     FORMS,
     USUAL_WORKERS,
+    strategies_by_name,
     strategy_by_name,
     usual_workers,
 )
@@ -235,3 +236,29 @@ def test_what_calls_are_billed_as_can_be_said(spec: str) -> None:
 def test_it_cannot_be_said_where_it_is_known(spec: str) -> None:
     with pytest.raises(ConfigurationError, match="priced_as is for models at an address"):
         strategy_by_name(spec, api_key="k", priced_as="openai:gpt-5-mini")
+
+
+class TestSeveral:
+    def test_they_escalate_in_order(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("OPENAI_API_KEY", "k")
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
+
+        class City(BaseModel):
+            name: str
+
+        specs = ["openai:gpt-5-nano", "anthropic:claude-sonnet-4-5"]
+        strategy = strategies_by_name(specs, output_schema=City)
+
+        assert [type(member) for member in strategy.members] == [
+            OpenAICompatibleStrategy,
+            AnthropicStrategy,
+        ]
+        assert strategy.output_type("") is City
+
+    def test_one_text_is_no_list_and_no_names_are_none(self) -> None:
+        with pytest.raises(ConfigurationError, match="a list of models' names, not one text"):
+            strategies_by_name("openai:gpt-5")
+        with pytest.raises(ConfigurationError, match="has no strategies"):
+            strategies_by_name([])
+        with pytest.raises(ConfigurationError, match="There is no model 'opnai:x'"):
+            strategies_by_name(["opnai:x"])

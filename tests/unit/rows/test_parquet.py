@@ -131,10 +131,19 @@ def test_one_large_group_is_not_read_as_a_whole() -> None:
     size = len(source.getvalue())
     del texts
     before = pyarrow.total_allocated_bytes()
-    most = 0
-    for _ in PARQUET.read(source):
+    largest_read = most = 0
+
+    class Watched(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            nonlocal largest_read
+            content = super().read(size)
+            largest_read = max(largest_read, len(content))
+            return content
+
+    for _ in PARQUET.read(Watched(source.getvalue())):
         most = max(most, pyarrow.total_allocated_bytes() - before)
     assert size > 20_000_000
+    assert largest_read < size / 4
     assert most < size / 4
 
 

@@ -31,6 +31,7 @@ from batch_llm import (
     RefusalError,
     ServerError,
 )
+from batch_llm.exceptions import BudgetExceededError
 from batch_llm.strategies.errors import ErrorCategory, info_of_status, status_of
 
 
@@ -57,8 +58,8 @@ def in_short(info: ErrorInfo) -> tuple[bool, bool, bool, str]:
     return (info.is_retryable, info.is_rate_limit, info.is_timeout, info.error_category)
 
 
-def test_the_categories_are_those_of_the_contract() -> None:
-    assert set(get_args(ErrorCategory)) == {
+def test_the_categories_are_those_of_the_contract_and_one_of_ours() -> None:
+    assert set(get_args(ErrorCategory)) - {"budget_exceeded"} == {
         "rate_limit",
         "framework_timeout",
         "timeout",
@@ -91,6 +92,10 @@ def test_the_categories_are_those_of_the_contract() -> None:
         (AuthenticationError("who", status_code=401), (*STOP, "client_error")),
         (InvalidRequestError("no model", status_code=404), (*STOP, "client_error")),
         (ConfigurationError("no"), (*STOP, "client_error")),
+        (
+            BudgetExceededError("no", max_usd=1, needed_usd=1, spent_usd=1, held_usd=0),
+            (*STOP, "client_error"),
+        ),
         (MissingKeyError("no key"), (*STOP, "client_error")),
         (MissingExtraError("the local model", "local"), (*STOP, "client_error")),
         (ProviderError("429", status_code=429), RATE_LIMIT),

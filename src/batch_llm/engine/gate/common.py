@@ -55,7 +55,7 @@ class CommonLimits:
             if when > now:
                 await self._bell.wait_until(when)
             elif self._shared is not None and not self._shared.has_permit:
-                await self._shared.draw()
+                await asyncio.sleep(await self._shared.draw())
             else:
                 return
 

@@ -49,8 +49,8 @@ def _tokens(config: ProcessorConfig) -> TokenLimits | None:
     limits = TokenLimits(_CATCH_UP)
     limits.limit(
         total=config.max_tokens_per_minute,
-        input=config.max_input_tokens_per_minute,
-        output=config.max_output_tokens_per_minute,
+        input_tokens=config.max_input_tokens_per_minute,
+        output_tokens=config.max_output_tokens_per_minute,
     )
     return limits if limits.is_limited else None
 

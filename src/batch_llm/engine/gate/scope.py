@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from typing import TYPE_CHECKING, Final
 
 from ...strategies.breaker import Breaker
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 _OF_A_TOLD_LIMIT: Final = 0.98
 _MINUTE_SECONDS: Final = 60.0
 # Refused starts that make a rate: whoever sets the number of workers asked for that load.
-_SHARE_WHEN_ADAPTIVE: Final = 0.02
+_SHARE_WHEN_ADAPTIVE: Final = 0.005
 _SHARE_WHEN_FIXED: Final = 0.1
 
 
@@ -56,11 +55,11 @@ class Scope:
     # -- whether a call may start
 
     def ready_at(self, bound: TokenBound | None, now: float) -> float:
-        """Return when the next call may start: `now` at once, inf when something has ended."""
+        """Return when the next call may start: `now` at once, inf once something has ended."""
         if self._paused_until > now:
             return self._paused_until
-        if self._concurrency is not None and not self._concurrency.has_room:
-            return math.inf
+        if self._concurrency is not None and not self._concurrency.has_room(now):
+            return self._concurrency.opens_at(now)
         when = self._pace.ready_at(now)
         return max(when, self.tokens.ready_at(bound, now)) if self.tokens.is_limited else when
 
@@ -71,16 +70,22 @@ class Scope:
     def start(self, bound: TokenBound | None, now: float) -> None:
         """Take all that a call needs that starts now."""
         if self._concurrency is not None:
-            self._concurrency.started()
+            self._concurrency.started(now)
         if self.tokens.is_limited:
             self.tokens.reserve(bound, now)
         if self._breaker is not None:
             self._breaker.started(now)
         learned = self._finder.rate(now)
         told = self._told_rate
+        if learned is not None and self._concurrency is not None:
+            self._concurrency.at_least(self._needed(learned))
         rate = told if learned is None else learned if told is None else min(told, learned)
         has_waited = self._pace.start(rate, self.waiting, now)
         self._finder.started(now, has_waited=has_waited)
+
+    def _needed(self, rate: float) -> float:
+        """Return how many calls are in flight at a rate, with room for those that take longer."""
+        return 1.25 * rate * self._latency + 2
 
     # -- what becomes of calls
 
@@ -104,7 +109,7 @@ class Scope:
             self._breaker.succeeded()
         if self._finder.refused(self._last_started, now) and self._concurrency is not None:
             accepted = self._finder.rate(now) or self._finder.recent(now)
-            self._concurrency.refused(1.1 * accepted * self._latency + 1, now)
+            self._concurrency.refused(self._needed(accepted), now)
         if wait_seconds is not None and now + wait_seconds > self._paused_until:
             self._paused_until = now + wait_seconds
             self._pace.resume(self._paused_until, wait_seconds, self._finder.recent(now))
@@ -122,8 +127,8 @@ class Scope:
             self._told_rate = requests.limit * _OF_A_TOLD_LIMIT / _MINUTE_SECONDS
         self.tokens.limit(
             total=_told(reading.tokens),
-            input=_told(reading.input_tokens),
-            output=_told(reading.output_tokens),
+            input_tokens=_told(reading.input_tokens),
+            output_tokens=_told(reading.output_tokens),
         )
         for told in (reading.requests, reading.tokens, reading.input_tokens, reading.output_tokens):
             if told is not None and not told.remaining and _is_of_a_minute(told):

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger("batch_llm")
 
 _PREFIX: Final = "batch-llm"
-_LIFE_SECONDS: Final = 1.0
+_MINUTE_SECONDS: Final = 60
+_LIFE_SECONDS: Final = 1
 _ANSWER_SECONDS: Final = 5.0
-_LONGEST_WAIT_SECONDS: Final = 1.0
 _LONGEST_OUTAGE_WAIT_SECONDS: Final = 10.0
 
 
@@ -35,46 +35,39 @@ class SharedPermits:
 
     Args:
         settings: where Redis is, and what is allowed.
-        window_seconds: what "a minute" is.
-        life_seconds: how long a permit may be spent.
 
     Raises:
         MissingExtraError: if `limits` or `redis` is not installed.
     """
 
-    def __init__(
-        self,
-        settings: SharedLimits,
-        *,
-        window_seconds: float = 60.0,
-        life_seconds: float = _LIFE_SECONDS,
-    ) -> None:
+    def __init__(self, settings: SharedLimits) -> None:
         try:
             from limits.aio.storage import RedisStorage
+            from redis.asyncio import ConnectionPool
             from redis.exceptions import RedisError
         except ImportError as error:
             raise MissingExtraError("Limits shared by processes", "redis") from error
         self._name = settings.name
         self._most = settings.requests_per_minute
-        self._window = window_seconds + life_seconds
-        self._life = life_seconds
-        self._block = max(1, int(self._most * life_seconds / window_seconds))
+        self._block = max(1, self._most * _LIFE_SECONDS // _MINUTE_SECONDS)
+        self._pool = ConnectionPool.from_url(
+            settings.url, socket_timeout=_ANSWER_SECONDS, socket_connect_timeout=_ANSWER_SECONDS
+        )
         self._storage = RedisStorage(
             settings.url,
             implementation="redispy",
             key_prefix=_PREFIX,
-            socket_timeout=_ANSWER_SECONDS,
-            socket_connect_timeout=_ANSWER_SECONDS,
+            connection_pool=self._pool,  # type: ignore[arg-type]  # documented, and not typed
         )
         self._failures = (RedisError, OSError, TimeoutError)
-        self._loop = asyncio.get_running_loop()
+        self._now = asyncio.get_running_loop().time
         self._permits: deque[float] = deque()
         self._outages = 0
 
     @property
     def has_permit(self) -> bool:
         """Whether a start may be made now."""
-        now = self._loop.time()
+        now = self._now()
         while self._permits and self._permits[0] <= now:
             self._permits.popleft()
         return bool(self._permits)
@@ -83,40 +76,31 @@ class SharedPermits:
         """Make a start."""
         self._permits.popleft()
 
-    async def draw(self) -> None:
-        """Draw a block of permits, or wait for a moment: look at `has_permit` again."""
+    async def draw(self) -> float:
+        """Ask for a block of permits; return the seconds to wait before the next time, if any."""
         # Their life begins before Redis counts them, and so before the moment it counts them at.
-        expires = self._loop.time() + self._life
+        expires = self._now() + _LIFE_SECONDS
         try:
             drawn = await self._drawn()
-            wait = 0.0 if drawn else await self._wait_seconds()
         except self._failures as error:
-            await asyncio.sleep(self._wait_after(error))
-            return
+            return self._wait_after(error)
         if self._outages:
             logger.warning("Redis answers again: the shared limits %r go on.", self._name)
             self._outages = 0
         self._permits.extend([expires] * drawn)
-        if wait:
-            await asyncio.sleep(wait)
+        # Others wait for the same moment: they come one after the other.
+        return 0.0 if drawn else random.uniform(0.2, 1.0)  # noqa: S311 - no secret hangs on it
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._storage.bridge.storage.aclose()
+        await self._pool.aclose()
 
     async def _drawn(self) -> int:
+        window = _MINUTE_SECONDS + _LIFE_SECONDS
         for amount in dict.fromkeys((self._block, 1)):
-            if await self._storage.acquire_entry(self._name, self._most, self._window, amount):  # type: ignore[arg-type]  # a float serves as well
+            if await self._storage.acquire_entry(self._name, self._most, window, amount):
                 return amount
         return 0
-
-    async def _wait_seconds(self) -> float:
-        """Return how long to wait before asking again.
-
-        No longer than a second, and not all processes alike: others wait for the same.
-        """
-        longest = min(_LONGEST_WAIT_SECONDS, self._window / 10)
-        return longest * random.uniform(0.2, 1.0)  # noqa: S311 - no secret hangs on it
 
     def _wait_after(self, error: Exception) -> float:
         self._outages += 1

@@ -42,16 +42,12 @@ class TokenLimits:
         self._held: dict[TokenBound | None, deque[_Held]] = {}
 
     def limit(
-        self,
-        *,
-        total: float | None,
-        input: float | None,
-        output: float | None,  # noqa: A002
+        self, total: float | None, input_tokens: float | None, output_tokens: float | None
     ) -> None:
         """Put limits a minute into force; None leaves what is."""
         self.total = self._limited(self.total, total)
-        self.input = self._limited(self.input, input)
-        self.output = self._limited(self.output, output)
+        self.input = self._limited(self.input, input_tokens)
+        self.output = self._limited(self.output, output_tokens)
 
     @property
     def is_limited(self) -> bool:

@@ -14,7 +14,7 @@ from .cache import CacheLifetime, GeminiCache
 from .cache_label import CacheLabel, content_digest
 from .call import config_field, with_fields
 from .strategy import GeminiStrategy, TParsed
-from .token_bound import bound_of_call
+from .token_bound import common_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -166,8 +166,10 @@ class GeminiCachedStrategy(GeminiStrategy[TOutput]):
         Raises:
             ConfigurationError: as for `GeminiStrategy`, and for shared content that is not text.
         """
-        content = {name: value for name, value in self._content.items() if name == "contents"}
-        return bound_of_call(prompt, self.config, self.priced_as, shared=content)
+        return super().token_bound(prompt)
+
+    def _count_common(self) -> int:
+        return common_tokens(self.config, self._content.get("contents"))
 
     async def delete_cache(self) -> None:
         """Delete the cache at Gemini, if there is one; a later call makes another."""

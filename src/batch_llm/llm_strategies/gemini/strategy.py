@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_type_hints,
 from typing_extensions import TypeVar
 
 from ...base.fingerprint import fingerprint_of, named_function
-from ...base.repair import forget_misfit, with_misfit
+from ...base.repair import forget_misfit, repair_bytes, with_misfit
 from ...base.request import LLMRequest
 from ...base.strategy import PricedModel, RequestStrategy, TOutput
+from ...base.token_estimate import BYTES_OF_TOKEN
 from ...exceptions import (
     ConfigurationError,
     InvalidRequestError,
@@ -23,7 +24,7 @@ from .call import config_field, encode_call, schema_of_config, told_config
 from .client import EnvironmentClient, address_of
 from .failures import gemini_failures
 from .response import GeminiResponse
-from .token_bound import bound_of_call
+from .token_bound import bound_of_call, common_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,6 +115,7 @@ class GeminiStrategy(RequestStrategy[TOutput]):
         # A quota belongs to a key and a model; the client stands for the key, which stays secret.
         self.quota_scope = f"gemini/{model.removeprefix('models/')}/{id(client):x}"
         self.priced_as = PricedModel("gemini", model.removeprefix("models/"))
+        self._common_tokens: int | None = None  # counted when first asked for
         self._schema = schema_of_config(config) if response_parser is None else None
         # Gemini caches by itself what begins alike.
         self.warms_cache = is_cached_unasked(config_field(config, "system_instruction"))
@@ -192,11 +194,9 @@ class GeminiStrategy(RequestStrategy[TOutput]):
 
     def _asked(self, prompt: Prompt, state: RetryState | None) -> Prompt:
         """Return `prompt`, and after an answer that did not fit, the whole conversation."""
-        if not self.repair or state is None:
+        if not self.repair or not repair_bytes(state):
             return prompt
-        request = LLMRequest(prompt) if isinstance(prompt, str) else prompt
-        repaired = with_misfit(request, state)
-        return prompt if repaired is request else repaired
+        return with_misfit(LLMRequest(prompt) if isinstance(prompt, str) else prompt, state)
 
     def _keep(
         self,
@@ -221,7 +221,23 @@ class GeminiStrategy(RequestStrategy[TOutput]):
             ConfigurationError: for content that is not text, and for settings in `config` of which
                 it is not known that they leave the price as it is, such as tools.
         """
-        return bound_of_call(prompt, self.config, self.priced_as)
+        return bound_of_call(prompt, self.config, self.priced_as, self._common())
+
+    def expected_input_tokens(self, prompt: Prompt) -> int:
+        """Return roughly how many input tokens a call has, texts in `config` included."""
+        try:
+            common = self._common() // BYTES_OF_TOKEN
+        except ConfigurationError:  # tools or files, whose tokens only Gemini can count
+            common = 0
+        return super().expected_input_tokens(prompt) + common
+
+    def _common(self) -> int:
+        if self._common_tokens is None:
+            self._common_tokens = self._count_common()
+        return self._common_tokens
+
+    def _count_common(self) -> int:
+        return common_tokens(self.config)
 
     async def aclose(self) -> None:
         """Close the client if it is an `EnvironmentClient`; any other is yours."""

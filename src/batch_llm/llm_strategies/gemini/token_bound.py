@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...base.request import LLMRequest
 from ...base.schema import OutputSchema
-from ..token_bounds import bound_of, check_texts, most_output_tokens, no_bound, size_of_text
+from ..token_bounds import (
+    bound_of,
+    check_texts,
+    most_output_tokens,
+    no_bound,
+    size_of_messages,
+    size_of_text,
+)
 from .call import config_field, snake
 
 if TYPE_CHECKING:
@@ -53,7 +60,7 @@ _BINARY: Final = frozenset(
 
 
 def bound_of_call(
-    prompt: Prompt, config: GeminiConfig, priced: PricedModel | None, shared: object = None
+    prompt: Prompt, config: GeminiConfig, priced: PricedModel | None, common_tokens: int
 ) -> TokenBound:
     """Return the most tokens of one call.
 
@@ -61,22 +68,34 @@ def bound_of_call(
         prompt: what is asked.
         config: the strategy's settings.
         priced: which model answers.
-        shared: content that goes before each prompt, in the SDK's types or as JSON.
+        common_tokens: the most tokens of what all calls send alike (`common_tokens`).
 
     Raises:
-        ConfigurationError: for a part that is not text, and for settings of which it is not known
-            that they leave the price as it is.
+        ConfigurationError: for a part that is not text.
     """
     request = LLMRequest(prompt) if isinstance(prompt, str) else prompt
     check_texts(request)
-    _check_config(config)
-    size = size_of_text(request.system or "") + size_of_content(shared)
-    size += sum(size_of_text(message.text) for message in request.messages)
-    size += sum(size_of_content(config_field(config, name)) for name in _TEXTS)
+    size = common_tokens + size_of_messages(request)
     limit = request.max_output_tokens or config_field(config, "max_output_tokens")
     most = limit if isinstance(limit, int) else most_output_tokens(priced)
     answers = config_field(config, "candidate_count")
     return bound_of(size, request, most, answers if isinstance(answers, int) else 1)
+
+
+def common_tokens(config: GeminiConfig, shared: object = None) -> int:
+    """Return the most tokens of what all calls of a strategy send alike.
+
+    Args:
+        config: the strategy's settings.
+        shared: content that goes before each prompt, in the SDK's types or as JSON.
+
+    Raises:
+        ConfigurationError: for content that is not text, and for settings of which it is not known
+            that they leave the price as it is.
+    """
+    _check_config(config)
+    texts = sum(size_of_content(config_field(config, name)) for name in _TEXTS)
+    return texts + size_of_content(shared)
 
 
 def size_of_content(content: Any) -> int:

@@ -77,7 +77,7 @@ def check_end(response: ModelResponse, usage: TokenUsage) -> None:
     told = (response.provider_details or {}).get("finish_reason")
     if response.provider_name == "anthropic" and not response.finish_reason and not told:
         error = MalformedAnswerError("The answer's stream broke off before its end.", usage=usage)
-        error.is_usage_whole = False  # a stream tells its output last
+        error.is_bill_final = False  # a stream tells its output last
         raise error
 
 

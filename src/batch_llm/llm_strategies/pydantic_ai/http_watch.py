@@ -12,6 +12,8 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+from ...strategies import report_quota
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -31,19 +33,22 @@ class HTTPWatch:
         self._clients: WeakSet[httpx2.AsyncClient] = WeakSet()
 
     @contextmanager
-    def calls(self, model: object, counted: Callable[[], object] = int) -> Iterator[UnreadAnswers]:
+    def calls(
+        self, model: object, counted: Callable[[], object] = int, scope: str | None = None
+    ) -> Iterator[UnreadAnswers]:
         """Hold the answers that come while the block runs, in this task and those it starts.
 
         Args:
             model: of pydantic-ai; of anything else, nothing is seen.
             counted: see `UnreadAnswers`; by default the library counts nothing within the block.
+            scope: the quota whose limits the headers tell.
         """
         from .unread_answers import UnreadAnswers
 
         self._attach(model)
         unread = UnreadAnswers(counted)
         outer = _current.get()
-        _current.set((self, unread))
+        _current.set((self, unread, scope))
         try:
             yield unread
         finally:
@@ -72,9 +77,10 @@ class HTTPWatch:
         # Another strategy may watch the same client.
         if current is not None and current[0] is self:
             current[1].add(response)
+            report_quota(current[2], response.headers)
 
 
-_current: ContextVar[tuple[HTTPWatch, UnreadAnswers] | None] = ContextVar(
+_current: ContextVar[tuple[HTTPWatch, UnreadAnswers, str | None] | None] = ContextVar(
     "batch_llm_unread_answers", default=None
 )
 

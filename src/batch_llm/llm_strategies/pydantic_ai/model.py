@@ -340,7 +340,7 @@ class PydanticAIModelStrategy(ComposedRequestStrategy[TOutput]):
         settings = client_settings(model, timeout)
         settings.update(self._settings or {})
         settings.update(encode_sampling(request))
-        with self._http.calls(model) as unread:
+        with self._http.calls(model, scope=self.quota_scope) as unread:
             try:
                 return await model_request(
                     model,
@@ -354,7 +354,7 @@ class PydanticAIModelStrategy(ComposedRequestStrategy[TOutput]):
                 if ours is None:
                     attach_usage(error, unread.usage)
                     raise
-                ours.usage, ours.is_usage_whole = unread.usage, unread.is_usage_whole
+                ours.usage, ours.is_bill_final = unread.usage, unread.is_bill_final
                 ours.request_id = ours.request_id or unread.request_id
                 raise ours from error
 

@@ -99,7 +99,7 @@ class PydanticAIStrategy(RequestStrategy[TOutput]):
         """
         agent = _as_library_agent(self.agent)
         if agent is not None:
-            return await _run_library_agent(agent, prompt, self._http)
+            return await _run_library_agent(agent, prompt, self._http, self.quota_scope)
         result = await self.agent.run(_plain_text(prompt))
         return _output_of(result), usage_of(result)
 
@@ -156,7 +156,7 @@ class PydanticAIStrategy(RequestStrategy[TOutput]):
 
 
 async def _run_library_agent(
-    agent: AbstractAgent[Any, TOutput], prompt: Prompt, http: HTTPWatch
+    agent: AbstractAgent[Any, TOutput], prompt: Prompt, http: HTTPWatch, scope: str | None
 ) -> tuple[TOutput, TokenUsage]:
     from pydantic_ai.usage import RunUsage
 
@@ -166,7 +166,11 @@ async def _run_library_agent(
     settings.update(encode_sampling(request))
     # The agent counts into this object as it goes, so that a run that fails is counted too.
     spent = RunUsage()
-    with http.calls(agent.model, lambda: (spent.requests, spent.total_tokens)) as unread:
+
+    def counted() -> object:
+        return spent.requests, spent.total_tokens
+
+    with http.calls(agent.model, counted, scope) as unread:
         try:
             result = await agent.run(
                 encode_content(request.messages[-1]),

@@ -68,10 +68,14 @@ class UnreadAnswers:
         return total
 
     @property
-    def is_usage_whole(self) -> bool:
-        """Whether `usage` is all of it: a stream tells some at its end, which may be missing."""
+    def is_bill_final(self) -> bool:
+        """Whether `usage` is all of it: answers may lack a bill, and streams tell some of it last.
+
+        Responses outside 2xx have no bill, and need none.
+        """
         self._drop_counted()
-        return not any(map(_is_stream, self._responses))
+        answers = [response for response in self._responses if response.is_success]
+        return not any(_is_stream(each) or _billed_tokens(each) is None for each in answers)
 
     @property
     def request_id(self) -> str | None:

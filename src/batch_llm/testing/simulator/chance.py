@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from typing import Final
 
 _BOUND: Final = 2**53
-_REMEMBERED: Final = 100_000
+_REMEMBERED: Final = 50_000
 
 
 class Chance:
@@ -37,19 +36,28 @@ class Chance:
 class Occurrences:
     """Counts how often each request was seen, so that a second try draws anew.
 
-    Remembers the latest 100,000 different ones: a longer run does not grow.
+    Remembers the latest 50,000 different ones, and at most twice as many: a longer run does not
+    grow. Whole generations are forgotten, since a dictionary that gives up one entry for each new
+    one is moved to a larger place again and again.
     """
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[bytes, int] = OrderedDict()
+        self._latest: dict[bytes, int] = {}
+        self._before: dict[bytes, int] = {}
+
+    def __len__(self) -> int:
+        """Return how many entries are kept."""
+        return len(self._latest) + len(self._before)
 
     def next(self, identity: bytes) -> int:
         """Return 1 for the first time, 2 for the second, and so on."""
-        count = self._seen.pop(identity, 0) + 1
-        self._seen[identity] = count
-        if len(self._seen) > _REMEMBERED:
-            self._seen.popitem(last=False)
-        return count
+        count = self._latest.get(identity)
+        if count is None:
+            count = self._before.get(identity, 0)
+            if len(self._latest) >= _REMEMBERED:
+                self._before, self._latest = self._latest, {}
+        self._latest[identity] = count + 1
+        return count + 1
 
     def subject(self, identity: bytes) -> bytes:
         """Note one more sight, and return what chance depends on: the request, and its number."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from .call import Usage
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -66,6 +68,10 @@ class Response:
         piece_seconds: simulated seconds between two pieces.
         fault: what the connection does to this answer; None sends it as it is.
         record: the call's entry in the books, closed when it was sent.
+        told: of a stream, which of its pieces tell the client what it is billed for, the first of
+            them first: the number of each, from 0, and what the client knows with it. None where
+            only the whole answer tells it.
+        pieces_sent: of a stream, how many were handed to the connection.
         route: provider and endpoint, for the books; None for what is no provider's.
         generation: of the world that answered; a reset begins the next.
     """
@@ -78,8 +84,17 @@ class Response:
     piece_seconds: float = 0.0
     fault: Fault | None = None
     record: CallRecord | None = None
+    told: Sequence[tuple[int, Usage]] | None = None
+    pieces_sent: int = 0
     route: tuple[str, str] | None = None
     generation: int = 0
+
+    def usage_told(self) -> Usage | None:
+        """Return what the pieces that were sent told of the bill; None as in `told`."""
+        if self.told is None:
+            return None
+        known = [usage for piece, usage in self.told if piece < self.pieces_sent]
+        return known[-1] if known else Usage()
 
 
 def json_response(
@@ -89,10 +104,19 @@ def json_response(
     return Response(status, _ENCODER.encode(value), headers or {})
 
 
-def stream_response(pieces: Sequence[bytes], headers: dict[str, str] | None = None) -> Response:
+def stream_response(
+    pieces: Sequence[bytes],
+    headers: dict[str, str] | None = None,
+    told: Sequence[tuple[int, Usage]] | None = None,
+) -> Response:
     """Return a stream of server-sent events, each piece with its own end of event."""
     return Response(
-        200, b"".join(pieces), headers or {}, content_type="text/event-stream", pieces=pieces
+        200,
+        b"".join(pieces),
+        headers or {},
+        content_type="text/event-stream",
+        pieces=pieces,
+        told=told,
     )
 
 

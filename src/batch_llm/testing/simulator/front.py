@@ -9,9 +9,11 @@ from ...exceptions import ConfigurationError
 from .anthropic import AnthropicFace
 from .control import Control
 from .exchange import json_response
+from .faults import Fault
 from .gateway import Gateway
 from .gemini import GeminiFace
 from .openai import OpenAIFace
+from .possible import can_meet
 from .world import World
 
 if TYPE_CHECKING:
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from .call import Provider
     from .clock import Clock
     from .exchange import Request, Response
-    from .faults import Fault
     from .provider import ProviderFace
     from .settings import SimulatorSettings
 
@@ -55,7 +56,9 @@ class Front:
             AnthropicFace(self.world),
             GeminiFace(self.world),
         )
-        self.gateways = {face.name: Gateway(self.world, face) for face in self._faces}
+        self.gateways: dict[Provider, Gateway] = {
+            face.name: Gateway(self.world, face) for face in self._faces
+        }
         self.operations = frozenset(
             route.operation for gateway in self.gateways.values() for route in gateway.routes
         )
@@ -73,7 +76,8 @@ class Front:
         """Put a fault into force; return its number.
 
         Raises:
-            ConfigurationError: if it names an operation that there is not.
+            ConfigurationError: if it names an operation that there is not, or one, or a provider,
+                to which this can never happen.
         """
         self._check_operation(fault)
         return self.world.faults.add(fault)
@@ -84,6 +88,25 @@ class Front:
                 f"There is no operation {fault.operation!r}. "
                 f"The operations are: {', '.join(sorted(self.operations))}."
             )
+        if not self._operations_of(fault):
+            elsewhere = self._operations_of(fault.model_copy(update={"operation": None}))
+            anywhere = self._operations_of(Fault(kind=fault.kind))
+            raise ConfigurationError(
+                f"This fault can never happen: {_named(fault)}. "
+                f"It can happen to: {', '.join(sorted(elsewhere or anywhere))}."
+            )
+
+    def _operations_of(self, fault: Fault) -> set[str]:
+        """Return the operations that can meet a fault, with the provider where it must be that."""
+        met = {
+            (name, route.operation)
+            for name, gateway in self.gateways.items()
+            for route in gateway.routes
+            if can_meet(fault, route, name)
+        }
+        providers = {name for name, _ in met}
+        is_of_one = len(providers) == 1
+        return {f"{operation} of {name}" if is_of_one else operation for name, operation in met}
 
     @property
     def broken(self) -> int:
@@ -123,10 +146,21 @@ class Front:
         if response.route is not None:
             books.note_request(*response.route, status)
         if (record := response.record) is not None:
-            books.close(record, record.fate_after(status, whole=whole), status)
+            fate = record.fate_after(status, whole=whole)
+            books.close(record, fate, status, response.usage_told())
 
     async def aclose(self) -> None:
         """Stop what runs, such as batches."""
         for face in self._faces:
             await face.aclose()
         await self.world.aclose()
+
+
+def _named(fault: Fault) -> str:
+    """Return what a fault is and what it names, in words."""
+    parts = [repr(fault.kind.value)]
+    parts += [f"operation {fault.operation!r}"] if fault.operation is not None else []
+    parts += [f"provider {fault.provider!r}"] if fault.provider is not None else []
+    further = ("model", "lane", "custom_id", "prompt_contains")
+    parts += [name for name in further if getattr(fault, name) is not None]
+    return ", ".join(parts)

@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 from ...exceptions import ConfigurationError
 from .exchange import Response
-from .faults import BEFORE, OF_ANSWER, OF_BATCH, OF_TRANSPORT, FaultKind, fault_in
+from .faults import BEFORE, OF_TRANSPORT, FaultKind, fault_in
+from .possible import can_happen
 from .routes import Router, UnknownMethodError, UnknownPathError
 
 if TYPE_CHECKING:
+    from .call import Provider
     from .exchange import Request
     from .faults import Fault
     from .provider import ProviderFace
     from .routes import Route
     from .world import World
-
-_LISTS: Final = frozenset({"files.list", "batches.list", "cachedContents.list"})
-"""Lists of what clients made, which can be stale."""
 
 # Of a body, to tell equal requests from others.
 _COMPARED_BYTES: Final = 4_096
@@ -76,7 +75,7 @@ class Gateway:
     async def _handled(self, route: Route, request: Request) -> Response:
         dialect = self._provider.dialect
         try:
-            _check_asked_fault(route, request)
+            _check_asked_fault(route, request, self._provider.name)
             if route.calls_model:
                 return await route.handler(request)
             return await self._handled_with_faults(route, request)
@@ -138,20 +137,12 @@ def _boundary(request: Request) -> bytes:
     return rest.partition(";")[0].strip(' "').encode("utf-8", "surrogateescape")
 
 
-def _check_asked_fault(route: Route, request: Request) -> None:
+def _check_asked_fault(route: Route, request: Request, provider: Provider) -> None:
     """Refuse a request that asks for a fault which cannot happen to it.
 
     Raises:
         ConfigurationError: for such a fault, or a text that is none.
     """
     asked = fault_in(request.headers)
-    if asked is None or asked.kind in BEFORE | OF_TRANSPORT:
-        return
-    if route.calls_model:
-        possible = asked.kind in OF_ANSWER
-    elif asked.kind in OF_BATCH:
-        possible = route.operation == "batches.create"
-    else:
-        possible = asked.kind is FaultKind.STALE_LIST and route.operation in _LISTS
-    if not possible:
+    if asked is not None and not can_happen(asked.kind, route, provider):
         raise ConfigurationError(f"The fault {asked.kind.value!r} cannot happen to {route.name}.")

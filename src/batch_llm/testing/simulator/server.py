@@ -290,6 +290,7 @@ class _Sending:
             for number, piece in enumerate(pieces):
                 if seconds and number:
                     await self._clock.sleep(seconds)
+                self._response.pieces_sent = number + 1
                 if number == len(pieces) - 1:
                     self.settle(whole=whole)
                 await stream.write(piece)
@@ -302,7 +303,8 @@ class _Sending:
         stream = self._new_stream(None if pieces is not None else len(body))
         with contextlib.suppress(ConnectionError):
             await self._open(stream)
-            for piece in half:
+            for number, piece in enumerate(half):
+                self._response.pieces_sent = number + 1
                 await stream.write(piece)
         # The pieces must leave before the reset, which throws away what waits.
         await asyncio.sleep(0)

@@ -45,7 +45,10 @@ class SimulatorSettings(BaseModel):
         batch_times: how long batches take.
         keys: the API keys that are right; None takes all but those that begin with "wrong".
         models: names of further models, besides those that look like the provider's own.
-        books: "all" keeps a record of each call, "sums" only sums: memory does not grow.
+        strict_models: whether only models that the providers' lists name, and those of `models`,
+            are there; else whatever is named like one of a provider's.
+        books: "all" keeps a record of each call, "sums" only sums: memory does not grow,
+            and windows of time are known to a quarter of a second.
         piece_seconds: between two pieces of a stream.
     """
 
@@ -60,5 +63,6 @@ class SimulatorSettings(BaseModel):
     batch_times: BatchTimes = BatchTimes()
     keys: tuple[str, ...] | None = None
     models: tuple[str, ...] = ()
+    strict_models: bool = False
     books: Literal["all", "sums"] = "all"
     piece_seconds: float = Field(default=0.0, ge=0)

@@ -8,9 +8,13 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from batch_llm.exceptions import ConfigurationError
 from batch_llm.testing.simulator.books import Books, CallRecord, Fate, Keep, Scope, Sums
+from batch_llm.testing.simulator.books.books import GRAIN_SECONDS, WINDOW_SECONDS
+from batch_llm.testing.simulator.books.windows import Spent, Windows
 from batch_llm.testing.simulator.call import ModelCall, Usage
 from batch_llm.testing.simulator.clock import Clock
 from batch_llm.testing.simulator.faults import FaultKind
@@ -244,6 +248,47 @@ def test_books_of_sums_do_not_grow_with_the_calls() -> None:
     assert calls(10_000) < held + 50, "Python keeps small numbers once, and large ones each"
     assert len(gc.get_objects()) - few < 100
     assert books._records == []
+
+
+@pytest.mark.parametrize("pause", [1e-6, 0.01, 0.249, 0.25, 10])
+def test_windows_hold_no_more_however_fast_calls_come(pause: float) -> None:
+    """At 300,000 calls in a minute too, and whatever the speed of the clock."""
+    windows = Windows(WINDOW_SECONDS, GRAIN_SECONDS)
+    held = 0
+    for number in range(300_000 if pause < 0.01 else 30_000):
+        moment = 1_763_800_000.0 + number * pause
+        windows.started.add(moment)
+        windows.executed.add(Spent(moment, 10, 1))
+        held = max(held, len(windows))
+    assert held <= 2 * (WINDOW_SECONDS / GRAIN_SECONDS + 2)
+
+
+def test_books_of_sums_use_windows_that_hold_no_more() -> None:
+    clock = HandClock()
+    books = Books(clock, "sums")
+    for _ in range(20_000):
+        clock.passed += 0.01
+        _enter(books, "answered", 200, Usage(10, 1))
+    (windows,) = books._windows.values()
+    assert max(len(windows), len(books._all_windows)) <= 2 * (WINDOW_SECONDS / GRAIN_SECONDS + 2)
+    assert 6_000 <= books.largest_starts() <= 6_025
+
+
+@given(
+    pauses=st.lists(st.sampled_from([0, 1 / 64, 1 / 8, 1 / 4, 1, 20]), max_size=200),
+    tokens=st.integers(0, 9),
+)
+def test_books_of_sums_never_tell_too_little(pauses: list[float], tokens: int) -> None:
+    clocks = {keep: HandClock() for keep in BOTH}
+    exact, rough = (Books(clocks[keep], keep) for keep in BOTH)
+    for pause in pauses:
+        for books, clock in ((exact, clocks["all"]), (rough, clocks["sums"])):
+            clock.passed += pause
+            _enter(books, "answered", 200, Usage(tokens, 1))
+    longer = WINDOW_SECONDS + GRAIN_SECONDS
+    assert exact.largest_starts() <= rough.largest_starts() <= exact.largest_starts(longer)
+    assert exact.largest_tokens() <= rough.largest_tokens() <= exact.largest_tokens(longer)
+    assert rough.largest_starts(accepted_only=True) == rough.largest_starts()
 
 
 def _size(thing: object) -> int:

@@ -72,10 +72,23 @@ def test_occurrences_count_each_request() -> None:
     assert [seen.next(name) for name in (b"a", b"b", b"a", b"a", b"b")] == [1, 1, 2, 3, 2]
 
 
-def test_occurrences_forget_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_occurrences_remember_the_latest_and_forget_the_oldest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(chance_module, "_REMEMBERED", 2)
     seen = Occurrences()
-    for name in (b"a", b"b", b"a", b"c"):  # b was seen longest ago
+    for name in (b"a", b"b", b"a", b"c"):
         seen.next(name)
-    assert [seen.next(b"a"), seen.next(b"c"), seen.next(b"b")] == [3, 2, 1]
-    assert len(seen._seen) == 2
+    assert [seen.next(b"a"), seen.next(b"c")] == [3, 2]
+    for name in (b"d", b"e", b"f"):
+        seen.next(name)
+    assert [seen.next(b"e"), seen.next(b"f"), seen.next(b"a")] == [2, 2, 1]
+
+
+def test_occurrences_do_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chance_module, "_REMEMBERED", 100)
+    seen = Occurrences()
+    for number in range(10_000):
+        seen.next(number.to_bytes(4, "big"))
+        assert len(seen) <= 200
+    assert [seen.next(number.to_bytes(4, "big")) for number in range(9_900, 10_000)] == [2] * 100

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from .echo import EchoAnswers
 from .said import forced_tool
 from .schema import SchemaAnswers
+from .told import schema_in_words
 
 if TYPE_CHECKING:
     from ..call import Answer, ModelCall
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 class AutoAnswers:
     """Makes up JSON where a schema or a tool is asked for, and else says back what the user said.
+
+    A schema at the end of the system prompt, as `AnthropicStrategy` and pydantic-ai write it where
+    a provider does not take it otherwise, is asked for too.
 
     Args:
         seed: of what is made up.
@@ -25,6 +29,6 @@ class AutoAnswers:
 
     async def answer(self, call: ModelCall) -> Answer:
         """Return JSON, a call of a tool, or an echo."""
-        if call.schema is None and forced_tool(call) is None:
+        if call.schema is None and forced_tool(call) is None and schema_in_words(call) is None:
             return await self._echo.answer(call)
         return await self._made_up.answer(call)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ....exceptions import InputError
 from ..chance import Chance
 from .said import forced_tool, json_answer
+from .told import schema_in_words, with_bounds_in_words
 from .values import FittingValues
 
 if TYPE_CHECKING:
@@ -24,7 +27,9 @@ class SchemaAnswers:
     """Makes up JSON that fits the requested schema, or the arguments of the tool it is forced to.
 
     The same request gets the same value in every run with one seed, and another value when it is
-    sent again. A call without a schema or a forced tool gets a JSON object of a few words.
+    sent again. A call without a schema or a forced tool gets a JSON object of a few words. Bounds
+    that a description tells, "{minimum: 1}", are kept where that can be; a schema may also stand
+    at the end of the system prompt.
 
     Args:
         seed: any text or number.
@@ -43,7 +48,15 @@ class SchemaAnswers:
                 `FittingValues`.
         """
         seed = int.from_bytes(self._chance.digest("schema", call.subject), "big")
-        return json_answer(self._values(_schema_of(call)).make(seed), call)
+        return json_answer(self._made(_schema_of(call), seed), call)
+
+    def _made(self, schema: Mapping[str, Any], seed: int) -> Any:
+        bounded = with_bounds_in_words(schema)
+        if bounded is not schema:
+            # What stands in words may be beyond what can be made, or no bounds at all.
+            with contextlib.suppress(InputError):
+                return self._values(bounded).make(seed)
+        return self._values(schema).make(seed)
 
     def _values(self, schema: Mapping[str, Any]) -> FittingValues:
         """Return what makes fitting values; the latest 256 schemas are remembered."""
@@ -61,4 +74,7 @@ class SchemaAnswers:
 def _schema_of(call: ModelCall) -> Mapping[str, Any]:
     if (tool := forced_tool(call)) is not None:
         return tool.schema
-    return _ANYTHING if call.schema is None else call.schema
+    if call.schema is not None:
+        return call.schema
+    told = schema_in_words(call)
+    return _ANYTHING if told is None else told

@@ -30,6 +30,28 @@ _SNAPSHOTS: Final = {
 }
 # Of models whose limits nobody knows.
 _OTHER_LIMITS: Final = ModelLimits(1_000_000, 128_000)
+LISTED: Final = (
+    "claude-fable-5-2",
+    "claude-mythos-5-2",
+    "claude-haiku-5-5",
+    "claude-sonnet-5-5",
+    "claude-fable-5-1",
+    "claude-opus-5-5",
+    "claude-mythos-5-1",
+    "claude-sonnet-5",
+    "claude-fable-5",
+    "claude-mythos-5",
+    "claude-opus-5",
+    "claude-opus-4-8",
+    "claude-opus-4-7",
+    "claude-mythos-preview",
+    "claude-opus-4-6",
+    "claude-sonnet-4-6",
+    "claude-haiku-4-5-20251001",
+    "claude-opus-4-5-20251101",
+    "claude-sonnet-4-5-20250929",
+)
+"""The models that the list of models names."""
 RETIRING: Final = {"claude-sonnet-4-5-20250929": "2026-11-30"}
 """When deprecated models go, by name."""
 RETIRED: Final = {"claude-mythos-preview": "2026-06-30"}
@@ -127,14 +149,17 @@ def _model_of(name: str) -> Model:
     return Model(name, match["line"], (int(match["major"]), int(match["minor"] or 0)))
 
 
-def model_named(name: str, further: tuple[str, ...]) -> Model | None:
+def model_named(name: str, further: tuple[str, ...], *, only_listed: bool = False) -> Model | None:
     """Return the model of this name, or None where there is none.
 
     Args:
-        name: as the client wrote it. Whatever begins with "claude-" is a model of Anthropic's.
+        name: as the client wrote it. Whatever begins with "claude-" is a model of
+            Anthropic's, unless only those of the list are.
         further: names of other models that are known here.
+        only_listed: whether only the models are known that the list names, or their short names.
     """
-    if name.startswith("claude-") and len(name) <= 256:
+    is_known = name in LISTED or name in _SNAPSHOTS or name in further or not only_listed
+    if name.startswith("claude-") and len(name) <= 256 and is_known:
         return _model_of(name)
     return Model(name) if name in further else None
 

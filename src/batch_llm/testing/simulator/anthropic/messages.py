@@ -12,7 +12,7 @@ from .message import encode_message
 from .prompt_cache import PromptCache
 from .reader import RequestReader
 from .refusal import RefusedError
-from .stream import message_events
+from .stream import message_events, usage_in_events
 
 if TYPE_CHECKING:
     from ..exchange import Request, Response
@@ -56,7 +56,8 @@ class Messages:
         message = encode_message(asked, outcome, self._world.ids)
         if not asked.call.streamed:
             return json_response(message)
-        response = stream_response(message_events(message, outcome.said.text))
+        events = message_events(message, outcome.said.text)
+        response = stream_response(events, told=usage_in_events(outcome.usage, len(events)))
         response.piece_seconds = self._world.settings.piece_seconds
         return response
 

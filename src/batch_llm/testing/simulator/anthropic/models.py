@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ..exchange import json_response
-from .catalogue import LINES, RETIRED, RETIRING, Model, model_named, unknown_model
+from .catalogue import LINES, LISTED, RETIRED, RETIRING, Model, model_named, unknown_model
 from .pages import PageRequest
 from .refusal import not_among
 
@@ -20,27 +20,6 @@ _RELEASED: Final = {
     "claude-opus-4-5-20251101": "2025-11-24",
     "claude-sonnet-4-5-20250929": "2025-09-29",
 }
-_LISTED: Final = (
-    "claude-fable-5-2",
-    "claude-mythos-5-2",
-    "claude-haiku-5-5",
-    "claude-sonnet-5-5",
-    "claude-fable-5-1",
-    "claude-opus-5-5",
-    "claude-mythos-5-1",
-    "claude-sonnet-5",
-    "claude-fable-5",
-    "claude-mythos-5",
-    "claude-opus-5",
-    "claude-opus-4-8",
-    "claude-opus-4-7",
-    "claude-mythos-preview",
-    "claude-opus-4-6",
-    "claude-sonnet-4-6",
-    "claude-haiku-4-5-20251001",
-    "claude-opus-4-5-20251101",
-    "claude-sonnet-4-5-20250929",
-)
 
 
 class Models:
@@ -52,7 +31,8 @@ class Models:
     async def retrieve(self, request: Request) -> Response:
         """Answer GET /v1/models/{model_id}."""
         name = request.params["model_id"]
-        model = model_named(name, self._world.settings.models)
+        settings = self._world.settings
+        model = model_named(name, settings.models, only_listed=settings.strict_models)
         if model is None:
             raise unknown_model(name)
         return json_response(_info(model))
@@ -60,7 +40,7 @@ class Models:
     async def page(self, request: Request) -> Response:
         """Answer GET /v1/models."""
         wanted = _lifecycles(request)
-        names = (*_LISTED, *self._world.settings.models)
+        names = (*LISTED, *self._world.settings.models)
         models = [model_named(name, names) or Model(name) for name in names]
         infos = [(model.id, _info(model)) for model in models if model.lifecycle in wanted]
         return PageRequest.of(request.query).cut(infos)

@@ -98,7 +98,8 @@ class RequestReader:
         return read_body(data, self._world.settings.models)
 
     def _model_of(self, body: Body) -> Model:
-        model = model_named(body.model, self._world.settings.models)
+        settings = self._world.settings
+        model = model_named(body.model, settings.models, only_listed=settings.strict_models)
         if model is None or model.lifecycle == "retired":
             raise unknown_model(body.model)
         return model

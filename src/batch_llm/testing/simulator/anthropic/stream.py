@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ..exchange import event
@@ -10,6 +11,9 @@ from ..pieces import cut
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..call import Usage
+
+_OUTPUT_AT_START: Final = 1
 _MOST_DELTAS: Final = 16
 _SHORTEST_DELTA: Final = 12
 _AT_THE_END: Final = ("stop_reason", "stop_sequence", "stop_details")
@@ -53,9 +57,20 @@ def message_events(message: dict[str, Any], arguments: str) -> list[bytes]:
 
 def _started(message: dict[str, Any]) -> bytes:
     """Return the first event: the message as it is before its first word."""
-    usage = {**message["usage"], "output_tokens": 1, "output_tokens_details": None}
+    usage = {**message["usage"], "output_tokens": _OUTPUT_AT_START, "output_tokens_details": None}
     start = {**message, **dict.fromkeys(_AT_THE_END), "content": [], "usage": usage}
     return _named({"type": "message_start", "message": start})
+
+
+def usage_in_events(usage: Usage, events: int) -> list[tuple[int, Usage]]:
+    """Return which events tell the usage, and what: the first one, and the last but one.
+
+    Args:
+        usage: of the message.
+        events: how many there are.
+    """
+    begun = replace(usage, output_tokens=_OUTPUT_AT_START, reasoning_tokens=0)
+    return [(0, begun), (events - 2, usage)]
 
 
 def failed(error: bytes) -> bytes:

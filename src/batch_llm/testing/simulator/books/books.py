@@ -27,6 +27,8 @@ Keep = Literal["all", "sums"]
 
 WINDOW_SECONDS: Final = 60.0
 """How long the only window is that books of sums can tell of."""
+GRAIN_SECONDS: Final = 0.25
+"""What books of sums keep as one, in simulated seconds."""
 
 
 class Books:
@@ -35,7 +37,9 @@ class Books:
     Args:
         clock: simulated time.
         keep: "all" keeps a record of each call; "sums" only sums: its memory grows with the
-            different models and keys, and with the things made, but not with the calls.
+            different models and keys, and with the things made, but not with the calls, however
+            fast they come. What it tells of windows of time is never too low; it counts at most
+            what came in a quarter of a simulated second more than the window is long.
     """
 
     def __init__(self, clock: Clock, keep: Keep = "all") -> None:
@@ -45,7 +49,7 @@ class Books:
         self._records: list[CallRecord] = []
         self._sums: dict[tuple[Provider, str, str, Lane, str], Sums] = {}
         self._windows: dict[tuple[Provider, str, str], Windows] = {}
-        self._all_windows = Windows(WINDOW_SECONDS)
+        self._all_windows = _new_windows()
         self._requests: Counter[tuple[str, str, int]] = Counter()
         self._creations: list[Creation] = []
 
@@ -94,12 +98,24 @@ class Books:
                 self._windows_of(record).executed.add(spent)
                 self._all_windows.executed.add(spent)
 
-    def close(self, record: CallRecord, fate: Fate, status: int) -> None:
-        """Note how a call ended; the first end counts."""
+    def close(self, record: CallRecord, fate: Fate, status: int, told: Usage | None = None) -> None:
+        """Note how a call ended; the first end counts.
+
+        Args:
+            record: of the call.
+            fate: how it ended.
+            status: of HTTP; 0 where no answer was sent.
+            told: what the client heard of its bill; None is all where it was answered, else
+                nothing.
+        """
         with self._lock:
             if record.fate == "open":
                 record.fate = fate
                 record.status = status
+                if told is not None:
+                    record.usage_told = told
+                elif fate == "answered":
+                    record.usage_told = record.usage
                 self._sums_of(record).end(record, fate, status)
 
     def note_request(self, provider: str, route: str, status: int) -> None:
@@ -123,7 +139,7 @@ class Books:
         scope = (record.provider, record.model, record.key)
         windows = self._windows.get(scope)
         if windows is None:
-            windows = self._windows[scope] = Windows(WINDOW_SECONDS)
+            windows = self._windows[scope] = _new_windows()
         return windows
 
     # --- sums ------------------------------------------------------------------------------
@@ -241,6 +257,9 @@ class Books:
     ) -> int:
         """Return the most live calls that any window of time held, from start to (not with) end.
 
+        Books that keep only sums never tell too few, and no more than a window held that is
+        longer by a quarter of a simulated second.
+
         Args:
             window_seconds: how long the windows are, in simulated seconds.
             accepted_only: count only calls that were executed, at the moment of their billing:
@@ -269,6 +288,8 @@ class Books:
         **scope: Unpack[WindowFilter],
     ) -> int:
         """Return the most tokens of live calls that were billed in any window of time.
+
+        Books that keep only sums are as exact as in `largest_starts`.
 
         Args:
             window_seconds: how long the windows are, in simulated seconds.
@@ -302,7 +323,7 @@ class Books:
         if seconds == WINDOW_SECONDS and len(windows) == kept:
             return self._all_windows
         if seconds == WINDOW_SECONDS and len(windows) <= 1:
-            return windows[0] if windows else Windows(WINDOW_SECONDS)
+            return windows[0] if windows else _new_windows()
         raise ConfigurationError(
             f"Books that keep only sums know windows of {WINDOW_SECONDS:g} seconds, of one "
             f"provider, model and key, or of all calls. Set books='all' to ask for others."
@@ -340,6 +361,10 @@ class Books:
                 "largest_starts_of_60_seconds": self.largest_starts(),
                 "largest_tokens_of_60_seconds": self.largest_tokens(),
             }
+
+
+def _new_windows() -> Windows:
+    return Windows(WINDOW_SECONDS, GRAIN_SECONDS)
 
 
 def _more_than_one(pairs: Iterable[tuple[Hashable, Any]]) -> dict[Any, list[Any]]:

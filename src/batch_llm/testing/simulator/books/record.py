@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 Fate = Literal["open", "answered", "lost", "limited", "failed"]
 """How a call ended.
 
-"answered", with its usage told to the client; "lost", done and billed, but the client never heard
-its usage; "limited" by a limit; "failed" before anything was done; "open" where it has not ended,
-as a line of a batch until its batch has.
+"answered" in full; "lost", done and billed, but not all of the answer reached the client, and so
+not all of its usage; "limited" by a limit; "failed" before anything was done; "open" where it has
+not ended, as a line of a batch until its batch has.
 """
 
 
@@ -40,6 +40,11 @@ class CallRecord:
         executed: whether the model ran, and the call is billed.
         executed_at: simulated unix seconds, when it was billed; 0 where nothing was executed.
         usage: tokens billed.
+        usage_told: tokens that the client heard it is billed for: all of an answered call's, none
+            of a lost one's, but for streams. A stream that breaks has told what stood in the
+            events that were sent: Anthropic's first one tells the input and one token of output,
+            each of Gemini's the input. A stream of chat completions without
+            `stream_options.include_usage` tells nothing, though it was answered.
         usd: billed; None where the price is not known, 0 where nothing was executed.
     """
 
@@ -58,6 +63,7 @@ class CallRecord:
     executed: bool = False
     executed_at: float = 0.0
     usage: Usage = field(default_factory=Usage)
+    usage_told: Usage = field(default_factory=Usage)
     usd: float | None = 0.0
 
     def fate_after(self, status: int, *, whole: bool) -> Fate:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ..call import Usage
 from ..decoding import UNREADABLE
 from ..faults import FaultKind
 from ..pieces import cut
@@ -18,7 +19,7 @@ from ..pieces import cut
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ..call import Answer, Ending, Usage
+    from ..call import Answer, Ending
     from ..serving import Outcome
     from .reader import Asked
 
@@ -91,6 +92,11 @@ def _piece(asked: Asked, outcome: Outcome, response_id: str, part: Chunk) -> Chu
         },
         **_frame(asked, response_id),
     }
+
+
+def usage_in_pieces(usage: Usage, pieces: int) -> list[tuple[int, Usage]]:
+    """Return which pieces tell the usage, and what: each the prompt's tokens, the last one all."""
+    return [*([(0, Usage(usage.input_tokens))] if pieces > 1 else []), (pieces - 1, usage)]
 
 
 def _frame(asked: Asked, response_id: str) -> Chunk:

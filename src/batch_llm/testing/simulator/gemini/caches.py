@@ -101,6 +101,7 @@ class CachedContents:
                 f"Cached content is too small. total_token_count={total}, "
                 f"min_total_token_count={least}"
             )
+        model.check_input(total)
         return Cache(
             self._store.new_id(),
             model,

@@ -96,7 +96,7 @@ class GeminiFace:
             Route(
                 "POST",
                 f"{_MODEL}:streamGenerateContent",
-                "generateContent",
+                "streamGenerateContent",
                 generate.stream,
                 calls_model=True,
             ),

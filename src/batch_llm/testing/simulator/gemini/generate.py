@@ -9,7 +9,7 @@ import msgspec
 from ..call import Sender
 from ..exchange import Response, json_response
 from ..serving import respond
-from .answer import answer_in_pieces, whole_answer
+from .answer import answer_in_pieces, usage_in_pieces, whole_answer
 from .refusal import RefusedError
 from .request import GenerateContentRequest, decode
 
@@ -96,6 +96,8 @@ class GenerateContent:
     ) -> Asked:
         model = self._models.named(name, operation, version, embeds=False)
         asked = self._reader.read(decode(body, GenerateContentRequest), model, sender)
+        # Not for `countTokens`, which reads the same: it tells how much too long a prompt is.
+        model.check_input(asked.call.input_tokens)
         asked.call.operation = operation
         subject = b"\0".join((model.id.encode(), body))
         asked.call.identity = self._world.chance.digest(f"gemini {operation}", subject)
@@ -127,6 +129,7 @@ class GenerateContent:
             body=b"".join(pieces),
             content_type="text/event-stream" if as_events else "application/json",
             pieces=pieces,
+            told=usage_in_pieces(outcome.usage, len(pieces)),
             piece_seconds=self._world.settings.piece_seconds,
         )
 

@@ -68,6 +68,47 @@ class Model:
         return _SMALL_CACHE_TOKENS if self.id.startswith(_SMALL_CACHE) else _CACHE_TOKENS
 
     @property
+    def input_token_limit(self) -> int:
+        """The most tokens that a prompt may have, those of a cache included."""
+        return self._limits.context_tokens
+
+    @property
+    def output_token_limit(self) -> int:
+        """The most tokens that an answer may have, and that a request may ask for."""
+        return self._limits.output_tokens
+
+    def check_input(self, tokens: int) -> None:
+        """Refuse a prompt that is too long.
+
+        Args:
+            tokens: of the prompt, those of a cache included.
+
+        Raises:
+            RefusedError: in the words of github.com/google-gemini/gemini-cli/issues/4231.
+        """
+        if tokens > self.input_token_limit:
+            raise RefusedError(
+                f"The input token count ({tokens}) exceeds the maximum number of tokens allowed "
+                f"({self.input_token_limit})."
+            )
+
+    def check_output(self, tokens: int) -> None:
+        """Refuse a request that wants more tokens than the model can write.
+
+        Args:
+            tokens: that the answer may have, as the request says.
+
+        Raises:
+            RefusedError: in the words of github.com/stackblitz-labs/bolt.diy/issues/955.
+        """
+        if tokens > self.output_token_limit:
+            raise RefusedError(
+                f"Unable to submit request because it has a maxOutputTokens value of {tokens} but "
+                f"the supported range is from 1 (inclusive) to {self.output_token_limit + 1} "
+                f"(exclusive). Update the value and try again."
+            )
+
+    @property
     def reports_log_probabilities(self) -> bool:
         """Whether answers tell how sure the model was: those of 2.0 do, later ones do not."""
         return self.id.startswith("gemini-2.0-")
@@ -90,8 +131,8 @@ class Model:
             "version": "001",
             "displayName": self.id.replace("-", " ").title(),
             "description": f"Simulated {self.id}",
-            "inputTokenLimit": self._limits.context_tokens,
-            "outputTokenLimit": self._limits.output_tokens,
+            "inputTokenLimit": self.input_token_limit,
+            "outputTokenLimit": self.output_token_limit,
             "supportedGenerationMethods": list(_EMBEDDING_ACTIONS if self.embeds else _ACTIONS),
         }
         if not self.embeds:
@@ -105,18 +146,22 @@ class Models:
     """Knows the models, and answers questions about them.
 
     Args:
-        world: whose settings may name further ones.
+        world: whose settings may name further ones, and say that there are no others.
     """
 
     def __init__(self, world: World) -> None:
         self._further = world.settings.models
+        self._only_listed = world.settings.strict_models
 
     def find(self, name: str) -> Model | None:
         """Return the model "gemini-2.5-flash", also named "models/…"; None where there is none.
 
-        Whatever is named like one of Google's is one, and so are the settings' own.
+        Whatever is named like one of Google's is one, or with strict models what the list names;
+        and so are the settings' own.
         """
         name = name.removeprefix("models/")
+        if self._only_listed and name not in _LISTED and name not in self._further:
+            return None
         if name.startswith(_EMBEDDING_PREFIXES):
             return Model(name, embeds=True)
         if name.startswith(_GENERATIVE_PREFIXES) or name in self._further:

@@ -169,9 +169,11 @@ def _check(config: GenerationConfig, model: Model) -> None:
         if value is not None and not least <= value <= most:
             problem = f"{name} must be in the range [{least}, {most}]."
             raise refused_field(f"generation_config.{name}", problem)
-    if config.max_output_tokens is not None and config.max_output_tokens < 1:
-        problem = "max_output_tokens must be positive."
-        raise refused_field("generation_config.max_output_tokens", problem)
+    if config.max_output_tokens is not None:
+        if config.max_output_tokens < 1:
+            problem = "max_output_tokens must be positive."
+            raise refused_field("generation_config.max_output_tokens", problem)
+        model.check_output(config.max_output_tokens)
     if len(config.stop_sequences or ()) > _MOST_STOPS:
         problem = f"the number of stop_sequences must not exceed {_MOST_STOPS}."
         raise refused_field("generation_config.stop_sequences", problem)

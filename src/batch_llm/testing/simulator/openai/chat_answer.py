@@ -137,11 +137,13 @@ class ChatAnswerer:
             for delta, text in self._deltas(answer)
         ]
         pieces += [self._last_chunk(head, index, answer) for index in range(count)]
+        told = []
         if self.include_usage:
+            told.append((len(pieces), outcome.usage))
             usage = completion_usage(outcome.usage)
             pieces.append(event({**head, "choices": [], "usage": usage}))
         pieces.append(_DONE)
-        return stream_response(pieces)
+        return stream_response(pieces, told=told)
 
     def _deltas(self, answer: Answer) -> list[tuple[dict[str, Any], str]]:
         """Return each delta, and the text that it adds."""

@@ -6,7 +6,7 @@ import hashlib
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from .catalogue import EFFORTS, facts_of, is_openai_model
+from .catalogue import EFFORTS, LISTED, facts_of, is_openai_model
 from .refusal import RefusedError, not_among
 
 if TYPE_CHECKING:
@@ -18,8 +18,18 @@ _SERVED_AS: Final = {"flex": "flex", "scale": "scale", "priority": "priority", "
 
 
 def is_model(world: World, name: str) -> bool:
-    """Return whether a name looks like one of OpenAI's models, or is one of the settings'."""
-    return is_openai_model(name) or name in world.settings.models
+    """Return whether a name is one of the settings', or one of OpenAI's models.
+
+    That is whatever looks like one, or with strict models what OpenAI's list names, fine-tuned
+    ones included.
+    """
+    settings = world.settings
+    if name in settings.models:
+        return True
+    if not settings.strict_models:
+        return is_openai_model(name)
+    tuned_from = name.split(":")[1] if name.startswith("ft:") else name
+    return tuned_from in LISTED
 
 
 def checked_model(world: World, name: str | None) -> ModelFacts:

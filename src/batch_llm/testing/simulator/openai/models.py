@@ -7,7 +7,8 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from ..exchange import json_response
-from .catalogue import LISTED, is_openai_model
+from .catalogue import LISTED
+from .model_rules import is_model
 from .refusal import RefusedError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Models:
     """
 
     def __init__(self, world: World) -> None:
+        self._world = world
         self._names = dict.fromkeys((*LISTED, *world.settings.models))
         self._own = frozenset(world.settings.models)
 
@@ -37,7 +39,7 @@ class Models:
     async def retrieve(self, request: Request) -> Response:
         """Return one model, listed or not."""
         name = request.params["model"]
-        if name not in self._names and not is_openai_model(name):
+        if name not in self._names and not is_model(self._world, name):
             message = f"The model '{name}' does not exist"
             raise RefusedError(message, param="model", code="model_not_found", status=404)
         return json_response(self._shown(name))

@@ -111,7 +111,7 @@ def test_is_wiped_away_when_asked_to() -> None:
 def test_names_the_extra_where_rich_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(
-        "batch_llm.progress.find_spec", lambda name: None if name == "rich" else find_spec(name)
+        "batch_llm.progress.bar.find_spec", lambda name: None if name == "rich" else find_spec(name)
     )
     with pytest.raises(MissingExtraError, match=r"batch-llm\[cli\]"):
         RichProgressBar()

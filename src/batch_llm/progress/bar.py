@@ -1,4 +1,4 @@
-"""A progress bar in the terminal."""
+"""A progress bar, in the terminal or in a notebook."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import atexit
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from .exceptions import MissingExtraError
+from ..exceptions import MissingExtraError
+from .notebook import NotebookDrawing, notebook_display
+from .terminal import TerminalDrawing
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
     from rich.console import Console
-    from rich.progress import Progress, ProgressColumn, TaskID
+
+    from .drawing import Drawing
 
 
 class RichProgressBar:
@@ -23,11 +26,12 @@ class RichProgressBar:
 
     The bar appears with the first report and ends with the one that completes the run; the next
     run draws a new one. Where a run may stop early, use it as a context manager or call `close()`.
-    Where the output is no terminal, only the last state is written, once, without control codes.
+    Where the output is no terminal, only the last state is written, once, without control codes;
+    in a notebook, the bar stands below the cell.
 
     Args:
         description: stands before the bar.
-        console: where to draw; by default Rich's own, which also serves notebooks.
+        console: where to draw; by default Rich's own, which knows a notebook.
         show_item_id: whether the id of the last item that ended stands behind the bar.
         transient: whether the bar is wiped away at its end.
 
@@ -49,7 +53,7 @@ class RichProgressBar:
         self.console = console
         self.show_item_id = show_item_id
         self.transient = transient
-        self._drawn: tuple[Progress, TaskID] | None = None
+        self._drawn: Drawing | None = None
 
     def __call__(self, completed: int, total: int, current_item_id: str) -> None:
         """Draw the state of the run.
@@ -59,8 +63,8 @@ class RichProgressBar:
             total: items known so far; may grow.
             current_item_id: the item that ended last.
         """
-        bar, task = self._drawn or self._open()
-        bar.update(task, completed=completed, total=total, item_id=current_item_id)
+        drawing = self._drawn or self._open()
+        drawing.show(completed, total, current_item_id)
         if completed >= total:
             self.close()
 
@@ -69,7 +73,7 @@ class RichProgressBar:
         drawn, self._drawn = self._drawn, None
         if drawn is not None:
             atexit.unregister(self.close)
-            drawn[0].stop()
+            drawn.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -82,35 +86,28 @@ class RichProgressBar:
     ) -> None:
         self.close()
 
-    def _open(self) -> tuple[Progress, TaskID]:
-        from rich.progress import Progress
-
-        bar = Progress(*self._columns(), console=self.console, transient=self.transient)
-        self._drawn = bar, bar.add_task(self.description, total=None, item_id="")
-        bar.start()
+    def _open(self) -> Drawing:
+        self._drawn = self._new_drawing()
         # Rich hides the cursor: a program that ends in the middle of a run gets it back.
         atexit.register(self.close)
         return self._drawn
 
-    def _columns(self) -> list[ProgressColumn]:
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            TaskProgressColumn,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
+    def _new_drawing(self) -> Drawing:
+        from rich import get_console
+        from rich.console import Console
 
-        columns: list[ProgressColumn] = [
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TaskProgressColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-        ]
-        if self.show_item_id:
-            # Ids are the user's data: brackets in them are no markup.
-            columns.append(TextColumn("{task.fields[item_id]}", markup=False))
-        return columns
+        console = self.console or get_console()
+        if console.is_jupyter:
+            display = notebook_display()
+            if display is not None:
+                return NotebookDrawing(
+                    self.description,
+                    display,
+                    show_item_id=self.show_item_id,
+                    transient=self.transient,
+                )
+            # Rich itself would ask for ipywidgets, with a warning at every picture.
+            console = Console(file=console.file, force_jupyter=False)
+        return TerminalDrawing(
+            self.description, console, show_item_id=self.show_item_id, transient=self.transient
+        )
