@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -41,9 +42,22 @@ class Program:
         """Run all rows of a file, with a ledger."""
         return self.batch_llm(*self._run(source, *options))
 
+    def command(self, *options: str) -> list[str]:
+        return self._command(*self._run("in.jsonl", *options))
+
+    def bash(self, script: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", "-c", script],
+            cwd=self.directory,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
     def start(self, *options: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            self._command(*self._run("in.jsonl", *options)),
+            self.command(*options),
             cwd=self.directory,
             env=self.environment,
             stderr=subprocess.PIPE,
@@ -167,6 +181,32 @@ class TestResuming:
         assert done.returncode == 0, done.stderr
         assert "0 rows replayed from the ledger, 50 earlier failures tried again." in done.stderr
         assert {row["status"] for row in program.results()} == {"succeeded"}
+
+    def test_a_ledger_that_can_grow_no_more_ends_the_run_with_the_reason(
+        self, program: Program
+    ) -> None:
+        program.write(1_500)
+        command = shlex.join(program.command(*RESUME, "--max-workers", "50"))
+        # No file may be larger than that: the ledger is the first to be.
+        done = program.bash(f"ulimit -f 600; exec {command}")
+
+        assert done.returncode == 1, done.stderr
+        (said,) = (line for line in done.stderr.splitlines() if line.startswith("Error: "))
+        assert "the ledger" in said
+        assert "run.db' failed: " in said
+        assert "Traceback" not in done.stderr
+        rows = program.results()
+        assert len(rows) == 1_500
+        succeeded = {row["id"] for row in rows if row["status"] == "succeeded"}
+        assert 0 < len(succeeded) < 1_500
+        assert "To try again what has not succeeded" in done.stderr
+
+        rest = program.run(*RESUME, "-o", "whole.jsonl", "--max-workers", "50")
+
+        assert rest.returncode == 0, rest.stderr
+        replayed = int(rest.stderr.split(" rows replayed")[0].splitlines()[-1].replace(",", ""))
+        # What the ledger could not keep was in flight when it failed.
+        assert len(succeeded) - 50 <= replayed <= len(succeeded)
 
 
 class TestDoor:
@@ -403,16 +443,8 @@ def test_status_and_results_tell_what_a_run_did(program: Program) -> None:
 def test_a_reader_that_has_seen_enough_is_no_error(program: Program) -> None:
     program.write(3_000)
     program.run(*LEDGER, "--max-workers", "100")
-    command = f"{sys.executable} -m batch_llm results run.db | head -1"
 
-    done = subprocess.run(
-        ["bash", "-c", command],
-        cwd=program.directory,
-        env=program.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = program.bash(f"{sys.executable} -m batch_llm results run.db | head -1")
 
     assert json.loads(done.stdout)["status"] == "succeeded"
     assert done.stderr == ""
