@@ -57,6 +57,7 @@ def enter(options: RunOptions, resources: ExitStack) -> Job:
     config = _config(options, members)
     if config.max_cost_usd is not None:
         check_cap(members, options.model.specs)
+    _check_ledger_name(options)
     earlier = EarlierResults(None) if options.dry_run else earlier_results(options.ledger)
     output_format = format_or(files.output, files.output_format, standard="jsonl")
     if not options.dry_run:
@@ -194,6 +195,22 @@ def earlier_results(ledger: LedgerOptions | None) -> EarlierResults:
     return earlier
 
 
+def _check_ledger_name(options: RunOptions) -> None:
+    """Refuse a ledger that is to be the input or the output too."""
+    files, ledger = options.files, options.ledger
+    if ledger is None:
+        return
+    place = ledger.path.resolve()
+    if files.input is not None and files.input.resolve() == place:
+        raise ConfigurationError(
+            f"--ledger names the input {str(files.input)!r} itself; name another file."
+        )
+    if files.output is not None and files.output.resolve() == place:
+        raise ConfigurationError(
+            f"--ledger and --output both name {str(files.output)!r}; name two files."
+        )
+
+
 def _check_output(options: RunOptions, output_format: RowFormat, earlier: EarlierResults) -> None:
     """Refuse an output that exists, unless it is this ledger's own or may be overwritten."""
     files, ledger = options.files, options.ledger
@@ -201,8 +218,6 @@ def _check_output(options: RunOptions, output_format: RowFormat, earlier: Earlie
     if ledger is None or path is None:
         check_output(path, files.input, overwrite=files.overwrite)
         return
-    if path.resolve() == ledger.path.resolve():
-        raise ConfigurationError(f"--ledger and --output both name {str(path)!r}; name two files.")
     is_there = path.is_file() and not files.overwrite
     if not (is_there and ledger.resume):
         check_output(path, files.input, overwrite=files.overwrite)

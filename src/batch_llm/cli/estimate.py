@@ -115,8 +115,8 @@ def _lines(options: RunOptions, work: Work, estimates: Sequence[Estimate]) -> It
             yield Text(f"{spec}, {when}:")
         yield Text(f"Tokens in: {_span(each.input_tokens, each.input_tokens_bound)}.")
         yield Text(f"Tokens out: {_span(each.low_output_tokens, each.high_output_tokens)}.")
-        yield Text(f"Cost: {_cost(each)}")
-    yield Text(f"Time at the limits: {_time(options.pace, estimates[0])}")
+        yield Text(f"Cost: {cost_line(each)}")
+    yield Text(f"Time at the limits: {time_line(options.pace, estimates[0])}")
     yield Text("Rows that are tried more than once come on top.", style="dim")
 
 
@@ -134,7 +134,8 @@ def _span(low: int, high: int | None) -> str:
     return f"about {figures.count(low)}, {most}"
 
 
-def _cost(found: Estimate) -> str:
+def cost_line(found: Estimate) -> str:
+    """Return what the calls cost at both ends, or why that is not known."""
     if found.low_usd is None:
         return "not known. Where the model is at an address, --priced-as says its price."
     low = figures.usd(found.low_usd)
@@ -144,7 +145,8 @@ def _cost(found: Estimate) -> str:
     return f"from {low}, with no upper bound. {why}"
 
 
-def _time(pace: PaceOptions, found: Estimate) -> str:
+def time_line(pace: PaceOptions, found: Estimate) -> str:
+    """Return how long the limits make the run take, or that there are none."""
     low, high = minutes(pace, found)
     if low is None:
         return "no limit is given; --rpm and --tpm give one."

@@ -23,7 +23,7 @@ _WORDS: Final = (
 )
 """Parameters of Python that a user of the command meets, and what is said in their place."""
 
-_OPTIONS: Final = {
+OPTIONS: Final = {
     "max_cost_usd": "--max-cost",
     "max_output_tokens": "--max-tokens",
     "max_requests_per_minute": "--rpm",
@@ -40,11 +40,11 @@ _OPTIONS: Final = {
 }
 """Parameters whose option says the same wherever they are named."""
 
-_PARAMETER: Final = re.compile(rf"\b(?:ProcessorConfig\.)?({'|'.join(_OPTIONS)})\b")
+_PARAMETER: Final = re.compile(rf"\b(?:ProcessorConfig\.)?({'|'.join(OPTIONS)})\b")
 
 
 def in_words_of_the_command(message: str) -> str:
     """Return `message` with options in place of the parameters that they set."""
     for parameter, said in _WORDS:
         message = message.replace(parameter, said)
-    return _PARAMETER.sub(lambda found: _OPTIONS[found[1]], message)
+    return _PARAMETER.sub(lambda found: OPTIONS[found[1]], message)

@@ -24,19 +24,17 @@ class OutputError(BatchLLMError):
 
 
 class ResultSink(Protocol):
-    """Takes the results of a run.
-
-    Attributes:
-        name: what to call it in messages.
-    """
+    """Takes the results of a run."""
 
     @property
     def name(self) -> str:
         """What to call it in messages."""
+        ...
 
     @property
     def is_begun(self) -> bool:
         """Whether it is open, or has been."""
+        ...
 
     def begin(self) -> None:
         """Open it, if that is not done.

@@ -24,8 +24,10 @@ HALF = Glance(
     done=500,
     total=1000,
     failed=3,
+    replayed=0,
     input_tokens=123_456,
     output_tokens=7_890,
+    cost_usd=0.0,
     elapsed_seconds=50.0,
     rows_per_second=10.0,
     eta_seconds=50.0,
@@ -57,6 +59,12 @@ def test_a_line_tells_of_rate_limits_once_there_are_some() -> None:
     line = plain_line(dataclasses.replace(HALF, rate_limits=2, pause_seconds=75.0))
 
     assert line.endswith("rate limits 2  paused by a rate limit for 1:15")
+
+
+def test_a_line_tells_of_money_and_of_the_ledger_once_there_is_some() -> None:
+    line = plain_line(dataclasses.replace(HALF, replayed=1_200, cost_usd=0.0123))
+
+    assert "7,890 out  0.0123 USD  from the ledger 1,200  failed 3" in line
 
 
 @pytest.mark.parametrize("change", [{"eta_seconds": None}, {"done": 1000, "eta_seconds": 0.0}])

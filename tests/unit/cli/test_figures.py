@@ -62,3 +62,19 @@ def test_rates(per_second: float, expected: str) -> None:
 )
 def test_plurals(number: int, expected: str) -> None:
     assert figures.plural(number, "row") == expected
+
+
+@pytest.mark.parametrize(
+    ("amount", "expected"),
+    [
+        (0, "0.00 USD"),
+        (1234.5, "1,234.50 USD"),
+        (1, "1.00 USD"),
+        (0.5, "0.500 USD"),
+        (0.0123456, "0.0123 USD"),
+        (0.00001, "0.0000100 USD"),
+        (-0.5, "-0.500 USD"),
+    ],
+)
+def test_money(amount: float, expected: str) -> None:
+    assert figures.usd(amount) == expected

@@ -60,6 +60,19 @@ def test_the_rate_is_that_of_late(clock: Clock) -> None:
     assert speed == pytest.approx(10)
 
 
+def test_rows_of_the_ledger_say_nothing_of_the_rate(clock: Clock) -> None:
+    tally = Tally(1000)
+    monitor = Monitor(tally, clock)
+    clock.now += 5
+    finish(tally, 500)
+    for _ in range(480):
+        tally.add_cost(ResultRow(id="a", line=1, status="succeeded", origin="ledger"))
+
+    glance = monitor.glance()
+
+    assert (glance.replayed, glance.rows_per_second, glance.eta_seconds) == (480, 4, 125)
+
+
 def test_a_pause_is_counted_down_and_ends(clock: Clock) -> None:
     monitor = Monitor(Tally(10), clock)
     monitor.on_event(ProcessingEvent.COOLDOWN_STARTED, {"duration": 60.0})

@@ -10,6 +10,7 @@ import pytest
 from batch_llm.base import OutputSchema
 from batch_llm.cli.option_values import (
     read_above,
+    read_duration,
     read_key,
     read_names,
     read_path,
@@ -145,3 +146,17 @@ def test_a_schema_that_cannot_be_read_is_refused(value: str, said: str) -> None:
         read_schema(value)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("90", 90), ("30s", 30), ("10m", 600), ("6h", 21_600), ("1.5h", 5_400), ("1h30m", 5_400)],
+)
+def test_durations(value: str, seconds: float) -> None:
+    assert read_duration("--deadline", value) == seconds
+
+
+@pytest.mark.parametrize("value", ["", "0", "0s", "-5", "soon", "5 m", "10x", "h", "1h30", "nan"])
+def test_what_is_no_duration_is_refused(value: str) -> None:
+    with pytest.raises(ConfigurationError, match="--deadline takes a duration above 0, such as"):
+        read_duration("--deadline", value)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
-from batch_llm.cli.wording import in_words_of_the_command
+from batch_llm.cli.wording import OPTIONS, in_words_of_the_command
 from batch_llm.exceptions import BatchLLMError
 from batch_llm.llm_strategies.by_name import strategy_by_name
 
@@ -52,3 +56,31 @@ def test_an_address_in_the_environment_is_named_by_its_variable(
 
 def test_other_messages_stay_as_they_are() -> None:
     assert in_words_of_the_command("There are no rows.") == "There are no rows."
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("ProcessorConfig.max_cost_usd must be", "--max-cost must be"),
+        ("which max_cost_usd (5) does not leave", "which --max-cost (5) does not leave"),
+        ("Set max_output_tokens.", "Set --max-tokens."),
+        ("the limit (max_output_tokens=50) and", "the limit (--max-tokens 50) and"),
+        ("longer than 5 s (item_deadline_seconds)", "longer than 5 s (--row-deadline)"),
+        ("priced_as is 'provider:model'", "--priced-as is 'provider:model'"),
+        ("max_output_tokens_per_minute", "--output-tpm"),
+    ],
+)
+def test_parameters_are_said_as_options(message: str, said: str) -> None:
+    assert in_words_of_the_command(message) == said
+
+
+def test_the_options_that_are_named_exist() -> None:
+    help_text = subprocess.run(
+        [sys.executable, "-m", "batch_llm", "run", "--help"],
+        env={**os.environ, "COLUMNS": "300"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert [option for option in OPTIONS.values() if f"{option} " not in help_text] == []

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from tests.gemini_server import MODEL, FakeGemini, answer, serving
 from tests.messages_server import messages_server
 
+from batch_llm.base import PricedModel
 from batch_llm.exceptions import ConfigurationError, InputError, MissingKeyError
 from batch_llm.llm_strategies.anthropic import AnthropicStrategy
 from batch_llm.llm_strategies.by_name import (
@@ -222,6 +223,19 @@ class TestGeminiRequests:
         assert "dry run" in output
         assert usage["total_tokens"] > 0
         assert gemini.sent("POST", f"models/{MODEL}:generateContent") == []
+
+
+@pytest.mark.parametrize("spec", ["http://h/v1#tiny", "openai:tiny", "anthropic:tiny"])
+def test_what_calls_are_billed_as_can_be_said(spec: str) -> None:
+    strategy = strategy_by_name(spec, api_key="k", priced_as="openai:gpt-5-mini")
+
+    assert strategy.priced_as == PricedModel("openai", "gpt-5-mini")
+
+
+@pytest.mark.parametrize("spec", ["gemini:g", "local"])
+def test_it_cannot_be_said_where_it_is_known(spec: str) -> None:
+    with pytest.raises(ConfigurationError, match="priced_as is for models at an address"):
+        strategy_by_name(spec, api_key="k", priced_as="openai:gpt-5-mini")
 
 
 class TestSeveral:

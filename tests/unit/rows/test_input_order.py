@@ -14,9 +14,9 @@ def row(position: int) -> ResultRow:
 
 
 @given(arrivals=st.permutations(range(8)))
-def test_every_result_goes_on_once_and_in_order(arrivals: list[int]) -> None:
+def test_every_result_goes_on_once_and_in_order(arrivals: list[int | None]) -> None:
     order = InputOrder()
-    gone: list[int] = []
+    gone: list[int | None] = []
     for count, position in enumerate(arrivals, start=1):
         gone += [each.line for each in order.arrive(position, row(position))]
         # Nothing waits that need not: all before the first gap have gone on.

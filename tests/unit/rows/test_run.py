@@ -20,7 +20,6 @@ from batch_llm.rows.template import PromptTemplate
 
 if TYPE_CHECKING:
     from batch_llm.base import LLMWorkItem, RetryState, TokenUsage
-    from batch_llm.rows.plan import Entry
 
 ROWS = b"""\
 {"id": "a", "text": "one", "n": 1}
@@ -48,21 +47,30 @@ class Written(io.BytesIO):
 class Bench:
     """A run over `ROWS`, and what it writes."""
 
-    def __init__(self, *, content: bytes = ROWS, in_input_order: bool = False, **plan: Any) -> None:
+    def __init__(
+        self,
+        *,
+        content: bytes = ROWS,
+        in_input_order: bool = False,
+        earlier: Any = None,
+        **plan: Any,
+    ) -> None:
         self.stream = io.BytesIO(content)
         self.written = Written()
         source = RowSource(self.stream, JSONL, "rows.jsonl")
         row_plan = RowPlan(PromptTemplate("Say {text}"), **plan)
         sink = RowSink(self.written, JSONL, "out.jsonl")
         found = survey(source, row_plan)
-        self.run = RowRun(source, row_plan, found, sink, in_input_order=in_input_order)
+        self.run = RowRun(
+            source, row_plan, found, sink, in_input_order=in_input_order, earlier=earlier
+        )
         self.items = self.run.items(Unused())
 
     def lines(self) -> list[tuple[int, str]]:
         return [(row["line"], row["status"]) for row in self.written.rows()]
 
 
-def answer(item: LLMWorkItem[str, Any, Entry], **values: Any) -> WorkItemResult[Any, Entry]:
+def answer(item: LLMWorkItem[str, Any, None], **values: Any) -> WorkItemResult[Any, None]:
     fields: dict[str, Any] = {"success": True, "output": f"re: {item.prompt}", **values}
     return WorkItemResult(item.item_id, context=item.context, **fields)
 
@@ -199,3 +207,60 @@ def test_rows_that_have_gone_since_the_survey_are_said() -> None:
 
     with pytest.raises(InputError, match=r"rows\.jsonl changed while it was read: 4 rows are gone"):
         bench.run.close_open_rows()
+
+
+class Earlier:
+    """Stands for a ledger in which "a" has failed and "c" has succeeded."""
+
+    def outcome(self, row_id: str) -> str | None:
+        return {"a": "failed", "c": "succeeded"}.get(row_id)
+
+
+def test_rows_that_are_called_for_once_more_are_counted() -> None:
+    bench = Bench(earlier=Earlier())
+    first, second, third = bench.items
+
+    bench.run.finish(answer(first, attempts=1))
+    bench.run.finish(answer(second, attempts=1))
+    bench.run.finish(answer(third, attempts=1))
+
+    assert (bench.run.tally.failures_tried_again, bench.run.tally.changed) == (1, 1)
+
+
+def test_rows_that_are_not_called_for_are_no_such_rows() -> None:
+    bench = Bench(earlier=Earlier())
+    first, second, _third = bench.items
+
+    bench.run.finish(answer(first, attempts=0, success=False, error_category="budget_exceeded"))
+    bench.run.finish(answer(second, attempts=1, origin="ledger", cost_usd=0.5))
+
+    tally = bench.run.tally
+    assert (tally.failures_tried_again, tally.changed, tally.replayed) == (0, 0, 1)
+    assert tally.cost_usd == 0
+
+
+def test_what_a_row_cost_and_where_it_came_from_is_written() -> None:
+    bench = Bench()
+    first, second, third = bench.items
+
+    bench.run.finish(answer(first, attempts=1, cost_usd=0.5))
+    bench.run.finish(answer(second, attempts=1, cost_usd=None))
+    bench.run.finish(answer(third, success=False, error_category="budget_exceeded"))
+    told = {row["id"]: (row["cost_usd"], row["origin"]) for row in bench.written.rows()}
+
+    assert told == {
+        "a": (0.5, "call"),
+        "2": (0, None),
+        "c": (None, "call"),
+        "d": (0, None),
+        "5": (0, "call"),
+    }
+
+
+def test_an_item_is_known_by_its_id_and_its_prompt_alone() -> None:
+    """A ledger must find it wherever in the file it stands, and whatever is kept of it."""
+    moved = b'{"text": "zero"}\n' + ROWS
+    (first, *_), (_, again, *_) = Bench().items, Bench(content=moved, keep=None).items
+
+    assert (again.item_id, again.prompt, again.context) == (first.item_id, first.prompt, None)
+    assert first.context is None
