@@ -15,6 +15,7 @@ from batch_llm import (
     OpenAICompatibleStrategy,
     ParallelBatchProcessor,
     ProcessorConfig,
+    RateLimitConfig,
     RetryConfig,
 )
 from batch_llm.testing.simulator import Answer, Fault, Latency, Simulator
@@ -73,7 +74,7 @@ def strategy_on(simulator: Simulator, provider: str) -> Any:
     )
 
 
-@pytest.mark.parametrize("share", [0.1, 0.5, 5.0], ids=["tight", "half", "ample"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 20.0], ids=["tight", "half", "ample"])
 @pytest.mark.parametrize("provider", ["openai", "anthropic"])
 async def test_two_hundred_workers_never_pass_the_cap(
     provider: str, share: float, tmp_path: Path
@@ -83,9 +84,13 @@ async def test_two_hundred_workers_never_pass_the_cap(
         max_workers=200,
         timeout_per_item=1.0,
         retry=RetryConfig(max_attempts=4, initial_wait=0.01),
+        rate_limit=RateLimitConfig(cooldown_seconds=0.05, slow_start_items=0),
     )
     with Simulator(
-        answers=of_any_length, faults=FAULTS, latency=Latency(kind="lognormal", seconds=0.05), seed=2
+        answers=of_any_length,
+        faults=FAULTS,
+        latency=Latency(kind="lognormal", seconds=0.05),
+        seed=2,
     ) as simulator:
         strategy = strategy_on(simulator, provider)
         work = [
