@@ -310,7 +310,7 @@ class TestMoney:
         assert 0 < calls < 50
         assert program.calls - calls <= 1, "what was left may have sufficed for one more"
         assert (first.returncode, second.returncode) == (1, 1)
-        assert f"Left of --max-cost {cap_usd:g}: " in first.stderr
+        assert "Left of --max-cost 0.0001: " in first.stderr
         assert "raise --max-cost, and run the same command again" in first.stderr
         failed = [row for row in program.results() if row["status"] == "failed"]
         assert {row["error_category"] for row in failed} == {"budget_exceeded"}
