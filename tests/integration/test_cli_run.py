@@ -130,7 +130,8 @@ class Program:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        self.environment = {**kept, "PYTHONPATH": str(directory), "COLUMNS": "200"}
+        sources = os.pathsep.join(filter(None, (str(directory), os.environ.get("PYTHONPATH"))))
+        self.environment = {**kept, "PYTHONPATH": sources, "COLUMNS": "200"}
 
     def run(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
@@ -199,10 +200,13 @@ class TestEveryRow:
             "error_category": None,
             "attempts": 1,
             "tokens": {"input_tokens": 10, "output_tokens": 3, "total_tokens": 13},
+            "cost_usd": None,
+            "origin": "call",
         }
         report = done.stderr.decode()
         assert "20 succeeded." in report
         assert "Tokens: 200 in, 60 out." in report
+        assert "Cost: not known; --priced-as" in report
         assert "Results: out.jsonl" in report
         assert done.stdout == b""
 

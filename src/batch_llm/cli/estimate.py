@@ -137,7 +137,7 @@ def _span(low: int, high: int | None) -> str:
 def cost_line(found: Estimate) -> str:
     """Return what the calls cost at both ends, or why that is not known."""
     if found.low_usd is None:
-        return "not known. Where the model is at an address, --priced-as says its price."
+        return "not known; --priced-as PROVIDER:MODEL says what calls are billed as."
     low = figures.usd(found.low_usd)
     if found.high_usd is not None:
         return f"from {low} to at most {figures.usd(found.high_usd)}."

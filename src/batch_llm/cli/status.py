@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _COUNTS: Final = (
     ("succeeded", "succeeded"),
     ("failed", "failed"),
-    ("reused", "without a call of their own"),
+    ("reused", "of them without a call of their own"),
 )
 
 
@@ -119,9 +119,9 @@ def _run(run: KeptRun) -> str:
     if run.counts:
         total = figures.plural(int(run.counts.get("total", 0)), "row")
         counts = (
-            f"{figures.count(int(run.counts[key]))} {said}"
+            f"{figures.count(int(run.counts.get(key, 0)))} {said}"
             for key, said in _COUNTS
-            if key in run.counts
+            if run.counts.get(key) or key != "reused"
         )
         parts.append(f"{total}: {', '.join(counts)}")
     return ", ".join(parts)

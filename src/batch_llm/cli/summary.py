@@ -122,7 +122,7 @@ def _calls(tally: Tally) -> str:
 
 def _cost(tally: Tally) -> str:
     if tally.unpriced and tally.unpriced == tally.called:
-        return "Cost: not known. Where the model is at an address, --priced-as says its price."
+        return "Cost: not known; --priced-as PROVIDER:MODEL says what calls are billed as."
     reasons = []
     if tally.unpriced:
         reasons.append(f"the price of {figures.plural(tally.unpriced, 'row')} is not known")
@@ -136,7 +136,8 @@ def _cost(tally: Tally) -> str:
 def _left(cap: Cap | None) -> Iterator[str]:
     if cap is not None:
         left = figures.usd(max(0.0, cap.left_usd))
-        yield f"Left of --max-cost {cap.max_usd:g}: {'' if cap.is_exact else 'at most '}{left}."
+        limit = f"{cap.max_usd:.9f}".rstrip("0").rstrip(".")
+        yield f"Left of --max-cost {limit}: {'' if cap.is_exact else 'at most '}{left}."
 
 
 def _advice(tally: Tally, again: str | None, *, ran_out: bool) -> Iterator[Text]:

@@ -96,7 +96,7 @@ def test_a_cost_that_is_not_whole_says_what_is_missing() -> None:
 def test_a_price_that_nobody_knows_is_said() -> None:
     (line,) = (line for line in lines_of(Tally(2, called=2, unpriced=2)) if "Cost" in line)
 
-    assert line.startswith("Cost: not known.")
+    assert line.startswith("Cost: not known;")
     assert "--priced-as" in line
 
 
