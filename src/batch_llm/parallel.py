@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -114,11 +114,15 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
         self._gate: Gate | None = None
         self._journal: Journal | None = None
         self._budget: Budget | None = None
+        # The loop that the two above were opened on; None where they are still to be opened.
+        self._books_loop: asyncio.AbstractEventLoop | None = None
         self._intake = self._new_intake()
         self._run: Run[TInput, TOutput, TContext] | None = None
         self._last_run: Run[TInput, TOutput, TContext] | None = None
         self._order: Order = "completion"
         self._interrupts = ExitStack()
+        # One run begins at a time: to open the ledger takes a while.
+        self._beginning = asyncio.Lock()
         self._closed = False
 
     # -- work
@@ -141,7 +145,7 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
         if self.config.ledger is not None:
             _check_keepable(item)
         if self._intake.is_full and not self._is_inside_run():
-            run = self._run or await self._start(numbered=True, is_open=True)
+            run = self._run or await self._begun_by_queue()
             # The last run may still be told of: then no one makes room, and none is waited for.
             if self._intake is run.intake:
                 await self._intake.wait_for_room()
@@ -278,12 +282,14 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
         await self._close()
 
     async def _close(self) -> None:
-        if self._gate is not None:
-            await self._gate.aclose()
-        await self._leases.aclose()
-        journal, self._journal = self._journal, None
-        if journal is not None:
-            await journal.aclose()
+        # All of them, whatever becomes of one: a ledger that stays open locks out the next run.
+        async with AsyncExitStack() as parts:
+            journal, self._journal = self._journal, None
+            if journal is not None:
+                parts.push_async_callback(journal.aclose)
+            parts.push_async_callback(self._leases.aclose)
+            if self._gate is not None:
+                parts.push_async_callback(self._gate.aclose)
 
     async def _join(self, run: Run[TInput, TOutput, TContext]) -> None:
         try:
@@ -302,9 +308,23 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
         order: Order,
         capacity: int | None,
     ) -> Run[TInput, TOutput, TContext]:
-        self._refuse_closed()
         if order not in ("completion", "input"):
             raise ConfigurationError(f"order must be 'completion' or 'input', not {order!r}.")
+        async with self._beginning:
+            return await self._begin_alone(source, order, capacity)
+
+    async def _begun_by_queue(self) -> Run[TInput, TOutput, TContext]:
+        async with self._beginning:
+            self._refuse_closed()
+            return self._run or await self._start(numbered=True, is_open=True)
+
+    async def _begin_alone(
+        self,
+        source: Source[TInput, TOutput, TContext] | None,
+        order: Order,
+        capacity: int | None,
+    ) -> Run[TInput, TOutput, TContext]:
+        self._refuse_closed()
         if self._run is not None and self._run.is_joined:
             raise RuntimeError(
                 "This processor is already processing. Wait for the process_all() or stream() "
@@ -339,11 +359,14 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
     ) -> Run[TInput, TOutput, TContext]:
         config = self.config
         self._leases.forgive()
-        if self._gate is None or self._gate.loop is not asyncio.get_running_loop():
-            # What belongs to an event loop is of no use on the next one.
+        # What belongs to an event loop is of no use on the next one.
+        loop = asyncio.get_running_loop()
+        if self._books_loop is not loop:
+            await self._open_books()
+            self._books_loop = loop
+        if self._gate is None or self._gate.loop is not loop:
             self._gate = new_gate(config, self._rate_limits, self._events)
             self._leases = Leases()
-            await self._open_books()
         if self._journal is not None:
             await self._journal.begin_run()
         stats = ProcessingStats()
@@ -415,9 +438,9 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
     async def _open_books(self) -> None:
         """Open the ledger, and count what earlier runs in it have spent against the cap."""
         config = self.config
-        if self._journal is not None:
-            await self._journal.aclose()
-            self._journal = None
+        journal, self._journal, self._books_loop = self._journal, None, None
+        if journal is not None:
+            await journal.aclose()
         spent = held = 0.0
         if config.ledger is not None and not config.dry_run:
             # Here, since what keeps outputs takes long to import.

@@ -17,18 +17,6 @@ class CallCancelledError(BatchLLMError):
     """A strategy's call was cancelled from inside the strategy, not by the run."""
 
 
-def finished(
-    answer: Any, life: ItemLife[Any, Any, Any], task: asyncio.Task[Any], deadlines: Deadlines
-) -> tuple[Any, object]:
-    """Return the output and the usage in what `execute()` returned.
-
-    Raises:
-        TypeError: if it returned something else.
-    """
-    _stop_clock(task, deadlines)
-    return checked(answer, "execute", life)
-
-
 def checked(answer: Any, method: str, life: ItemLife[Any, Any, Any]) -> tuple[Any, object]:
     """Return `answer` if it is an output and a usage.
 
@@ -55,7 +43,7 @@ def failed(
     """
     if isinstance(error, asyncio.CancelledError):
         return _cancelled(error, life, task, deadlines)
-    _stop_clock(task, deadlines)
+    stop_clock(task, deadlines)
     if isinstance(error, TimeoutError) and not isinstance(error, FrameworkTimeoutError):
         return _timeout(life, deadlines, "timed out by itself", error)
     return error
@@ -80,7 +68,8 @@ def _cancelled(
     return inside
 
 
-def _stop_clock(task: asyncio.Task[Any], deadlines: Deadlines) -> None:
+def stop_clock(task: asyncio.Task[Any], deadlines: Deadlines) -> None:
+    """End an attempt's time, or an item's: it has come to its end in its own way."""
     if deadlines.end(task):
         # The strategy swallowed the cancellation and ended in its own way: let that stand.
         task.uncancel()

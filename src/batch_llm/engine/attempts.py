@@ -12,7 +12,7 @@ from ..base import empty_usage
 from ..base.repair import repair_bytes
 from ..base.retry_state import LAST_CATEGORY, LAST_ERROR
 from ..base.strategy import RoutingStrategy, resolve
-from ..exceptions import BudgetExceededError, LedgerError
+from ..exceptions import BudgetExceededError, ConfigurationError, LedgerError
 from ..observers.base import ProcessingEvent
 from ..pricing import cost_usd
 from ..pricing.billing import billing_of
@@ -124,38 +124,39 @@ class Attempts:
     async def _admitted(
         self, life: ItemLife[Any, Any, Any], lease: Lease, task: asyncio.Task[Any]
     ) -> Any:
-        gate, hold = self._gate, None
-        if self._payments is not None or gate.wants_tokens(lease.scope):
-            hold = await self._hold(life, lease, task)
-        elif (turn := gate.admit(lease.scope)) is not None:
+        gate = self._gate
+        hold = await self._admit(life, lease, task) if self._is_held(lease) else None
+        if hold is None and (turn := gate.admit(lease.scope)) is not None:
             await self._waits.out(turn, task)
         self._begin_call(life, task)
         try:
             if self._hedging is None:
-                answer = await self._call(life, lease, hold)
+                output = await self._call(life, lease, hold)
             else:
-                answer, hold = await self._hedged(self._hedging, life, lease, hold)
-            output, usage = attempt.finished(answer, life, task, self._deadlines)
+                output = await self._hedged(self._hedging, life, lease, hold)
+            attempt.stop_clock(task, self._deadlines)
         except BaseException as error:  # told apart there, and raised again
             raise attempt.failed(error, life, task, self._deadlines)  # noqa: B904 - has its cause
         finally:
             gate.leave(lease.scope, self._now() - life.called)
         gate.succeeded(lease.scope, life.epoch)
-        self._bill(life, lease, hold, usage_of(usage, life.item.item_id))
         return output
 
     async def _call(self, life: ItemLife[Any, Any, Any], lease: Lease, hold: Hold | None) -> Any:
-        """Return what the strategy answers; a failed call is billed here, an answered one later."""
+        """Return the output of one call, billed, whatever becomes of it afterwards."""
         try:
-            return await lease.strategy.execute(
+            answer = await lease.strategy.execute(
                 life.item.prompt,  # type: ignore[arg-type]  # checked by LLMWorkItem
                 life.attempt,
                 self._deadlines.limit_seconds,
                 life.state,
             )
+            output, usage = attempt.checked(answer, "execute", life)
         except BaseException as error:
             self._bill_failure(life, lease, hold, error)
             raise
+        self._bill(life, lease, hold, usage_of(usage, life.item.item_id))
+        return output
 
     # -- before the call
 
@@ -177,11 +178,15 @@ class Attempts:
             life.epoch = gate.epoch
             await self._waits.out(lease.prepare(self._deadlines.limit_seconds), task)
 
-    async def _hold(
+    def _is_held(self, lease: Lease) -> bool:
+        """Return whether a call's worst case is to be known before it is made."""
+        return self._payments is not None or self._gate.wants_tokens(lease.scope)
+
+    async def _admit(
         self, life: ItemLife[Any, Any, Any], lease: Lease, task: asyncio.Task[Any]
     ) -> Hold:
         """Hold the cost and the tokens of a call at their worst, and wait for its turn."""
-        hold = Hold(_bound_of(life, lease))
+        hold = Hold(_bound_of(life, lease, is_needed=self._payments is not None))
         if self._payments is not None:
             opened = self._payments.open(life.item.item_id, lease.priced, hold.bound)
             hold.payment = await self._waits.out(opened, task)
@@ -192,6 +197,8 @@ class Attempts:
         except BaseException:
             self._pay(hold, 0.0)
             raise
+        # Of a call that began before a limit was known, the gate holds no tokens.
+        hold.is_counted = self._gate.wants_tokens(lease.scope)
         return hold
 
     def _begin_call(self, life: ItemLife[Any, Any, Any], task: asyncio.Task[Any]) -> None:
@@ -208,36 +215,61 @@ class Attempts:
 
     async def _hedged(
         self, hedging: Hedging, life: ItemLife[Any, Any, Any], lease: Lease, hold: Hold | None
-    ) -> tuple[Any, Hold | None]:
-        """Return an answer, and what was held for the call that gave it."""
+    ) -> Any:
+        is_doubled = False
 
-        async def first() -> tuple[Any, Hold | None]:
-            return await self._call(life, lease, hold), hold
+        async def first() -> Any:
+            try:
+                return await self._call(life, lease, hold)
+            except Exception as error:
+                if is_doubled:
+                    self._hear(life, lease, error)
+                raise
 
-        async def second() -> tuple[Any, Hold | None]:
+        async def second() -> Any:
             task = asyncio.current_task()
             assert task is not None, "a second call is a task"
-            its_hold = await self._hold(life, lease, task)
+            its_hold = await self._admit(life, lease, task) if self._is_held(lease) else None
+            if its_hold is None and (turn := self._gate.admit(lease.scope)) is not None:
+                await self._waits.out(turn, task)
             life.calls += 1
+            began = self._now()
             try:
-                return await self._call(life, lease, its_hold), its_hold
+                return await self._call(life, lease, its_hold)
+            except Exception as error:
+                self._hear(life, lease, error)
+                raise
             finally:
-                self._gate.leave(lease.scope, self._now() - life.called)
+                self._gate.leave(lease.scope, self._now() - began)
 
         def may_have_second() -> bool:
-            return (
+            nonlocal is_doubled
+            is_doubled = (
                 not self._waits.stopping
                 and self._gate.headroom(lease.scope) > 0
                 and hedging.take_second()
             )
+            return is_doubled
 
         late = hedging.late_seconds
         if late is None:
-            answered = await first()
+            output = await first()
         else:
-            answered = await first_answer(first, late, may_have_second, second)
+            output = await first_answer(first, late, may_have_second, second)
         hedging.took(self._now() - life.called)
-        return answered
+        return output
+
+    def _hear(self, life: ItemLife[Any, Any, Any], lease: Lease, error: Exception) -> None:
+        """Learn at once from the failure of one of two calls: the other one may count."""
+        life.heard_of = error
+        info = self.classify(error)
+        if info.is_rate_limit:
+            self._stats.rate_limit_count += 1
+            self._gate.rate_limited(lease.scope, info.suggested_wait, life.epoch, life.worker_id)
+        elif info.error_category in _BREAKS:
+            self._gate.broke(lease.scope)
+        elif failing_fast(error) in self._fail_fast:
+            self._refused.setdefault(lease, error)
 
     # -- after the call
 
@@ -249,8 +281,7 @@ class Attempts:
         cost = None if lease.priced is None else cost_usd(lease.priced, usage)
         life.add_cost(cost)
         if hold is not None:
-            self._gate.settle(lease.scope, hold.bound, usage)
-            self._pay(hold, cost)
+            self._settle(lease, hold, usage, cost)
 
     def _bill_failure(
         self,
@@ -274,8 +305,15 @@ class Attempts:
             life.unanswered += 1
         if hold is not None:
             is_free = billing == "free"
-            self._gate.settle(lease.scope, hold.bound, empty_usage() if is_free else None)
-            self._pay(hold, 0.0 if is_free else None)
+            self._settle(lease, hold, empty_usage() if is_free else None, 0.0 if is_free else None)
+
+    def _settle(
+        self, lease: Lease, hold: Hold, usage: TokenUsage | None, cost: float | None
+    ) -> None:
+        """Put what a call used and cost in the place of what was held; None keeps that."""
+        if hold.is_counted:
+            self._gate.settle(lease.scope, hold.bound, usage)
+        self._pay(hold, cost)
 
     def _pay(self, hold: Hold, cost: float | None) -> None:
         if hold.payment is not None and self._payments is not None:
@@ -309,7 +347,7 @@ class Attempts:
                 type(error).__name__,
             )
         if info.is_rate_limit:
-            return await self._limited(life, info)
+            return await self._limited(life, info, is_news=error is not life.heard_of)
         if info.error_category in _BREAKS:
             self._gate.broke(life.lease.scope)
         return self._next_wait(life, error, info)
@@ -334,11 +372,16 @@ class Attempts:
             raise TypeError(f"classify() must return an ErrorInfo, not a {type(info).__name__}.")
         return _UNKNOWN
 
-    async def _limited(self, life: ItemLife[Any, Any, Any], info: ErrorInfo) -> float | None:
+    async def _limited(
+        self, life: ItemLife[Any, Any, Any], info: ErrorInfo, *, is_news: bool
+    ) -> float | None:
         """Tell the gate of a rate limit; it does not count as an attempt."""
         life.refusals += 1
-        self._stats.rate_limit_count += 1
-        self._gate.rate_limited(life.lease.scope, info.suggested_wait, life.epoch, life.worker_id)
+        if is_news:
+            self._stats.rate_limit_count += 1
+            self._gate.rate_limited(
+                life.lease.scope, info.suggested_wait, life.epoch, life.worker_id
+            )
         hit = self._events.emit(
             ProcessingEvent.RATE_LIMIT_HIT,
             {
@@ -398,9 +441,17 @@ class Attempts:
         )
 
 
-def _bound_of(life: ItemLife[Any, Any, Any], lease: Lease) -> TokenBound | None:
-    """Return the most tokens of the next call, an answer to be repaired included."""
-    bound = lease.strategy.token_bound(life.item.prompt)
+def _bound_of(life: ItemLife[Any, Any, Any], lease: Lease, *, is_needed: bool) -> TokenBound | None:
+    """Return the most tokens of the next call, an answer to be repaired included.
+
+    None where nothing bounds them: for limits of tokens a guess will do, for one of money not.
+    """
+    try:
+        bound = lease.strategy.token_bound(life.item.prompt)
+    except ConfigurationError:
+        if is_needed:
+            raise
+        return None
     if bound is not None and (more := repair_bytes(life.state)):
         return replace(bound, input_tokens=bound.input_tokens + more)
     return bound

@@ -85,6 +85,9 @@ async def first_answer(
         return await _first_of(calls)
     finally:
         await _cut_off(calls)
+        for task in calls:
+            if not task.cancelled():
+                task.exception()  # fetched, so that asyncio does not log the loser's
 
 
 async def _first_of(calls: list[asyncio.Task[T]]) -> T:
@@ -92,17 +95,27 @@ async def _first_of(calls: list[asyncio.Task[T]]) -> T:
     while pending:
         done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
-            if not task.cancelled() and task.exception() is None:
+            if _has_answered(task):
                 return task.result()
     return calls[0].result()
 
 
+def _has_answered(task: asyncio.Task[Any]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
+
+
 async def _cut_off(calls: list[asyncio.Task[T]]) -> None:
+    """Cancel what still runs, and wait for its end, however often that is cancelled itself."""
+    cancelled: asyncio.CancelledError | None = None
     for task in calls:
         task.cancel()
-    # Whoever cancels meanwhile is heard after the calls have ended: none is left behind.
     while left := [task for task in calls if not task.done()]:
-        await asyncio.wait(left)
-    for task in calls:
-        if not task.cancelled():
-            task.exception()  # fetched, so that asyncio does not log the loser's
+        try:
+            await asyncio.wait(left)
+        except asyncio.CancelledError as error:
+            # Whoever cancels again wants no clean-up, and is heard once no call is left behind.
+            cancelled = error
+            for task in left:
+                task.cancel()
+    if cancelled is not None:
+        raise cancelled

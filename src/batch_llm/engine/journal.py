@@ -53,7 +53,15 @@ class Journal:
             ConfigurationError: if there can be none, saying why.
             LedgerError: if another process has it, or it cannot be read.
         """
-        return cls(await asyncio.to_thread(open_ledger, config))
+        opening = asyncio.create_task(asyncio.to_thread(open_ledger, config))
+        try:
+            return cls(await asyncio.shield(opening))
+        except asyncio.CancelledError:
+            # A thread cannot be stopped; what it opens must not stay locked.
+            await asyncio.wait([opening])
+            if opening.exception() is None:
+                await opening.result().aclose()
+            raise
 
     async def begin_run(self) -> None:
         """Begin a run: what was kept before it can be replayed in it.
@@ -120,6 +128,15 @@ class Journal:
         if unkept is not None:
             # It is paid for, and goes to the user all the same; the run ends before more are lost.
             raise LedgerError(str(unkept), self.ledger.path, "an output cannot be kept") from unkept
+
+    def note_cost(self, life: ItemLife[Any, Any, Any]) -> None:
+        """Count what an item's calls have cost that was cancelled: it is not kept itself.
+
+        Raises:
+            LedgerError: if that cannot be written.
+        """
+        if life.cost_usd and not life.is_settled:
+            self.ledger.add_cost(life.cost_usd)
 
     def _fingerprint(self, strategy: LLMCallStrategy[Any]) -> str:
         found = self._fingerprints.get(id(strategy))

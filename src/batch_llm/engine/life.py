@@ -46,6 +46,7 @@ class ItemLife(Generic[TInput, TOutput, TContext]):
         unanswered: calls so far whose answer never came.
         used: the strategies of all attempts, where `home` routes.
         last_error: why the last call failed.
+        heard_of: the last failure of one of two calls, of which the gate has been told.
         category: what the failure that ended the item means.
         identity: by which a ledger knows the item again; None without one.
         is_made_up: whether the result is a middleware's, in place of a failure.
@@ -69,6 +70,7 @@ class ItemLife(Generic[TInput, TOutput, TContext]):
     unanswered: int = 0
     used: list[Lease] | None = None
     last_error: Exception | None = None
+    heard_of: Exception | None = None
     category: str = "unknown"
     end: WorkItemResult[TOutput, TContext] | None = None
     identity: ItemIdentity | None = None

@@ -115,21 +115,31 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
             self._clock.begin(task, life.began)
         try:
             try:
-                result = life.end = await self._answer(life, task)
-            except BaseException as error:  # told apart there: one item ends, and no other
-                result = life.end = await self._ended_by(error, life, task)
+                result = await self._reached(life, task)
             finally:
                 if life.lease.cleans or life.used is not None:
                     await self._clean(life)
-                if self._clock is not None:
-                    self._stop_clock(task)
-            if self._journal is not None and result.error_category != CANCELLED:
-                await self._keep(self._journal, life, result)
             if self._has_after_steps and result.error_category != CANCELLED:
                 result = await self._leave(life, result)
         except asyncio.CancelledError:
             result = life.end or life.cancelled(self._now(), self.stopped_by)
+        if self._journal is not None and result.error_category == CANCELLED:
+            self._note_cost(self._journal, life)
         self._count(result)
+        return result
+
+    async def _reached(
+        self, life: ItemLife[TInput, TOutput, TContext], task: asyncio.Task[Any]
+    ) -> WorkItemResult[TOutput, TContext]:
+        """Return the item's end, which is in the ledger then, where there is one."""
+        try:
+            result = life.end = await self._answer(life, task)
+            if self._clock is not None:
+                attempt.stop_clock(task, self._clock)
+        except BaseException as error:  # told apart there: one item ends, and no other
+            result = life.end = await self._ended_by(error, life, task)
+        if self._journal is not None and result.error_category != CANCELLED:
+            await self._keep(self._journal, life, result)
         return result
 
     def _started(self, life: ItemLife[TInput, TOutput, TContext]) -> Awaitable[None] | None:
@@ -223,8 +233,11 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
         task: asyncio.Task[Any],
     ) -> WorkItemResult[TOutput, TContext]:
         """Return the result of an item that ended without an output."""
+        # Its time is over or stopped: what is made of the failure takes what it takes.
+        is_late = self._clock is not None and self._clock.end(task)
+        was_cancelled = not is_late or bool(task.uncancel())
         if isinstance(error, asyncio.CancelledError):
-            error = self._reason_of(error, life, task)
+            error = self._reason_of(error, life, task, is_late=is_late and not was_cancelled)
             if isinstance(error, asyncio.CancelledError):
                 return life.cancelled(self._now(), self.stopped_by)
         if not isinstance(error, Exception) or isinstance(error, LedgerError):
@@ -253,9 +266,11 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
         error: asyncio.CancelledError,
         life: ItemLife[TInput, TOutput, TContext],
         task: asyncio.Task[Any],
+        *,
+        is_late: bool,
     ) -> Exception | asyncio.CancelledError:
         """Return what a cancellation stands for; itself where the run ended."""
-        if self._clock is not None and self._clock.end(task) and not task.uncancel():
+        if is_late and self._clock is not None:
             return self._too_late(self._clock.limit_seconds, life)
         if self._waits.stopping or task.cancelling():
             return error
@@ -274,12 +289,6 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
         )
         late.__cause__ = life.last_error
         return late
-
-    def _stop_clock(self, task: asyncio.Task[Any]) -> None:
-        assert self._clock is not None, "asked for only where items have a deadline"
-        if self._clock.end(task):
-            # It ran out in the last moment, and what the item had reached by then stands.
-            task.uncancel()
 
     async def _clean(self, life: ItemLife[TInput, TOutput, TContext]) -> None:
         for lease in life.used or (life.lease,):
@@ -304,6 +313,12 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
             await journal.keep(life, result)
         except LedgerError as error:
             # The result is paid for: it is handed on, and the run ends with the reason.
+            self.fatal = error
+
+    def _note_cost(self, journal: Journal, life: ItemLife[TInput, TOutput, TContext]) -> None:
+        try:
+            journal.note_cost(life)
+        except LedgerError as error:
             self.fatal = error
 
     # -- leave

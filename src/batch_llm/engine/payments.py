@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..exceptions import ConfigurationError
+from ..exceptions import ConfigurationError, LedgerError
 from ..pricing import most_usd
 
 if TYPE_CHECKING:
@@ -34,10 +35,12 @@ class Hold:
     Attributes:
         bound: the tokens; None where nothing limits them.
         payment: the money; None where there is no cap.
+        is_counted: whether the gate counts the tokens.
     """
 
     bound: TokenBound | None = None
     payment: Payment | None = None
+    is_counted: bool = False
 
 
 class Payments:
@@ -76,13 +79,18 @@ class Payments:
         return Payment(most, number)
 
     def settle(self, payment: Payment, cost_usd: float | None) -> None:
-        """Replace what was held by what the call cost; None keeps it: the answer never came."""
+        """Replace what was held by what the call cost; None keeps it: the answer never came.
+
+        A ledger that can no longer be written holds it for ever, which is the safe side. The item's
+        end cannot be written either, and says so.
+        """
         if cost_usd is None:
             self._budget.hold(payment.held_usd)
         else:
             self._budget.settle(payment.held_usd, cost_usd)
         if self._ledger is not None and payment.number is not None:
-            self._ledger.settle(payment.number, cost_usd)
+            with suppress(LedgerError):
+                self._ledger.settle(payment.number, cost_usd)
 
 
 def _worst_case(item_id: str, priced: PricedModel | None, bound: TokenBound | None) -> float:

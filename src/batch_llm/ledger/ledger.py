@@ -6,8 +6,10 @@ import asyncio
 import math
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from ..exceptions import LedgerError
 from .entry import CallReserved, CallSettled, ItemEnded, RunBegun, RunEnded
 from .files import broken
 from .reader import read_ledger
@@ -162,7 +164,8 @@ class Ledger:
         try:
             await waiter
         except asyncio.CancelledError:
-            self.release(number)
+            with suppress(LedgerError):  # the cancellation is what the caller is to hear of
+                self.release(number)
             raise
         return number
 
@@ -180,6 +183,14 @@ class Ledger:
         self._writer.add(CallSettled(call_number, usd))
         self._unreserve(call_number, is_held=usd is None)
         self.spent_usd += usd or 0.0
+
+    def add_cost(self, usd: float) -> None:
+        """Count what the calls of an item have cost that has no end to be kept: a cancelled one."""
+        run, number = self._current_run(), self._next_call
+        self._writer.add(CallReserved(number, run, _checked_usd(usd)))
+        self._next_call += 1
+        self._writer.add(CallSettled(number, usd))
+        self.spent_usd += usd
 
     def release(self, call_number: int) -> None:
         """Give back the reservation of a call that was not made."""

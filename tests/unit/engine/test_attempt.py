@@ -85,6 +85,7 @@ async def test_a_framework_timeout_of_the_strategys_own_stays_what_it_is() -> No
 @pytest.mark.parametrize("answer", [("out", {}), ("out", None)])
 async def test_a_pair_is_an_answer(answer: tuple[Any, Any]) -> None:
     life, task, deadlines = await called()
-    assert attempt.finished(answer, life, task, deadlines) == answer
+    assert attempt.checked(answer, "execute", life) == answer
+    attempt.stop_clock(task, deadlines)
     await asyncio.sleep(100)
     assert not task.cancelling()
