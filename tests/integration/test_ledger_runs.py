@@ -376,3 +376,147 @@ async def test_a_cap_that_cannot_be_kept_refuses_every_call(
     assert model.calls == 0
     assert result.failed == 2
     assert all(word in str(each.error) or word in str(each.exception) for each in result)
+
+
+async def test_a_ledger_that_could_not_be_opened_is_opened_by_the_next_run(ledger: Path) -> None:
+    model = Known("out")
+    async with ParallelBatchProcessor(ledger=ledger) as processor:
+        holder = ParallelBatchProcessor(ledger=ledger)
+        await holder.process_all(items(1, model))
+        with pytest.raises(LedgerError):
+            await processor.process_all(items(3, model))
+        await holder.cleanup()
+        result = await processor.process_all(items(3, model))
+    assert result.succeeded == 3
+    assert read_ledger(ledger).summary().succeeded == 3
+
+
+async def test_a_run_that_is_cancelled_while_its_ledger_opens_leaves_nothing_locked(
+    ledger: Path,
+) -> None:
+    model = Known("out")
+    async with ParallelBatchProcessor(ledger=ledger, max_workers=1) as processor:
+        for turns in range(6):
+            beginning = asyncio.create_task(processor.process_all(items(2, model)))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            beginning.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await beginning
+        result = await processor.process_all(items(2, model))
+    assert result.succeeded == 2
+    assert {each.item_id for each in read_ledger(ledger).results()} == {"0", "1"}
+
+
+async def test_two_who_begin_at_once_are_told_apart(ledger: Path) -> None:
+    model = Known("out")
+    async with ParallelBatchProcessor(ledger=ledger) as processor:
+        for work in items(10, model):
+            await processor.add_work(work)
+        first, second = await asyncio.gather(
+            processor.process_all(), processor.process_all(), return_exceptions=True
+        )
+    assert not isinstance(first, BaseException)
+    assert first.succeeded == 10
+    assert isinstance(second, RuntimeError)
+    assert "already processing" in str(second)
+    assert read_ledger(ledger).summary().succeeded == 10
+
+
+@pytest.mark.parametrize("name", ["run_deadline_seconds", "item_deadline_seconds"])
+async def test_a_success_is_kept_although_a_deadline_falls_into_its_cleanup(
+    ledger: Path, name: str
+) -> None:
+    class Lingering(Known):
+        async def cleanup(self) -> None:
+            await asyncio.sleep(0.2)
+
+    model = Lingering("out")
+    result, _ = await run(ledger, items(3, model), settings={name: 0.1})
+    assert result.succeeded == 3
+    assert read_ledger(ledger).summary().succeeded == 3
+
+
+async def test_an_item_deadline_in_a_middlewares_on_error_leaves_the_failure_what_it_is(
+    ledger: Path,
+) -> None:
+    async def slowly(_: Any, __: Exception) -> None:
+        await asyncio.sleep(0.2)
+
+    model = Known(InvalidRequestError("no"))
+    result, _ = await run(
+        ledger,
+        items(1, model),
+        middlewares=[Step(error=slowly)],
+        settings={"item_deadline_seconds": 0.1},
+    )
+    assert result.results[0].error == "InvalidRequestError: no"
+    assert read_ledger(ledger).summary().failed == 1
+
+
+async def test_a_full_disk_loses_no_answer_under_a_cap_either(
+    ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = FullDisk(monkeypatch)
+
+    async def answer(prompt: str, _: int) -> str:
+        await asyncio.sleep(0.01 * int(prompt))
+        disk.is_full = True
+        return prompt
+
+    model = Priced(answer, usage={"input_tokens": 1, "output_tokens": 1})
+    async with ParallelBatchProcessor(max_workers=8, ledger=ledger, max_cost_usd=1.0) as processor:
+        with pytest.raises(LedgerError) as caught:
+            await processor.process_all(items(8, model))
+    result = caught.value.result
+    assert result is not None
+    assert result.succeeded == model.calls == 8
+
+
+@pytest.mark.parametrize("cap", [None, 1.0])
+async def test_what_a_cancelled_item_has_cost_counts(ledger: Path, cap: float | None) -> None:
+    from batch_llm import OutputValidationError, RetryConfig
+
+    wrong = OutputValidationError("no", usage={"input_tokens": 1_000, "output_tokens": 1_000})
+    model = Priced([wrong, ConnectionRefusedError("later"), "never"])
+    config = ProcessorConfig(retry=RetryConfig(initial_wait=30), run_deadline_seconds=0.2)
+    async with ParallelBatchProcessor(config=config, ledger=ledger, max_cost_usd=cap) as processor:
+        result = await processor.process_all(items(1, model))
+    assert result.cancelled == 1
+    assert result.results[0].cost_usd == pytest.approx(0.010)
+    assert read_ledger(ledger).summary().spent_usd == pytest.approx(0.010)
+
+
+async def test_a_close_that_is_cut_off_lets_the_ledger_go(ledger: Path) -> None:
+    class Hanging(Known):
+        async def aclose(self) -> None:
+            await asyncio.sleep(60)
+
+    processor = ParallelBatchProcessor(ledger=ledger)
+    await processor.process_all(items(1, Hanging("out")))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(processor.cleanup(), 0.05)
+    result, _ = await run(ledger, items(1, Known("never asked")))
+    assert result.results[0].origin == "ledger"
+
+
+def test_a_processor_takes_its_ledger_to_another_event_loop(ledger: Path) -> None:
+    model = Known("out")
+    processor = ParallelBatchProcessor(ledger=ledger)
+    for _ in range(3):
+        result = asyncio.run(processor.process_all(items(2, model)))
+        assert result.succeeded == 2
+    asyncio.run(processor.cleanup())
+    assert model.calls == 2
+
+
+async def test_a_prompt_without_a_bound_needs_none_for_tokens_a_minute() -> None:
+    class Unbounded(Known):
+        def token_bound(self, prompt: Any) -> TokenBound:
+            raise ConfigurationError("nobody knows")
+
+    model = Unbounded("out", usage={"input_tokens": 10, "output_tokens": 1})
+    result, _ = await run(None, items(4, model), settings={"max_tokens_per_minute": 100_000})
+    assert result.succeeded == 4
+    capped, _ = await run(None, items(4, model), max_cost_usd=1.0)
+    assert capped.succeeded == 0

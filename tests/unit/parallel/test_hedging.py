@@ -6,13 +6,14 @@ import asyncio
 from typing import Any
 
 from batch_llm import (
+    AuthenticationError,
     ConnectionFailedError,
     HedgeConfig,
     ParallelBatchProcessor,
     ProcessorConfig,
 )
 
-from ...standins import NO_WAIT, Model, items, now
+from ...standins import NO_WAIT, Model, items, limited, now
 
 
 class Slow(Model):
@@ -91,3 +92,79 @@ async def test_an_attempts_limit_ends_both() -> None:
         result = await processor.process_all(items(31, model))
     assert model.cut_off == 2
     assert result.succeeded == 31
+
+
+class Doubled(Slow):
+    """A model whose second calls fail in a way of their own."""
+
+    def __init__(self, late: int, second: Exception) -> None:
+        super().__init__({late: 5.5})
+        self._late, self._second = late, second
+
+    async def execute(self, prompt: str, attempt: int, timeout: float, state: Any = None) -> Any:
+        if len(self.starts) == self._late + 1:
+            self.starts.append(now())
+            raise self._second
+        return await super().execute(prompt, attempt, timeout, state)
+
+
+async def test_a_rate_limit_of_the_second_call_is_obeyed() -> None:
+    model = Doubled(30, limited(retry_after=60))
+    config = ProcessorConfig(max_workers=1, hedge=HedgeConfig(after_seconds=5))
+    async with ParallelBatchProcessor(config=config) as processor:
+        result = await processor.process_all(items(33, model))
+        stats = await processor.get_stats()
+    assert result.succeeded == 33
+    assert result.results[30].output == "call 30"
+    assert stats["rate_limit_count"] == 1
+    refused = model.starts[31]
+    assert min(start for start in model.starts if start > refused) >= refused + 60
+
+
+async def test_a_refused_key_of_the_second_call_ends_the_calls() -> None:
+    model = Doubled(30, AuthenticationError("no such key", status_code=401))
+    config = ProcessorConfig(max_workers=1, hedge=HedgeConfig(after_seconds=5))
+    async with ParallelBatchProcessor(config=config) as processor:
+        result = await processor.process_all(items(40, model))
+    assert model.calls == 32
+    assert result.succeeded == 31
+
+
+async def test_no_call_is_left_behind_however_often_it_is_cancelled() -> None:
+    class Lingering(Slow):
+        async def execute(self, *arguments: Any) -> Any:
+            try:
+                return await super().execute(*arguments)
+            finally:
+                self.in_flight += 1
+                try:
+                    await asyncio.sleep(0.5)
+                finally:
+                    self.in_flight -= 1
+
+    model = Lingering(dict.fromkeys(range(30, 40), 500.0))
+    config = ProcessorConfig(
+        max_workers=1, timeout_per_item=20, retry=NO_WAIT, hedge=HedgeConfig(after_seconds=5)
+    )
+    async with ParallelBatchProcessor(config=config) as processor:
+        running = asyncio.create_task(processor.process_all(items(31, model)))
+        await asyncio.sleep(30 * 1.5 + 20.2)
+        running.cancel()
+        await asyncio.sleep(0.1)
+        running.cancel()
+        await asyncio.wait([running])
+    assert model.in_flight == 0
+
+
+async def test_where_both_answer_both_are_paid_for() -> None:
+    class Twice(Slow):
+        async def execute(self, *arguments: Any) -> Any:
+            try:
+                return await super().execute(*arguments)
+            except asyncio.CancelledError:
+                return "after all", {"input_tokens": 1}
+
+    model = Twice({30: 50.0})
+    result = await run(model, 31, after_seconds=5)
+    assert result.results[-1].output == "call 31"
+    assert result.results[-1].token_usage["input_tokens"] == 2
