@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ from .usage_reading import failed_usage, usage_of
 from .warmups import Warmups
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from ..base import LLMCallStrategy, ProcessingStats, TokenBound, TokenUsage
     from ..core import ProcessorConfig
     from ..strategies import ErrorClassifier
@@ -41,6 +44,8 @@ logger = logging.getLogger("batch_llm")
 _UNKNOWN = ErrorInfo(
     is_retryable=True, is_rate_limit=False, is_timeout=False, error_category="unknown"
 )
+# How often an item that waits for a paused key looks whether another has become free.
+_LOOK_SECONDS = 0.5
 _BREAKS = frozenset({"connection_error", "server_error", "server_timeout", "api_timeout"})
 
 
@@ -102,9 +107,17 @@ class Attempts:
                 await self._waits.out(asyncio.sleep(wait_seconds), task)
 
     async def _once(self, life: ItemLife[Any, Any, Any], task: asyncio.Task[Any]) -> Any:
-        if life.home.routes:
-            life.move_to(self._leases.of(self._routed(life)))
-        lease = life.lease
+        while True:
+            if life.home.routes:
+                life.move_to(self._leases.of(self._routed(life)))
+            try:
+                return await self._on_its_way(life, life.lease, task)
+            except _OtherWayError:
+                continue
+
+    async def _on_its_way(
+        self, life: ItemLife[Any, Any, Any], lease: Lease, task: asyncio.Task[Any]
+    ) -> Any:
         if self._refused and (refusal := self._refused.get(lease)) is not None:
             raise refusal
         if not lease.ready:
@@ -127,7 +140,7 @@ class Attempts:
         gate = self._gate
         hold = await self._admit(life, lease, task) if self._is_held(lease) else None
         if hold is None and (turn := gate.admit(lease.scope)) is not None:
-            await self._waits.out(turn, task)
+            await self._wait_in_line(turn, life, lease, task)
         self._begin_call(life, task)
         try:
             if self._hedging is None:
@@ -193,13 +206,51 @@ class Attempts:
             life.is_settled = True
         try:
             if (turn := self._gate.admit(lease.scope, hold.bound)) is not None:
-                await self._waits.out(turn, task)
+                await self._wait_in_line(turn, life, lease, task)
         except BaseException:
             self._pay(hold, 0.0)
             raise
         # Of a call that began before a limit was known, the gate holds no tokens.
         hold.is_counted = self._gate.wants_tokens(lease.scope)
         return hold
+
+    async def _wait_in_line(
+        self,
+        turn: Awaitable[None],
+        life: ItemLife[Any, Any, Any],
+        lease: Lease,
+        task: asyncio.Task[Any],
+    ) -> None:
+        """Wait for a turn; leave the line where the item may go elsewhere, and sooner.
+
+        Raises:
+            _OtherWayError: if another member of a pool has become free, and this one has not.
+        """
+        if not life.home.routes:
+            await self._waits.out(turn, task)
+            return
+        waiting = asyncio.ensure_future(turn)
+        try:
+            while not waiting.done() and not self._is_freer_elsewhere(life, lease):
+                await self._waits.out(asyncio.wait([waiting], timeout=_LOOK_SECONDS), task)
+        except BaseException:
+            if await _was_admitted(waiting):
+                self._gate.leave(lease.scope, 0.0)
+            raise
+        was_admitted = await _was_admitted(waiting)
+        if task.cancelling():
+            # Cancelled in the very moment in which it left the line.
+            if was_admitted:
+                self._gate.leave(lease.scope, 0.0)
+            raise asyncio.CancelledError
+        if not was_admitted:
+            raise _OtherWayError
+
+    def _is_freer_elsewhere(self, life: ItemLife[Any, Any, Any], lease: Lease) -> bool:
+        if self._headroom(lease.strategy) > 0:
+            return False
+        other = self._routed(life)
+        return other is not lease.strategy and self._headroom(other) > 0
 
     def _begin_call(self, life: ItemLife[Any, Any, Any], task: asyncio.Task[Any]) -> None:
         life.epoch = self._gate.epoch
@@ -439,6 +490,22 @@ class Attempts:
             longest=self._retry.max_wait,
             jitter=self._retry.jitter,
         )
+
+
+class _OtherWayError(Exception):
+    """An attempt that has not begun is to be made with another member of a pool."""
+
+
+async def _was_admitted(waiting: asyncio.Future[None]) -> bool:
+    """Leave a line, and return whether the turn had come by then; raise what it failed with."""
+    while not waiting.done():
+        waiting.cancel()
+        with suppress(asyncio.CancelledError):  # the caller's own: it looks for it afterwards
+            await asyncio.wait([waiting])
+    if waiting.cancelled():
+        return False
+    waiting.result()
+    return True
 
 
 def _bound_of(life: ItemLife[Any, Any, Any], lease: Lease, *, is_needed: bool) -> TokenBound | None:

@@ -94,3 +94,28 @@ async def test_a_pool_of_escalations() -> None:
     result = await run(pool, 4)
     assert result.succeeded == 4
     assert sum(each.calls for each in cheap) == sum(each.calls for each in strong) == 4
+
+
+async def test_items_in_the_line_of_a_paused_key_go_on_with_another() -> None:
+    paused = Keyed("a", [limited(retry_after=1000), "late"], seconds=1.0)
+    busy = Keyed("b", "out", seconds=1.0)
+    config = ProcessorConfig(
+        max_workers=40, retry=NO_WAIT, max_tokens_per_minute=1_000_000, run_deadline_seconds=100
+    )
+    async with ParallelBatchProcessor(config=config) as processor:
+        result = await processor.process_all(items(200, StrategyPool([paused, busy])))
+    assert result.succeeded == 200
+
+
+async def test_leaving_a_line_loses_no_permit() -> None:
+    first, second = Keyed("a", "out", seconds=1.0), Keyed("b", "out", seconds=1.0)
+    first.answer = [*["out"] * 10, limited(retry_after=20), "out"]
+    second.answer = [*["out"] * 10, limited(retry_after=40), "out"]
+    config = ProcessorConfig(max_workers="auto", retry=NO_WAIT)
+    async with ParallelBatchProcessor(config=config) as processor:
+        result = await processor.process_all(items(300, StrategyPool([first, second])))
+        assert processor._gate is not None
+        scopes = processor._gate._scopes.values()
+        finders = [scope._concurrency for scope in scopes]
+        assert [finder.in_flight for finder in finders if finder is not None] == [0, 0]
+    assert result.succeeded == 300
