@@ -607,3 +607,12 @@ def let_there_be_a_next_version(patch: pytest.MonkeyPatch, *, breaks: bool) -> N
     patch.setitem(batch_llm.ledger.jsonl_file.UPGRADES, 1, step)
     patch.setattr("batch_llm.ledger.jsonl_file.VERSION", 2)
     patch.setattr("batch_llm.ledger.reader.VERSION", 2)
+
+
+def test_rows_of_a_user_are_no_ledger(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"id": 1, "text": "mine"}\n{"id": 2, "text": "mine too"}\n')
+    for look in (lambda: read_ledger(rows), lambda: open_ledger(LedgerConfig(rows))):
+        with pytest.raises(ConfigurationError, match="is no ledger"):
+            look()
+    assert rows.read_text().count("mine") == 2

@@ -174,15 +174,14 @@ class Budget:
     def _refusal(self, units: int) -> BudgetExceededError:
         needed = units / _UNITS_OF_USD
         why = (
-            "A call has cost more than its bound, so that no bound can be trusted."
+            "A call has cost more than its bound."
             if self.overruns
-            else "Raise max_cost_usd, or bound the call: a lower max_output_tokens, a shorter "
-            "prompt."
+            else "Raise it, or lower max_output_tokens."
         )
+        # Short, so that all of it stands in a result's `error`.
         return BudgetExceededError(
-            f"The call may cost {needed:.6g} USD, which max_cost_usd ({self.max_usd:.6g}) does not "
-            f"leave: {self.spent_usd:.6g} USD is spent, and {self.held_usd:.6g} USD is held for "
-            f"calls whose cost is not known. {why}",
+            f"A call of up to {needed:.4g} USD exceeds max_cost_usd ({self.max_usd:.4g}): "
+            f"{self.spent_usd:.4g} spent, {self.held_usd:.4g} held for calls without an answer. {why}",
             max_usd=self.max_usd,
             needed_usd=needed,
             spent_usd=self.spent_usd,

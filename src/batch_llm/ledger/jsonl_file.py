@@ -41,10 +41,12 @@ def check_version(path: Path) -> int:
             return 0
         raise no_ledger(path)
     try:
+        # Some rows of a user's would decode as a header too, with all of its fields by default.
+        is_header = isinstance(stated := msgspec.json.decode(first), dict) and "format" in stated
         header = msgspec.json.decode(first, type=Header)
     except msgspec.DecodeError:
         raise no_ledger(path) from None
-    if header.format != FORMAT or header.version < 1:
+    if not is_header or header.format != FORMAT or header.version < 1:
         raise no_ledger(path)
     if header.version > VERSION:
         raise newer(path, header.version, VERSION)

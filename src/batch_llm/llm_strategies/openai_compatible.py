@@ -13,7 +13,7 @@ from ..wire.openai_errors import error_from_response
 from .billed_as import billed_as
 from .endpoint import find_endpoint
 from .http_request import HTTPRequestStrategy
-from .model_habits import is_cached_unasked
+from .model_habits import is_cached_unasked, takes_temperature
 from .openai_endpoint import OPENAI_CHAT
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ class OpenAICompatibleStrategy(HTTPRequestStrategy[TOutput]):
         stop: texts at which an answer ends.
         seed: asks for repeatable answers, where the server can.
         token_limit_field: how the server calls `max_output_tokens`. By default
-            "max_completion_tokens" for OpenAI itself, and the older "max_tokens" elsewhere.
+            "max_completion_tokens" for OpenAI itself and for models named like those of OpenAI's
+            that reason, and the older "max_tokens" elsewhere.
         priced_as: what calls are billed as, such as "openai:gpt-5-mini". By default the
             provider and `model` where the provider is known by its address, or the address is
             that of `OPENAI_BASE_URL`; of other servers nobody knows the price.
@@ -160,10 +161,9 @@ class OpenAICompatibleStrategy(HTTPRequestStrategy[TOutput]):
         self.warms_cache = endpoint.is_the_providers and is_cached_unasked(system)
         self._named_limit = token_limit_field
         self.priced_as = billed_as(priced_as, "openai", model, endpoint)
-        # Other servers may know the older name alone.
-        usual: TokenLimitField = (
-            "max_completion_tokens" if endpoint.is_the_providers else "max_tokens"
-        )
+        # Other servers may know the older name alone; OpenAI's reasoning models refuse it anywhere.
+        is_openais = endpoint.is_the_providers or not takes_temperature(model)
+        usual: TokenLimitField = "max_completion_tokens" if is_openais else "max_tokens"
         self._token_limit_field: TokenLimitField = token_limit_field or usual
 
     def _further_settings(self) -> dict[str, object]:

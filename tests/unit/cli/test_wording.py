@@ -62,7 +62,7 @@ def test_other_messages_stay_as_they_are() -> None:
     ("message", "said"),
     [
         ("ProcessorConfig.max_cost_usd must be", "--max-cost must be"),
-        ("which max_cost_usd (5) does not leave", "which --max-cost (5) does not leave"),
+        ("exceeds max_cost_usd (5): 4 spent", "exceeds --max-cost (5): 4 spent"),
         ("Set max_output_tokens.", "Set --max-tokens."),
         ("the limit (max_output_tokens=50) and", "the limit (--max-tokens 50) and"),
         ("longer than 5 s (item_deadline_seconds)", "longer than 5 s (--row-deadline)"),
