@@ -181,7 +181,7 @@ class Budget:
         # Short, so that all of it stands in a result's `error`.
         return BudgetExceededError(
             f"A call of up to {needed:.4g} USD exceeds max_cost_usd ({self.max_usd:.4g}): "
-            f"{self.spent_usd:.4g} spent, {self.held_usd:.4g} held for calls without an answer. {why}",
+            f"{self.spent_usd:.4g} spent, {self.held_usd:.4g} held for calls without answer. {why}",
             max_usd=self.max_usd,
             needed_usd=needed,
             spent_usd=self.spent_usd,
