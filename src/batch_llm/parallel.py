@@ -341,7 +341,7 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
         self._leases.forgive()
         if self._gate is None or self._gate.loop is not asyncio.get_running_loop():
             # What belongs to an event loop is of no use on the next one.
-            self._gate = new_gate(config, self._rate_limits, self._events)
+            self._gate = new_gate(config, self._rate_limits, self._events, earlier=self._gate)
             self._leases = Leases()
             await self._open_books()
         if self._journal is not None:
