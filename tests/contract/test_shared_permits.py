@@ -111,6 +111,22 @@ async def test_a_permit_that_is_not_spent_in_time_is_lost(
 
 
 @needs_redis
+async def test_permits_that_were_drawn_on_an_earlier_loop_are_spent_on_the_next(
+    make: Callable[[str, int], SharedPermits], clock: Clock
+) -> None:
+    earlier = make("one", 600)
+    await earlier.draw()
+    earlier.spend()
+    permits = make("one", 600)
+    permits.follow(earlier)
+    for _ in range(9):
+        assert permits.has_permit
+        permits.spend()
+    assert not permits.has_permit
+    assert await permits.draw() == 0.0, "over a connection of its own"
+
+
+@needs_redis
 async def test_names_that_differ_share_nothing(make: Callable[[str, int], SharedPermits]) -> None:
     for permits in (make("one", 1), make("other", 1)):
         await permits.draw()
