@@ -291,8 +291,8 @@ def test_a_pool_of_a_dead_event_loop_is_not_used_and_let_go(
     assert asyncio.run(run(transport, close=False)) == 200
     assert asyncio.run(run(transport, close=False)) == 200
     assert asyncio.run(run(transport, close=True)) == 200
-    del transport
     with warnings.catch_warnings(action="ignore"):
+        del transport
         gc.collect()
     assert not [record for record in caplog.records if "Unclosed" in record.getMessage()]
 

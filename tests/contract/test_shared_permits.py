@@ -20,7 +20,9 @@ from batch_llm.engine.gate.common import CommonLimits
 from batch_llm.engine.gate.shared_permits import SharedPermits
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterable
+
+    from batch_llm.engine.gate import Gate
 
 URL = "redis://127.0.0.1:6379/0"
 
@@ -146,6 +148,28 @@ async def test_a_gate_starts_what_is_permitted() -> None:
         assert turn is not None
         await turn
     await gate.aclose()
+
+
+@needs_redis
+async def test_a_gate_that_follows_another_has_what_that_one_drew() -> None:
+    settings = SharedLimits(URL, f"test-{uuid.uuid4()}", 600)
+    config = ProcessorConfig(shared_limits=settings)
+    earlier = new_gate(config, FixedDelayStrategy(), Events([]))
+    assert (turn := earlier.admit("a")) is not None
+    await turn
+    drawn = list(permits_of(earlier))
+    assert len(drawn) == 9
+    await earlier.aclose()
+    gate = new_gate(config, FixedDelayStrategy(), Events([]), earlier=earlier)
+    assert list(permits_of(gate)) == drawn
+    await gate.aclose()
+
+
+def permits_of(gate: Gate) -> Iterable[float]:
+    common = gate._common
+    assert common is not None
+    assert common._shared is not None
+    return common._shared._permits
 
 
 async def test_without_redis_nothing_starts_and_a_warning_says_so_once(
