@@ -365,7 +365,7 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
             await self._open_books()
             self._books_loop = loop
         if self._gate is None or self._gate.loop is not loop:
-            self._gate = new_gate(config, self._rate_limits, self._events)
+            self._gate = new_gate(config, self._rate_limits, self._events, earlier=self._gate)
             self._leases = Leases()
         if self._journal is not None:
             await self._journal.begin_run()

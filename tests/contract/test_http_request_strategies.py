@@ -434,9 +434,10 @@ def test_an_empty_model_is_refused(api: Language) -> None:
 # --- life ----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("end", ["aclose", "leave_loop"])
 @pytest.mark.parametrize("transport", ["aiohttp", "httpx2"])
 async def test_one_pool_for_all_calls_which_can_be_opened_again(
-    api: Language, transport: str
+    api: Language, transport: str, end: str
 ) -> None:
     async with loopback(Answer(body=api.body())) as server:
         strategy = api.strategy("m", base_url=server.url, transport=transport)
@@ -444,7 +445,7 @@ async def test_one_pool_for_all_calls_which_can_be_opened_again(
         for _ in range(2):
             await strategy.execute(PROMPT, 1, 5)
         assert server.connections == 1
-        await strategy.aclose()
+        await getattr(strategy, end)()
         await strategy.prepare()
         await strategy.execute(PROMPT, 1, 5)
         await strategy.aclose()
@@ -478,6 +479,7 @@ async def test_a_transport_of_the_callers_stays_open(api: Language) -> None:
     transport = api.answering()
     strategy = api.to(transport)
     await strategy.prepare()
+    await strategy.leave_loop()
     await strategy.aclose()
     assert transport.calls == ["open"]
 

@@ -7,7 +7,7 @@ import gc
 import gzip
 import warnings
 import zlib
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -246,22 +246,55 @@ def test_works_on_one_event_loop_after_another(kind: type[HTTPTransport]) -> Non
     assert [asyncio.run(run()), asyncio.run(run())] == [200, 200]
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_pool_of_a_dead_event_loop_is_not_used(kind: type[HTTPTransport]) -> None:
+def test_loops_side_by_side_have_a_pool_each(kind: type[HTTPTransport]) -> None:
     transport = kind()
 
-    async def run(close: bool) -> int:
+    class Loop:
+        def __init__(self) -> None:
+            self.runner = asyncio.Runner()
+            self.stack = AsyncExitStack()
+            self.server = self.runner.run(self.stack.enter_async_context(loopback()))
+
+        def post(self) -> int:
+            return self.runner.run(transport.post(self.server.url, HEADERS, b"{}", 5)).status
+
+        def close(self) -> None:
+            self.runner.run(transport.aclose())
+
+    here, there = Loop(), Loop()
+    assert [here.post(), there.post(), here.post()] == [200] * 3
+    here.close()
+    assert there.post() == 200
+    assert (here.server.connections, there.server.connections) == (1, 1), "none is opened anew"
+    assert here.post() == 200
+    for loop in (here, there):
+        loop.close()
+        loop.runner.run(loop.stack.aclose())
+        loop.runner.close()
+
+
+# The interpreter says of the socket that no one closed it, whatever a library does.
+@pytest.mark.filterwarnings("ignore:unclosed (transport|<socket):ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_pool_of_a_dead_event_loop_is_not_used_and_let_go(
+    kind: type[HTTPTransport], caplog: pytest.LogCaptureFixture
+) -> None:
+    transport = kind()
+
+    async def run(transport: HTTPTransport, *, close: bool) -> int:
         async with loopback() as server:
             status = (await transport.post(server.url, HEADERS, b"{}", 5)).status
             if close:
                 await transport.aclose()
             return status
 
-    assert asyncio.run(run(close=False)) == 200
-    assert asyncio.run(run(close=True)) == 200
+    assert asyncio.run(run(transport, close=False)) == 200
+    assert asyncio.run(run(transport, close=False)) == 200
+    assert asyncio.run(run(transport, close=True)) == 200
     with warnings.catch_warnings(action="ignore"):
+        del transport
         gc.collect()
+    assert not [record for record in caplog.records if "Unclosed" in record.getMessage()]
 
 
 async def test_proxies_of_the_environment_are_used(

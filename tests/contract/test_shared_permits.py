@@ -20,7 +20,9 @@ from batch_llm.engine.gate.common import CommonLimits
 from batch_llm.engine.gate.shared_permits import SharedPermits
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterable
+
+    from batch_llm.engine.gate import Gate
 
 URL = "redis://127.0.0.1:6379/0"
 
@@ -111,6 +113,22 @@ async def test_a_permit_that_is_not_spent_in_time_is_lost(
 
 
 @needs_redis
+async def test_permits_that_were_drawn_on_an_earlier_loop_are_spent_on_the_next(
+    make: Callable[[str, int], SharedPermits], clock: Clock
+) -> None:
+    earlier = make("one", 600)
+    await earlier.draw()
+    earlier.spend()
+    permits = make("one", 600)
+    permits.follow(earlier)
+    for _ in range(9):
+        assert permits.has_permit
+        permits.spend()
+    assert not permits.has_permit
+    assert await permits.draw() == 0.0, "over a connection of its own"
+
+
+@needs_redis
 async def test_names_that_differ_share_nothing(make: Callable[[str, int], SharedPermits]) -> None:
     for permits in (make("one", 1), make("other", 1)):
         await permits.draw()
@@ -130,6 +148,28 @@ async def test_a_gate_starts_what_is_permitted() -> None:
         assert turn is not None
         await turn
     await gate.aclose()
+
+
+@needs_redis
+async def test_a_gate_that_follows_another_has_what_that_one_drew() -> None:
+    settings = SharedLimits(URL, f"test-{uuid.uuid4()}", 600)
+    config = ProcessorConfig(shared_limits=settings)
+    earlier = new_gate(config, FixedDelayStrategy(), Events([]))
+    assert (turn := earlier.admit("a")) is not None
+    await turn
+    drawn = list(permits_of(earlier))
+    assert len(drawn) == 9
+    await earlier.aclose()
+    gate = new_gate(config, FixedDelayStrategy(), Events([]), earlier=earlier)
+    assert list(permits_of(gate)) == drawn
+    await gate.aclose()
+
+
+def permits_of(gate: Gate) -> Iterable[float]:
+    common = gate._common
+    assert common is not None
+    assert common._shared is not None
+    return common._shared._permits
 
 
 async def test_without_redis_nothing_starts_and_a_warning_says_so_once(

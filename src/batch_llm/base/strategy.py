@@ -45,6 +45,10 @@ class LLMCallStrategy(ABC, Generic[TOutput]):
     each failed one, `cleanup()` at its end → `aclose()` once, when the last processor that used
     the strategy closes. After `aclose()`, a later processor prepares it again.
 
+    Processors on several event loops (in threads, that is) may share it too: `prepare()` is called
+    once on each loop, and `aclose()` once, when the last processor of all loops closes, on the
+    loop of that one. See `leave_loop()` for what belongs to a loop.
+
     Attributes:
         quota_scope: names the quota that its calls draw on (model and key). A Retry-After stops
             the calls of one scope and no others. None: the processor's common scope.
@@ -89,6 +93,14 @@ class LLMCallStrategy(ABC, Generic[TOutput]):
 
     async def aclose(self) -> None:
         """Release what the strategy holds."""
+
+    async def leave_loop(self) -> None:
+        """Release what belongs to the running event loop, such as its open connections.
+
+        Called when the last processor on this loop closes while others still use the strategy on
+        theirs, where it must go on working; a later processor on this loop prepares it again.
+        The last processor of all calls `aclose()`, and not this.
+        """
 
     def fingerprint(self) -> str | None:
         """Return what its answers depend on besides the prompt, as a short text without secrets.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import weakref
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..base import LLMCallStrategy, PricedModel, RoutingStrategy
@@ -18,15 +20,66 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+class Sharing:
+    """Who uses one strategy, on all event loops.
+
+    Attributes:
+        leases: one for each loop, those included whose last user is gone while others remain.
+        closing: done once the strategy is closed; None where no one closes it. It serves all
+            loops, and so all threads.
+    """
+
+    __slots__ = ("closing", "leases")
+
+    def __init__(self) -> None:
+        self.leases: dict[asyncio.AbstractEventLoop, Lease] = {}
+        self.closing: Future[None] | None = None
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anything may still be asked of the strategy on a loop that lives."""
+        return any(
+            lease.is_busy or (lease.users and not lease.loop.is_closed())
+            for lease in list(self.leases.values())
+        )
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anyone holds a lease; it may be of a loop that is gone."""
+        return self.closing is not None or any(
+            lease.users or lease.is_busy for lease in list(self.leases.values())
+        )
+
+    def forget_dead(self) -> None:
+        """Forget the leases of closed loops that no one holds."""
+        for loop, lease in list(self.leases.items()):
+            if loop.is_closed() and not lease.users:
+                del self.leases[loop]
+
+    def begin_close(self) -> None:
+        """Let all who come meanwhile wait for the close, and prepare the strategy again."""
+        self.closing = Future()
+        for loop, lease in list(self.leases.items()):
+            lease.ready = False
+            if loop.is_closed():
+                # Closed along: its holder has nothing left to give back.
+                del self.leases[loop]
+
+
 class Lease:
-    """One strategy on one event loop, held by the processors that use it.
+    """One strategy on one event loop, held by the processors that use it there.
 
     Attributes:
         strategy: the strategy.
+        sharing: who uses it, on this and on other loops.
+        loop: the event loop.
+        users: how many processors hold it.
         ready: whether `prepare()` has succeeded.
         broken: why it never will, where that is known; raised to all who still ask.
         cleans: whether it has a `cleanup()` of its own, so that calling it has an effect.
         listens: whether it has an `on_error()` of its own.
+        closes: whether it has an `aclose()` of its own.
+        leaves: whether it has a `leave_loop()` of its own.
         scope: its `quota_scope`.
         priced: its `priced_as`.
         repeats: whether it has an `is_repeatable()` of its own.
@@ -36,11 +89,12 @@ class Lease:
 
     __slots__ = (
         "_broken_at",
-        "_closing",
+        "_leaving",
         "_preparing",
         "broken",
         "cleans",
         "closes",
+        "leaves",
         "listens",
         "loop",
         "priced",
@@ -48,6 +102,7 @@ class Lease:
         "repeats",
         "routes",
         "scope",
+        "sharing",
         "strategy",
         "users",
         "warms",
@@ -55,6 +110,7 @@ class Lease:
 
     def __init__(self, strategy: LLMCallStrategy[Any]) -> None:
         self.strategy = strategy
+        self.sharing = Sharing()
         self.loop = asyncio.get_running_loop()
         self.users = 0
         self.ready = False
@@ -62,13 +118,14 @@ class Lease:
         self.cleans = _overrides(strategy, "cleanup")
         self.listens = _overrides(strategy, "on_error")
         self.closes = _overrides(strategy, "aclose")
+        self.leaves = _overrides(strategy, "leave_loop")
         self.scope = _scope_of(strategy)
         self.priced = _stated(strategy, "priced_as", PricedModel)
         self.repeats = _overrides(strategy, "is_repeatable")
         self.routes = isinstance(strategy, RoutingStrategy)
         self.warms = _stated(strategy, "warms_cache", bool) or False
         self._preparing: asyncio.Task[None] | None = None
-        self._closing: asyncio.Future[None] | None = None
+        self._leaving: asyncio.Future[None] | None = None
         self._broken_at: TracebackType | None = None
 
     async def prepare(self, timeout_seconds: float) -> None:
@@ -82,14 +139,13 @@ class Lease:
             FrameworkTimeoutError: where it takes longer than `timeout_seconds`.
             Exception: whatever `strategy.prepare()` raised.
         """
-        if self._closing is not None:
-            await asyncio.shield(self._closing)
+        await self._end_of_release()
         if self.broken is not None:
             # With its first traceback: it would grow by each item that meets it.
             raise self.broken.with_traceback(self._broken_at)
         if self._preparing is None:
             self._preparing = asyncio.create_task(self._prepare(timeout_seconds))
-            self._preparing.add_done_callback(_retrieve)
+            self._preparing.add_done_callback(self._has_prepared)
         await asyncio.shield(self._preparing)
 
     async def _prepare(self, timeout_seconds: float) -> None:
@@ -117,33 +173,59 @@ class Lease:
             self.scope = _scope_of(self.strategy)
             self._preparing = None
 
+    def _has_prepared(self, task: asyncio.Task[None]) -> None:
+        # All who waited may be gone; an exception nobody fetched would be logged as lost.
+        if not task.cancelled():
+            task.exception()
+        _shared.forget_unused(self)
+
     def give_up(self, error: Exception) -> None:
         """Remember that the strategy cannot be made ready."""
         if self.broken is None:
             self.broken = error
             self._broken_at = error.__traceback__
 
-    async def close(self) -> None:
-        """Close the strategy; who prepares it meanwhile waits until that is done."""
+    async def leave(self) -> None:
+        """Release what belongs to this loop; who prepares it here meanwhile waits for that."""
         self.ready = False
-        self._closing = self.loop.create_future()
+        self._leaving = self.loop.create_future()
+        try:
+            with logged_faults("%s failed to leave its loop.", type(self.strategy).__name__):
+                await self.strategy.leave_loop()
+        finally:
+            self._leaving.set_result(None)
+            self._leaving = None
+
+    async def close(self) -> None:
+        """Close the strategy, `Sharing.begin_close` having been called."""
+        closing = self.sharing.closing
         try:
             with logged_faults("%s failed to close.", type(self.strategy).__name__):
                 await self.strategy.aclose()
         finally:
-            self._closing.set_result(None)
-            self._closing = None
+            self.sharing.closing = None
+            if closing is not None:
+                closing.set_result(None)
 
     @property
-    def is_closing(self) -> bool:
-        """Whether `close` is under way."""
-        return self._closing is not None
+    def is_busy(self) -> bool:
+        """Whether a `prepare()` or a `leave_loop()` is under way."""
+        is_busy = self._preparing is not None or self._leaving is not None
+        return is_busy and not self.loop.is_closed()
 
     async def stop_preparing(self) -> None:
         """Cancel a `prepare()` that no one will wait for."""
-        if self._preparing is not None:
+        if self._preparing is not None and self.loop is asyncio.get_running_loop():
             self._preparing.cancel()
             await asyncio.wait([self._preparing])
+
+    async def _end_of_release(self) -> None:
+        if self._leaving is not None:
+            await asyncio.shield(self._leaving)
+        closing = self.sharing.closing
+        if closing is not None:
+            # Shielded, since whoever stops waiting would cancel it for all.
+            await asyncio.shield(asyncio.wrap_future(closing))
 
 
 class Leases:
@@ -178,64 +260,112 @@ class Leases:
 class _SharedLeases:
     """All leases of the program.
 
-    Processors that share a strategy share its lease: it is prepared once, and closed when the last
-    of them closes. A strategy without an `aclose()` stays prepared for as long as it lives, so that
-    a service with a processor a request prepares it once. Identity is the key, since a strategy
-    need not be hashable.
+    Processors that share a strategy on one event loop share its lease there: it is prepared once.
+    It is closed when the last of them all closes, whatever its loop; until then, a loop that no
+    processor uses it on any longer has it release what it holds there (`leave_loop`). A strategy
+    without an `aclose()` stays prepared for as long as it lives, so that a service with a processor
+    a request prepares it once. Identity is the key, since a strategy need not be hashable.
     """
 
     def __init__(self) -> None:
-        self._leases: dict[int, Lease] = {}
-        self._kept: dict[int, tuple[weakref.ref[Any], asyncio.AbstractEventLoop]] = {}
+        # Of threads, since loops run in them. Reentrant: a processor may be collected, and its
+        # leases taken back, within a locked step of the same thread.
+        self._lock = threading.RLock()
+        self._sharings: dict[int, Sharing] = {}
+        self._kept: dict[int, tuple[weakref.ref[Any], set[asyncio.AbstractEventLoop]]] = {}
 
     def take(self, strategy: LLMCallStrategy[Any]) -> Lease:
-        key = id(strategy)
-        lease = self._leases.get(key)
-        if lease is None or lease.loop is not asyncio.get_running_loop():
-            lease = Lease(strategy)
-            lease.ready = self._is_kept_ready(strategy)
-            self._leases[key] = lease
-        lease.users += 1
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            sharing = self._sharings.get(id(strategy))
+            found = None if sharing is None else sharing.leases.get(loop)
+            if found is not None:
+                found.users += 1
+                return found
+        # What a strategy says of itself is code of its own: not under the lock.
+        lease = Lease(strategy)
+        with self._lock:
+            lease.sharing = self._sharings.setdefault(id(strategy), lease.sharing)
+            lease.sharing.forget_dead()
+            lease.sharing.leases[loop] = lease
+            lease.ready = self._is_kept_ready(strategy, loop)
+            lease.users += 1
         return lease
 
     async def give_back(self, lease: Lease) -> None:
-        lease.users -= 1
+        with self._lock:
+            lease.users -= 1
         if lease.users:
             return
         await lease.stop_preparing()
-        if lease.users or lease.is_closing:
-            # Someone took it meanwhile; or the close under way serves this one too.
-            return
-        if lease.closes:
+        if self._begin_leave(lease):
+            await lease.leave()
+        if self._begin_close(lease):
             await lease.close()
-        else:
-            self._keep_ready(lease)
-        self._forget_unused(lease)
+        self.forget_unused(lease)
 
     def drop(self, leases: dict[int, Lease]) -> None:
         """Take back the leases of a processor that was never closed."""
         for lease in leases.values():
-            lease.users -= 1
-            self._forget_unused(lease)
+            with self._lock:
+                lease.users -= 1
+            self.forget_unused(lease)
 
-    def _forget_unused(self, lease: Lease) -> None:
-        key = id(lease.strategy)
-        if not lease.users and self._leases.get(key) is lease:
-            del self._leases[key]
+    def _begin_leave(self, lease: Lease) -> bool:
+        """Return whether its loop is to be left: it has no user there, and others elsewhere."""
+        with self._lock:
+            is_here = lease.loop is asyncio.get_running_loop()
+            return lease.leaves and is_here and self._is_idle(lease) and lease.sharing.is_used
 
-    def _is_kept_ready(self, strategy: LLMCallStrategy[Any]) -> bool:
+    def _begin_close(self, lease: Lease) -> bool:
+        """Return whether the strategy is to be closed by the caller: no one uses it any more."""
+        with self._lock:
+            if not self._is_idle(lease) or lease.sharing.is_used:
+                return False
+            if not lease.closes:
+                self._keep_ready(lease)
+                return False
+            lease.sharing.begin_close()
+            return True
+
+    def _is_idle(self, lease: Lease) -> bool:
+        """Return whether nothing became of it meanwhile: no one took it, left it or closed it."""
+        sharing = lease.sharing
+        is_held = sharing.leases.get(lease.loop) is lease
+        return is_held and not lease.users and not lease.is_busy and sharing.closing is None
+
+    def forget_unused(self, lease: Lease) -> None:
+        """Let go of the strategy of `lease`, unless anyone holds it."""
+        with self._lock:
+            key, sharing = id(lease.strategy), lease.sharing
+            if self._sharings.get(key) is sharing and not sharing.is_known:
+                del self._sharings[key]
+                # Leases and what they share name each other: so they go at once.
+                sharing.leases.clear()
+
+    def _is_kept_ready(
+        self, strategy: LLMCallStrategy[Any], loop: asyncio.AbstractEventLoop
+    ) -> bool:
         kept = self._kept.get(id(strategy))
-        return kept is not None and kept[0]() is strategy and kept[1] is asyncio.get_running_loop()
+        return kept is not None and kept[0]() is strategy and loop in kept[1]
 
     def _keep_ready(self, lease: Lease) -> None:
-        key = id(lease.strategy)
-        if not lease.ready:
+        key, strategy = id(lease.strategy), lease.strategy
+        loops = {
+            loop
+            for loop, other in list(lease.sharing.leases.items())
+            if other.ready and not loop.is_closed()
+        }
+        if not loops:
             return
+        kept = self._kept.get(key)
+        if kept is not None and kept[0]() is strategy:
+            loops.update(loop for loop in list(kept[1]) if not loop.is_closed())
         try:
-            reference = weakref.ref(lease.strategy, lambda _: self._kept.pop(key, None))
+            reference = weakref.ref(strategy, lambda _: self._kept.pop(key, None))
         except TypeError:  # slots without __weakref__: prepared again by the next processor
             return
-        self._kept[key] = (reference, lease.loop)
+        self._kept[key] = (reference, loops)
 
 
 _shared = _SharedLeases()
@@ -260,9 +390,3 @@ def _stated(strategy: LLMCallStrategy[Any], name: str, kind: type[T]) -> T | Non
         value = getattr(strategy, name, None)
         return value if isinstance(value, kind) else None
     return None
-
-
-def _retrieve(task: asyncio.Task[None]) -> None:
-    # All who waited may be gone; an exception nobody fetched would be logged as lost.
-    if not task.cancelled():
-        task.exception()

@@ -189,6 +189,11 @@ class HTTPRequestStrategy(ComposedRequestStrategy[TOutput]):
         if self._owns_transport:
             await self._transport.aclose()
 
+    async def leave_loop(self) -> None:
+        """Close the connections of this event loop, unless the transport is the caller's."""
+        if self._owns_transport:
+            await self._transport.aclose()
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r} at {self._endpoint.host})"
 

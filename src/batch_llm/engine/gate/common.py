@@ -79,6 +79,16 @@ class CommonLimits:
         """Return the free share of the tokens."""
         return 1.0 if self._tokens is None else self._tokens.headroom(self._loop.time())
 
+    def follow(self, earlier: CommonLimits) -> None:
+        """Go on from what was started and used on another loop, of the same clock and limits."""
+        if self._starts is not None and earlier._starts is not None:
+            self._starts.follow(earlier._starts)
+        if earlier._tokens is not None:
+            self._tokens = earlier._tokens
+            self._tokens.abandon(self._loop.time())
+        if self._shared is not None and earlier._shared is not None:
+            self._shared.follow(earlier._shared)
+
     async def aclose(self) -> None:
         """Close the connection to what is shared."""
         if self._shared is not None:

@@ -35,6 +35,10 @@ class Cooldown:
         self.task: asyncio.Task[None] | None = None
         self.epoch = 0
         self.consecutive = 0
+        # Of the pause under way or the last one: whose refusal began it, since when and until when.
+        self._worker_id = 0
+        self._began = 0.0
+        self._until = -math.inf
         # The number of the next call of the slow start, and when it may start, once asked for.
         self._step: int | None = None
         self._turn: float | None = None
@@ -49,7 +53,20 @@ class Cooldown:
         """Pause all."""
         self.epoch += 1
         self.consecutive += 1
-        self.task = asyncio.create_task(self._cool_down(worker_id))
+        self._worker_id = worker_id
+        self._began = asyncio.get_running_loop().time()
+        self.task = asyncio.create_task(self._cool_down())
+
+    def follow(self, earlier: Cooldown) -> None:
+        """Go on from one on another loop, of the same clock; a pause cut off with it goes on."""
+        self.epoch, self.consecutive = earlier.epoch, earlier.consecutive
+        self._worker_id = earlier._worker_id
+        self._began, self._until = earlier._began, earlier._until
+        self._step, self._turn = earlier._step, earlier._turn
+        self._last_turn = earlier._last_turn
+        seconds = self._until - asyncio.get_running_loop().time()
+        if seconds > 0:
+            self.task = asyncio.create_task(self._cool_on(seconds))
 
     def ready_at(self, now: float) -> float:
         """Return when the next call of the slow start may start: its turn, or at once."""
@@ -76,28 +93,39 @@ class Cooldown:
             self.task.cancel()
             await asyncio.wait([self.task])
 
-    async def _cool_down(self, worker_id: int) -> None:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+    async def _cool_down(self) -> None:
         try:
-            seconds = await self._seconds(worker_id)
+            seconds = await self._seconds(self._worker_id)
             await self._announce(
                 ProcessingEvent.COOLDOWN_STARTED,
-                worker_id=worker_id,
+                worker_id=self._worker_id,
                 duration=seconds,
                 consecutive=self.consecutive,
             )
-            await asyncio.sleep(seconds)
-            await self._announce(
-                ProcessingEvent.COOLDOWN_ENDED,
-                worker_id=worker_id,
-                duration=loop.time() - began,
-            )
+            self._until = asyncio.get_running_loop().time() + seconds
+            await self._wait_out(seconds)
         finally:
-            self._step = 0
-            self._turn = None
-            self._last_turn = 0.0
-            self.task = None
+            self._start_slowly()
+
+    async def _cool_on(self, seconds: float) -> None:
+        try:
+            await self._wait_out(seconds)
+        finally:
+            self._start_slowly()
+
+    async def _wait_out(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self._announce(
+            ProcessingEvent.COOLDOWN_ENDED,
+            worker_id=self._worker_id,
+            duration=asyncio.get_running_loop().time() - self._began,
+        )
+
+    def _start_slowly(self) -> None:
+        self._step = 0
+        self._turn = None
+        self._last_turn = 0.0
+        self.task = None
 
     async def _seconds(self, worker_id: int) -> float:
         name = type(self._rate_limits).__name__

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import TYPE_CHECKING, Final
 
 from .cooldown import Cooldown
 from .scope import Scope
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from ...strategies import QuotaReading, RateLimitStrategy
     from ..events import Events
     from .common import CommonLimits
+
+# Some loops read the clock once a turn, and are behind it by as long as the turn has taken.
+_BEHIND_SECONDS: Final = 5.0
 
 
 class Gate:
@@ -35,6 +39,8 @@ class Gate:
 
     Attributes:
         loop: the event loop it belongs to.
+        tells_common_time: whether the loop's time is that of `time.monotonic`, as with all loops
+            but those of a time of their own: then moments mean the same on the next one.
     """
 
     def __init__(
@@ -47,6 +53,7 @@ class Gate:
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self._now = self.loop.time
+        self.tells_common_time = abs(self._now() - monotonic()) < _BEHIND_SECONDS
         self._cooldown = Cooldown(rate_limits, events)
         self._common = common
         self._is_adaptive = is_adaptive
@@ -180,6 +187,22 @@ class Gate:
         await self._cooldown.aclose()
         if self._common is not None:
             await self._common.aclose()
+
+    def follow(self, earlier: Gate) -> None:
+        """Take over what is known from the gate of another loop, whose clock is the same.
+
+        Starts, tokens used, pauses and what was learned hold on; what waits or is in flight there
+        does not come along. The earlier gate is left without any of it: a call that ends there
+        late changes nothing here.
+        """
+        now = self._now()
+        self._cooldown.follow(earlier._cooldown)
+        if self._common is not None and earlier._common is not None:
+            self._common.follow(earlier._common)
+        self._scopes, earlier._scopes = earlier._scopes, {}
+        earlier._common = None
+        for state in self._scopes.values():
+            state.settle_here(now)
 
     # -- waiting
 

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 _CATCH_UP: Final = 1.2
 
 
-def new_gate(config: ProcessorConfig, rate_limits: RateLimitStrategy, events: Events) -> Gate:
+def new_gate(
+    config: ProcessorConfig,
+    rate_limits: RateLimitStrategy,
+    events: Events,
+    *,
+    earlier: Gate | None = None,
+) -> Gate:
     """Return a gate for the running event loop.
 
     Args:
@@ -28,12 +34,18 @@ def new_gate(config: ProcessorConfig, rate_limits: RateLimitStrategy, events: Ev
             "auto" has the gate find the number of calls in flight.
         rate_limits: how long to cool down, and how slowly to start again.
         events: who hears of cooldowns.
+        earlier: the gate of the same settings on another loop, whose use ends with this. What it
+            knows holds on: limits of a minute do not begin anew. (Not so where one of the two
+            loops keeps a time of its own: its moments mean nothing on the other.)
 
     Raises:
         MissingExtraError: for shared limits where `limits` and `redis` are not installed.
     """
     is_adaptive = config.max_workers == AUTO
-    return Gate(rate_limits, events, common=_common(config), is_adaptive=is_adaptive)
+    gate = Gate(rate_limits, events, common=_common(config), is_adaptive=is_adaptive)
+    if earlier is not None and earlier.tells_common_time and gate.tells_common_time:
+        gate.follow(earlier)
+    return gate
 
 
 def _common(config: ProcessorConfig) -> CommonLimits | None:

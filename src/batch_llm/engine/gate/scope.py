@@ -52,6 +52,15 @@ class Scope:
         self._last_started = 0.0
         self._latency = 0.0
 
+    def settle_here(self, now: float) -> None:
+        """Go on on the running loop, of the same clock: nothing waits, and nothing is in flight."""
+        self.line = asyncio.Lock()
+        self.waiting = 0
+        self.bell = Bell()
+        self.tokens.abandon(now)
+        if self._concurrency is not None:
+            self._concurrency.in_flight = 0
+
     # -- whether a call may start
 
     def ready_at(self, bound: TokenBound | None, now: float) -> float:

@@ -72,6 +72,11 @@ class SharedPermits:
             self._permits.popleft()
         return bool(self._permits)
 
+    def follow(self, earlier: SharedPermits) -> None:
+        """Go on with the permits drawn on another loop, of the same clock; not its connections."""
+        self._permits.extend(earlier._permits)
+        self._outages = earlier._outages
+
     def spend(self) -> None:
         """Make a start."""
         self._permits.popleft()

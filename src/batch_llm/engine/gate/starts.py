@@ -37,6 +37,11 @@ class Starts:
         # What is lost in rounding is waited for as well.
         return now if self._limiter.has_capacity() else now + self._interval * 1e-6
 
+    def follow(self, earlier: Starts) -> None:
+        """Go on from the last start of those on another loop, of the same clock."""
+        # No more than this one permit is ever taken: once it is due, all of the bucket is free.
+        self._due = earlier._due
+
     async def take(self, now: float) -> None:
         """Make a start that is ready; it does not wait."""
         await self._limiter.acquire()

@@ -88,6 +88,12 @@ class TokenLimits:
             if budget is not None:
                 budget.settle(hold, tokens, now)
 
+    def abandon(self, now: float) -> None:
+        """Learn that no call in flight will be settled: all that they held counts as used."""
+        for bound, held in list(self._held.items()):
+            for _ in range(len(held)):
+                self.settle(bound, None, now)
+
     def headroom(self, now: float) -> float:
         """Return the free share of the scarcest."""
         return min(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.util import find_spec
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 from ...exceptions import MissingExtraError
+from .loop_pools import LoopPools
 from .proxies import proxy_for
 from .transport import HTTPTransport, Reply, connection_failed, timed_out
 
@@ -30,31 +32,28 @@ class AiohttpTransport(HTTPTransport):
     def __init__(self) -> None:
         if find_spec("aiohttp") is None:
             raise MissingExtraError("The aiohttp transport", "fast")
-        self._session: aiohttp.ClientSession | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pools: LoopPools[_Pool] = LoopPools()
         self._failures: tuple[type[Exception], ...] = ()
-        # aiohttp's own reading of the environment costs a thread for every request.
-        self._proxies: dict[str, str | None] = {}
 
     async def open(self) -> None:
         """Open the pool."""
-        self._opened()
+        await self._opened()
 
     async def post(
         self, url: str, headers: Mapping[str, str], body: bytes, timeout_seconds: float
     ) -> Reply:
         """Send `body` and return the whole answer; see `HTTPTransport.post`."""
-        session = self._opened()
-        if url not in self._proxies:
-            self._proxies[url] = proxy_for(url)
+        pool = self._pools.get() or await self._opened()
+        if url not in pool.proxies:
+            pool.proxies[url] = proxy_for(url)
         try:
-            async with session.post(
+            async with pool.session.post(
                 url,
                 # Above this, aiohttp warns of one long write; a file it sends piece by piece.
                 data=body if len(body) <= ONE_WRITE_BYTES else BytesIO(body),
                 headers=headers,
                 allow_redirects=False,
-                proxy=self._proxies[url],
+                proxy=pool.proxies[url],
                 timeout=_timeout(timeout_seconds),
             ) as response:
                 return Reply(response.status, response.headers, await response.read())
@@ -64,18 +63,18 @@ class AiohttpTransport(HTTPTransport):
             raise connection_failed(url, error) from error
 
     async def aclose(self) -> None:
-        """Close the pool."""
-        session, self._session = self._session, None
-        self._proxies.clear()
-        if session is not None and self._loop is asyncio.get_running_loop():
-            await session.close()
+        """Close the pool of the running loop."""
+        if (pool := self._pools.take()) is not None:
+            await pool.session.close()
+        await self._discard_dead()
 
-    def _opened(self) -> aiohttp.ClientSession:
-        loop = asyncio.get_running_loop()
-        if self._session is None or self._loop is not loop:
-            self._session = self._open()
-            self._loop = loop
-        return self._session
+    async def _opened(self) -> _Pool:
+        pool = self._pools.get()
+        if pool is None:
+            # Kept before the first wait: calls that race open one pool between them.
+            pool = self._pools.add(_Pool(self._open()))
+            await self._discard_dead()
+        return pool
 
     def _open(self) -> aiohttp.ClientSession:
         import aiohttp
@@ -85,6 +84,26 @@ class AiohttpTransport(HTTPTransport):
             connector=aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
+
+    async def _discard_dead(self) -> None:
+        for pool in self._pools.take_dead():
+            # On a closed loop there is nothing to wait for. What cannot be cancelled on it any
+            # more, such as the look-up of an address, says that the loop is closed.
+            with suppress(RuntimeError):
+                await pool.session.close()
+            # A session that is left without a connector warns of nothing.
+            pool.session.detach()
+
+
+@dataclass(slots=True)
+class _Pool:
+    """A session of one event loop, and the proxy for each address.
+
+    aiohttp's own reading of the environment costs a thread for every request.
+    """
+
+    session: aiohttp.ClientSession
+    proxies: dict[str, str | None] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=64)

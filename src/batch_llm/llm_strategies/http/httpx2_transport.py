@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...exceptions import ConfigurationError
+from .loop_pools import LoopPools
 from .transport import HTTPTransport, Reply, connection_failed, timed_out
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Httpx2Transport(HTTPTransport):
     """Sends with httpx2. Proxies and certificates are taken from the environment."""
 
     def __init__(self) -> None:
-        self._pool: _Pool | None = None
+        self._pools: LoopPools[_Pool] = LoopPools()
         self._failures: tuple[type[Exception], ...] = ()
 
     async def open(self) -> None:
@@ -36,7 +37,7 @@ class Httpx2Transport(HTTPTransport):
         self, url: str, headers: Mapping[str, str], body: bytes, timeout_seconds: float
     ) -> Reply:
         """Send `body` and return the whole answer; see `HTTPTransport.post`."""
-        pool = self._opened()
+        pool = self._pools.get() or self._opened()
         try:
             # httpx2 bounds each step by itself: a body that trickles in would never end.
             with pool.lease() as client:
@@ -49,19 +50,21 @@ class Httpx2Transport(HTTPTransport):
         return Reply(response.status_code, response.headers, response.content)
 
     async def aclose(self) -> None:
-        """Close the pool."""
-        pool, self._pool = self._pool, None
-        if pool is not None and pool.loop is asyncio.get_running_loop():
+        """Close the pool of the running loop."""
+        if (pool := self._pools.take()) is not None:
             await pool.aclose()
+        self._pools.take_dead()
 
     def _opened(self) -> _Pool:
-        loop = asyncio.get_running_loop()
-        if self._pool is None or self._pool.loop is not loop:
+        pool = self._pools.get()
+        if pool is None:
             import httpx2
 
             self._failures = (httpx2.HTTPError, OSError)
-            self._pool = _Pool(loop, httpx2.create_ssl_context())
-        return self._pool
+            pool = self._pools.add(_Pool(httpx2.create_ssl_context()))
+            # Nothing can be awaited on a closed loop: its sockets close as its pool is forgotten.
+            self._pools.take_dead()
+        return pool
 
 
 @dataclass(slots=True)
@@ -75,8 +78,7 @@ class _Lane:
 class _Pool:
     """As many clients as the requests in flight need, of one event loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, certificates: ssl.SSLContext) -> None:
-        self.loop = loop
+    def __init__(self, certificates: ssl.SSLContext) -> None:
         self._certificates = certificates
         self._lanes: list[_Lane] = []
         self._free: list[_Lane] = []

@@ -30,9 +30,10 @@ class Reply:
 
 
 class HTTPTransport(ABC):
-    """Sends POST requests over one pool of connections, which is not limited in number.
+    """Sends POST requests over a pool of connections, which is not limited in number.
 
-    The pool opens on first use, and again on first use after `aclose` or on another event loop.
+    The pool opens on first use, and again on first use after `aclose`. Each event loop has its own,
+    since a connection serves one loop only; loops may use one transport at the same time.
     """
 
     @abstractmethod
@@ -58,7 +59,10 @@ class HTTPTransport(ABC):
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Close the pool. Requests in flight fail."""
+        """Close the pool of the running event loop; its requests in flight fail.
+
+        Pools of loops that are closed go too. Pools of other loops stay: their loops close them.
+        """
 
 
 def connection_failed(url: str, error: Exception) -> ConnectionFailedError:
