@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import logging
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from ..rows.row import BrokenRow, Row
 
     Turns: TypeAlias = Iterable[Message | Mapping[str, Any]]
+
+logger = logging.getLogger("batch_llm")
 
 
 class JobSettings(TypedDict, total=False):
@@ -256,6 +259,12 @@ class Batch:
                     else Job(entry.own_id, prompt=entry.prompt, **common)
                 )
                 jobs.append(_with_id(job, entry.own_id, ids))
+        if refused:
+            logger.warning(
+                "%d of %d rows make no job; Batch.refused tells why.",
+                len(refused),
+                len(refused) + len(jobs),
+            )
         self._ids = ids
         self._jobs += jobs
         self._refused += refused

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
@@ -95,16 +96,10 @@ def write_parquet(
     import pyarrow
 
     schema = pyarrow.schema([(name, _type(kind)) for name, kind in columns.items()])
-    with replaced_file(path) as stream:
-        table = ParquetTable(stream, schema)
+    # The table ends before its stream does, come what may.
+    with replaced_file(path) as stream, closing(ParquetTable(stream, schema)) as table:
         for record in records:
-            table.add(
-                {
-                    name: record[name] if kind else as_text(record[name])
-                    for name, kind in columns.items()
-                }
-            )
-        table.close()
+            table.add(_row(record, columns))
 
 
 def as_text(value: object) -> str | None:
@@ -114,6 +109,10 @@ def as_text(value: object) -> str | None:
     text = value if isinstance(value, str) else as_json(value).decode()
     # Half of a surrogate pair, which a model may answer, has no UTF-8.
     return text if text.isascii() else text.encode(errors="backslashreplace").decode()
+
+
+def _row(record: Mapping[str, object], columns: Mapping[str, str | None]) -> dict[str, object]:
+    return {name: record[name] if kind else as_text(record[name]) for name, kind in columns.items()}
 
 
 def _type(kind: str | None) -> Any:

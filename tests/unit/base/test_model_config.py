@@ -12,7 +12,8 @@ from batch_llm.base import ModelConfig
 
 def test_the_seeds_fields_and_defaults() -> None:
     config = ModelConfig("claude-3-sonnet", 200_000, 8_192, 0.5)
-    assert not (config.supports_images or config.supports_files or config.supports_citations)
+    abilities = (config.supports_images, config.supports_files, config.supports_citations)
+    assert abilities == (False, False, False)
     assert config.supports_structured_output
     assert config.file_types == []
 
