@@ -17,6 +17,8 @@ if TYPE_CHECKING:
         FailureGroup,
         FilePart,
         ImagePart,
+        Job,
+        JobResult,
         LLMCallStrategy,
         LLMRequest,
         LLMWorkItem,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
         TokenUsage,
         WorkItemResult,
     )
+    from .batch import Batch
     from .classifiers import GeminiErrorClassifier
     from .core import (
         AgentLike,
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
         ConnectionFailedError,
         InputError,
         InvalidRequestError,
+        JobError,
         LedgerError,
         MalformedAnswerError,
         MissingExtraError,
@@ -109,11 +113,12 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "base": (
-        "ERROR_MESSAGE_MAX_LENGTH BatchProcessor BatchResult FailureGroup FilePart ImagePart "
-        "LLMCallStrategy LLMRequest LLMWorkItem Message OutputSchema PostProcessorFunc PricedModel "
-        "ProcessingStats ProgressCallbackFunc RequestStrategy RetryState RoutingStrategy TextPart "
-        "TokenBound TokenUsage WorkItemResult"
+        "ERROR_MESSAGE_MAX_LENGTH BatchProcessor BatchResult FailureGroup FilePart ImagePart Job "
+        "JobResult LLMCallStrategy LLMRequest LLMWorkItem Message OutputSchema PostProcessorFunc "
+        "PricedModel ProcessingStats ProgressCallbackFunc RequestStrategy RetryState "
+        "RoutingStrategy TextPart TokenBound TokenUsage WorkItemResult"
     ),
+    "batch": "Batch",
     "classifiers": "GeminiErrorClassifier",
     "core": (
         "AgentLike HedgeConfig LedgerConfig ProcessorConfig RateLimitConfig ResultLike RetryConfig "
@@ -121,10 +126,10 @@ _HOMES = {
     ),
     "exceptions": (
         "AnswerError AuthenticationError BatchLLMError ConfigurationError ConnectionFailedError "
-        "InputError InvalidRequestError LedgerError MalformedAnswerError MissingExtraError "
-        "MissingKeyError MissingLibraryError OutputTruncatedError OutputValidationError "
-        "ProcessorClosedError ProviderError ProviderTimeoutError RateLimitedError RefusalError "
-        "ServerError SourceError UnkeptOutputError"
+        "InputError InvalidRequestError JobError LedgerError MalformedAnswerError "
+        "MissingExtraError MissingKeyError MissingLibraryError OutputTruncatedError "
+        "OutputValidationError ProcessorClosedError ProviderError ProviderTimeoutError "
+        "RateLimitedError RefusalError ServerError SourceError UnkeptOutputError"
     ),
     "llm_strategies": (
         "AnthropicStrategy EscalatingStrategy GeminiCachedStrategy GeminiResponse GeminiStrategy "
@@ -154,6 +159,7 @@ __all__ = [
     "AuthenticationError",
     "BaseMiddleware",
     "BaseObserver",
+    "Batch",
     "BatchLLMError",
     "BatchProcessor",
     "BatchResult",
@@ -176,6 +182,9 @@ __all__ = [
     "ImagePart",
     "InputError",
     "InvalidRequestError",
+    "Job",
+    "JobError",
+    "JobResult",
     "LLMCallStrategy",
     "LLMRequest",
     "LLMWorkItem",

@@ -6,6 +6,7 @@ BatchLLMError
 │   ├── MissingLibraryError (ImportError)  a library of yours that an export needs is not installed
 │   └── MissingKeyError                    a provider's key is not set
 ├── InputError (ValueError)                a row, prompt or source that cannot be used
+│   └── JobError                           a job of the batch lane that cannot be used
 ├── SourceError                            the source of work items failed; carries what finished
 ├── OutputError                            results can no longer be written (rows/sink.py)
 ├── BudgetExceededError                    a call might cost more than is left of max_cost_usd
@@ -94,6 +95,23 @@ class MissingKeyError(ConfigurationError):
 
 class InputError(BatchLLMError, ValueError):
     """A row, prompt or source cannot be used. The message names its line or field."""
+
+
+class JobError(InputError):
+    """A job of the batch lane cannot be used. The message names the job and the field.
+
+    Attributes:
+        job_id: the job's id; None where it has none that can be used.
+        field: the field that is wrong, such as "messages".
+    """
+
+    def __init__(self, message: str, *, job_id: str | None, field: str) -> None:
+        super().__init__(message)
+        self.job_id = job_id
+        self.field = field
+
+    def __reduce__(self) -> tuple[partial[JobError], tuple[str]]:
+        return partial(JobError, job_id=self.job_id, field=self.field), (str(self),)
 
 
 class SourceError(BatchLLMError):

@@ -15,7 +15,7 @@ import pytest
 
 import batch_llm
 
-# The live lane's section of the contract.
+# The live lane's section of the contract, and what the root has of the batch lane's.
 ROOT = [
     "LLMWorkItem",
     "LLMRequest",
@@ -59,11 +59,15 @@ ROOT = [
     "process_stream",
     "process_prompts_sync",
     "process_stream_sync",
+    "Batch",
+    "Job",
+    "JobResult",
 ]
 
 HOMES = {
     "batch_llm.base": """LLMWorkItem WorkItemResult BatchResult TokenUsage RetryState LLMRequest
         ProcessingStats BatchProcessor ProgressCallbackFunc PostProcessorFunc""",
+    "batch_llm.batch": "Batch Job JobResult",
     "batch_llm.core": "ProcessorConfig RetryConfig RateLimitConfig AgentLike ResultLike UsageLike",
     "batch_llm.parallel": "ParallelBatchProcessor",
     "batch_llm.llm_strategies": """LLMCallStrategy PydanticAIStrategy GeminiStrategy
@@ -182,6 +186,7 @@ SDKS = [
 LIGHT = [
     "batch_llm",
     "batch_llm.base",
+    "batch_llm.batch",
     "batch_llm.core",
     "batch_llm.strategies",
     "batch_llm.middleware",

@@ -1,6 +1,10 @@
 """Nouns of every lane: requests, work items, results, usage."""
 
+from .citation import Citation, CitationKind
 from .failures import FailureGroup
+from .job import Job, JobKind, ResponseModel
+from .job_result import JobResult
+from .model_config import ModelConfig
 from .processor import BatchProcessor, PostProcessorFunc, ProgressCallbackFunc
 from .request import (
     FilePart,
@@ -32,13 +36,19 @@ __all__ = [
     "ERROR_MESSAGE_MAX_LENGTH",
     "BatchProcessor",
     "BatchResult",
+    "Citation",
+    "CitationKind",
     "FailureGroup",
     "FilePart",
     "ImagePart",
+    "Job",
+    "JobKind",
+    "JobResult",
     "LLMCallStrategy",
     "LLMRequest",
     "LLMWorkItem",
     "Message",
+    "ModelConfig",
     "Origin",
     "Outcome",
     "OutputSchema",
@@ -50,6 +60,7 @@ __all__ = [
     "Prompt",
     "RequestDefaults",
     "RequestStrategy",
+    "ResponseModel",
     "RetryState",
     "Role",
     "RoutingStrategy",

@@ -72,6 +72,16 @@ def write_jsonl(records: Iterable[dict[str, object]], path: str | os.PathLike[st
             stream.write(as_json(record) + b"\n")
 
 
+def write_json(records: Iterable[dict[str, object]], path: str | os.PathLike[str]) -> None:
+    """Write one list of objects, one of them a line."""
+    with replaced_file(path) as stream:
+        before = b"[\n"
+        for record in records:
+            stream.write(before + as_json(record))
+            before = b",\n"
+        stream.write(b"[]\n" if before == b"[\n" else b"\n]\n")
+
+
 def write_csv(
     records: Iterable[dict[str, object]], columns: tuple[str, ...], path: str | os.PathLike[str]
 ) -> None:

@@ -125,6 +125,8 @@ class LLMRequest:
         max_output_tokens: the most tokens the answer may have.
         stop: texts at which the answer ends.
         seed: asks for a repeatable answer, where the provider can.
+        citations: asks for the passages of the documents that the answer rests on, where the
+            provider can.
 
     Raises:
         InputError: for a value that no provider would accept, naming the field.
@@ -138,6 +140,7 @@ class LLMRequest:
     max_output_tokens: int | None = None
     stop: tuple[str, ...] = ()
     seed: int | None = None
+    citations: bool = False
 
     def __init__(
         self,
@@ -150,6 +153,7 @@ class LLMRequest:
         max_output_tokens: int | None = None,
         stop: Iterable[str] = (),
         seed: int | None = None,
+        citations: bool = False,
     ) -> None:
         # Frozen: a request is shared by attempts, lanes and fingerprints.
         put = object.__setattr__
@@ -162,6 +166,7 @@ class LLMRequest:
         put(self, "max_output_tokens", max_output_tokens)
         put(self, "stop", (stop,) if isinstance(stop, str) else tuple(stop))
         put(self, "seed", seed)
+        put(self, "citations", bool(citations))
         self._check()
 
     def _check(self) -> None:
@@ -232,6 +237,7 @@ class RequestDefaults:
         max_output_tokens: int | None = None,
         stop: Iterable[str] = (),
         seed: int | None = None,
+        citations: bool = False,
     ) -> None:
         self._template = LLMRequest(
             "(prompt)",
@@ -242,6 +248,7 @@ class RequestDefaults:
             max_output_tokens=max_output_tokens,
             stop=stop,
             seed=seed,
+            citations=citations,
         )
 
     @property
@@ -257,7 +264,11 @@ class RequestDefaults:
     def settings(self) -> dict[str, object]:
         """Return all of them by name, those that are not set too."""
         fields = dataclasses.fields(self._template)
-        return {f.name: getattr(self._template, f.name) for f in fields if f.name != "messages"}
+        found: dict[str, object] = {f.name: getattr(self._template, f.name) for f in fields}
+        del found["messages"]
+        # Younger than some ledgers, whose answers still hold where it is not asked for.
+        found["citations"] = found["citations"] or None
+        return found
 
     def schema_for(self, prompt: Prompt) -> OutputSchema | None:
         """Return the schema that the answer to `prompt` has to fit."""
@@ -282,6 +293,7 @@ class RequestDefaults:
                 max_output_tokens=ours.max_output_tokens,
                 stop=ours.stop,
                 seed=ours.seed,
+                citations=ours.citations,
             )
         return LLMRequest(
             prompt.messages,
@@ -292,4 +304,5 @@ class RequestDefaults:
             max_output_tokens=prompt.max_output_tokens or ours.max_output_tokens,
             stop=prompt.stop or ours.stop,
             seed=ours.seed if prompt.seed is None else prompt.seed,
+            citations=prompt.citations or ours.citations,
         )

@@ -11,8 +11,8 @@ from pydantic import ConfigDict, TypeAdapter
 from pydantic.errors import PydanticUserError
 from pydantic_core import PydanticSerializationError, from_json
 
+from ..base.class_path import NoClassPathError, class_at, is_kept_class, path_of
 from ..exceptions import ConfigurationError, UnkeptOutputError
-from .class_path import NoClassPathError, class_at, is_kept_class, path_of
 from .record import KeptOutput
 from .sameness import is_same
 

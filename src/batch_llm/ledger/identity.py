@@ -79,6 +79,8 @@ def _fields(request: LLMRequest) -> dict[str, object]:
     fields = {field.name: getattr(request, field.name) for field in dataclasses.fields(request)}
     fields["messages"] = [(message.role, message.parts) for message in request.messages]
     fields["output_schema"] = _schema(request.output_schema)
+    if not request.citations:
+        del fields["citations"]  # a field younger than some ledgers: what they keep still holds
     for name in ("temperature", "top_p"):
         if fields[name] is not None:
             fields[name] = float(fields[name])

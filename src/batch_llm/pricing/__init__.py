@@ -9,6 +9,7 @@ from .estimate import Estimate
 from .model_limits import ModelLimits, limits_of
 from .price_list import BilledTokens, Lane, cost_usd, most_usd, price
 from .provider_addresses import provider_at
+from .spending import Spending
 
 __all__ = [
     "BilledTokens",
@@ -16,6 +17,7 @@ __all__ = [
     "Estimate",
     "Lane",
     "ModelLimits",
+    "Spending",
     "billing_of",
     "cost_usd",
     "estimate_tokens",

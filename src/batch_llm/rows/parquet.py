@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from ..base.json_text import as_json
-from ..exceptions import InputError, MissingExtraError
+from ..exceptions import InputError
 from .arrow import check_names, rows_of_batches
 from .format import RowFormat, RowWriter
+from .parquet_table import ParquetTable, as_text, check_pyarrow
 from .result_row import RESULT_COLUMNS
 
 if TYPE_CHECKING:
@@ -22,10 +21,6 @@ if TYPE_CHECKING:
 
 ROWS_READ_AT_ONCE: Final = 256
 BYTES_READ_AT_ONCE: Final = 2**20
-
-# Written when either is reached, so that memory is flat whatever the answers are.
-ROWS_OF_A_GROUP: Final = 10_000
-CHARACTERS_OF_A_GROUP: Final = 2**24
 
 _NUMBERS: Final = {
     "line": "int64",
@@ -56,8 +51,7 @@ class ParquetFormat(RowFormat):
         Raises:
             MissingExtraError: if it is not.
         """
-        if find_spec("pyarrow") is None:
-            raise MissingExtraError("Parquet", "parquet")
+        check_pyarrow()
 
     def read(self, stream: BinaryIO) -> Iterator[Row]:
         """Yield the rows of `stream`; some `ROWS_READ_AT_ONCE` are in memory at a time.
@@ -89,45 +83,20 @@ class ParquetWriter(RowWriter):
     """
 
     def __init__(self, stream: ByteSink, kept: Sequence[str]) -> None:
-        import pyarrow.parquet  # type: ignore[import-untyped]  # it ships no types
-
         self._kept = tuple(kept)
-        self._schema = _schema(self._kept)
-        self._file = pyarrow.parquet.ParquetWriter(stream, self._schema)
-        self._held: list[dict[str, object]] = []
-        self._held_characters = 0
-        self._is_whole = True
+        self._table = ParquetTable(stream, _schema(self._kept))
 
     def write(self, row: ResultRow) -> None:
         """Take `row`, and write those that are held where they fill a group."""
-        record = _record(row, self._kept)
-        self._held.append(record)
-        self._held_characters += _characters(record)
-        if len(self._held) >= ROWS_OF_A_GROUP or self._held_characters >= CHARACTERS_OF_A_GROUP:
-            self._write_group()
+        self._table.add(_record(row, self._kept))
 
     def close(self) -> None:
         """Write what is held back, and the file's footer."""
-        if not self._is_whole:
-            return  # a footer would lead readers to a group of which a part is missing
-        if self._held:
-            self._write_group()
-        self._is_whole = False
-        self._file.close()
-
-    def _write_group(self) -> None:
-        import pyarrow
-
-        group = pyarrow.Table.from_pylist(self._held, schema=self._schema)
-        self._is_whole = False
-        self._file.write_table(group)
-        self._is_whole = True
-        self._held.clear()
-        self._held_characters = 0
+        self._table.close()
 
 
 def _batches(stream: BinaryIO) -> Iterator[ArrowBatch]:
-    import pyarrow.parquet
+    import pyarrow.parquet  # type: ignore[import-untyped]  # it ships no types
 
     # Without a buffer of its own, a file of one row group would be read as a whole.
     file = pyarrow.parquet.ParquetFile(stream, buffer_size=BYTES_READ_AT_ONCE, pre_buffer=False)
@@ -163,23 +132,7 @@ def _schema(kept: Sequence[str]) -> Any:
 
 def _record(row: ResultRow, kept: Sequence[str]) -> dict[str, object]:
     values = row.as_columns()
-    record = {
-        name: value if name in _NUMBERS else _as_text(value) for name, value in values.items()
-    }
+    record = {name: value if name in _NUMBERS else as_text(value) for name, value in values.items()}
     if kept and row.input is not None:
-        record["input"] = {name: _as_text(row.input.get(name)) for name in kept}
+        record["input"] = {name: as_text(row.input.get(name)) for name in kept}
     return record
-
-
-def _as_text(value: object) -> str | None:
-    if value is None:
-        return None
-    text = value if isinstance(value, str) else as_json(value).decode()
-    # Half of a surrogate pair, which a model may answer, has no UTF-8.
-    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
-
-
-def _characters(record: dict[str, object]) -> int:
-    fields = record.get("input")
-    values = (*record.values(), *(fields.values() if isinstance(fields, dict) else ()))
-    return sum(len(value) for value in values if isinstance(value, str))

@@ -90,7 +90,7 @@ def work_items(
     if context not in ("row", "number", None):
         raise ConfigurationError(f"context is 'row', 'number' or None, not {context!r}.")
     plan = RowPlan(PromptTemplate(prompt), IdRule(id_field), keep=None if context == "row" else ())
-    _check_columns(columns_of(rows), plan)
+    check_columns(columns_of(rows), plan)
     return _items(plan.entries(table_rows(rows)), strategy, context)
 
 
@@ -108,8 +108,13 @@ def _items(
             yield LLMWorkItem(entry.item_id, strategy, entry.prompt, brought)
 
 
-def _check_columns(columns: tuple[str, ...] | None, plan: RowPlan) -> None:
-    """Raise InputError for the first field that no row can have."""
+def check_columns(columns: tuple[str, ...] | None, plan: RowPlan) -> None:
+    """Raise InputError for the first field that no row can have.
+
+    Args:
+        columns: the names of those that there are; None where they are not known.
+        plan: what is made of each row.
+    """
     if columns is None:
         return
     wanted = [*plan.template.fields]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_to_bytes
 
+from ..base.data_url import read_data_url
 from ..exceptions import InputError
 
 if TYPE_CHECKING:
@@ -46,20 +45,11 @@ def inline_data(part: ImagePart | FilePart) -> InlineData | None:
 
 def _from_data_url(url: str, part: ImagePart | FilePart) -> InlineData:
     """Return the bytes that stand in a "data:" address (RFC 2397)."""
-    header, comma, payload = url.removeprefix("data:").partition(",")
-    stated, *parameters = header.split(";")
-    data = _payload(payload, is_base64="base64" in parameters) if comma else None
-    if data is None:
+    found = read_data_url(url)
+    if found is None:
         raise InputError(
             f"{type(part).__name__}.url starts with 'data:' and cannot be read. It has the form "
             f"'data:image/png;base64,<base64 text>'."
         )
+    data, stated = found
     return InlineData(data, part.media_type or stated or "text/plain")
-
-
-def _payload(text: str, *, is_base64: bool) -> bytes | None:
-    data = unquote_to_bytes(text)
-    try:
-        return base64.b64decode(data, validate=True) if is_base64 else data
-    except binascii.Error:
-        return None

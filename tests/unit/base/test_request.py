@@ -204,3 +204,12 @@ def test_what_the_request_says_goes_before_the_default(ours: set[str], theirs: s
 def test_defaults_are_checked_when_they_are_made() -> None:
     with pytest.raises(InputError, match="temperature"):
         RequestDefaults(temperature=-1)
+
+
+def test_citations_are_asked_for_by_the_request_or_by_the_defaults() -> None:
+    asking, plain = RequestDefaults(citations=True), RequestDefaults()
+    assert asking.apply("p").citations
+    assert asking.apply(LLMRequest("p")).citations
+    assert plain.apply(LLMRequest("p", citations=True)).citations
+    assert not plain.apply("p").citations
+    assert (asking.settings()["citations"], plain.settings()["citations"]) == (True, None)

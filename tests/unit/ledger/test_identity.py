@@ -180,3 +180,10 @@ def _sorted(value: Any) -> Any:
     if isinstance(value, dict):
         return sorted((key, _sorted(item)) for key, item in value.items()), "of a dict"
     return list(map(_sorted, value)) if isinstance(value, list) else value
+
+
+def test_a_request_that_asks_for_no_citations_is_known_as_before_there_were_any() -> None:
+    plain = request_digest("s", LLMRequest("p"))
+    assert plain.hex() == "cd4427221f0ac281b3b0ee155174fc26"
+    assert request_digest("s", LLMRequest("p", citations=False)) == plain
+    assert request_digest("s", LLMRequest("p", citations=True)) != plain

@@ -12,7 +12,7 @@ import pyarrow.parquet
 import pytest
 
 from batch_llm.exceptions import MissingExtraError
-from batch_llm.rows import parquet
+from batch_llm.rows import parquet_table
 from batch_llm.rows.formats import PARQUET
 from batch_llm.rows.plan import RowPlan
 from batch_llm.rows.result_row import ResultRow
@@ -176,7 +176,7 @@ def test_columns_are_those_of_other_formats_and_input_is_a_struct() -> None:
 
 
 def test_memory_is_flat_since_rows_go_out_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet, "CHARACTERS_OF_A_GROUP", 1_000)
+    monkeypatch.setattr(parquet_table, "CHARACTERS_OF_A_GROUP", 1_000)
     stream = io.BytesIO()
     writer = PARQUET.writer(WholeWrites(stream), ())
     sizes = []
@@ -193,7 +193,7 @@ def test_memory_is_flat_since_rows_go_out_in_groups(monkeypatch: pytest.MonkeyPa
 def test_a_full_disk_is_said_and_nothing_follows_half_a_group(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(parquet, "ROWS_OF_A_GROUP", 1)
+    monkeypatch.setattr(parquet_table, "ROWS_OF_A_GROUP", 1)
 
     class Disk(io.BytesIO):
         room = 10_000
@@ -223,7 +223,7 @@ def test_a_full_disk_is_said_and_nothing_follows_half_a_group(
 def test_the_extra_is_named_before_a_file_is_touched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parquet, "find_spec", lambda name: None)
+    monkeypatch.setattr(parquet_table, "find_spec", lambda name: None)
     path = tmp_path / "out.parquet"
     with pytest.raises(MissingExtraError, match=r"pip install 'batch-llm\[parquet\]'"):
         open_sink(path, PARQUET)

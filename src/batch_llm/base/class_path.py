@@ -1,4 +1,4 @@
-"""The import path of a class, for outputs whose type the strategy does not declare."""
+"""The import path of a class: how what is kept names the type of an answer."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def class_at(path: str) -> type[Any]:
 
 
 def is_kept_class(found: object) -> bool:
-    """Return whether it is a class whose instances a ledger can keep by its path."""
+    """Return whether instances of it can be kept as JSON, with its path."""
     return isinstance(found, type) and (
         issubclass(found, BaseModel) or dataclasses.is_dataclass(found)
     )

@@ -1,0 +1,347 @@
+"""The builder of a batch."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict
+
+from ..base import Job, JobResult, Message
+from ..base.chat_messages import SYSTEM_ROLES
+from ..exceptions import ConfigurationError, JobError
+from ..rows.formats import format_of
+from ..rows.frames import columns_of, table_rows
+from ..rows.identity import IdRule
+from ..rows.plan import RowPlan
+from ..rows.result_row import INPUT_ERROR
+from ..rows.source import open_source
+from ..rows.template import PromptTemplate
+from ..rows.work import check_columns
+from .job_ids import JobIds
+from .params import BatchParams
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Self, Unpack
+
+    from ..base import ResponseModel
+    from ..rows.frames import Rows
+    from ..rows.plan import Entry
+    from ..rows.row import BrokenRow, Row
+
+    Turns: TypeAlias = Iterable[Message | Mapping[str, Any]]
+
+logger = logging.getLogger("batch_llm")
+
+
+class JobSettings(TypedDict, total=False):
+    """How jobs are answered; their meaning stands in `Job`."""
+
+    model: str | None
+    temperature: float | None
+    max_tokens: int | None
+    response_model: ResponseModel | None
+    enable_citations: bool
+    system: str | None
+    top_p: float | None
+    stop: str | Iterable[str]
+    seed: int | None
+
+
+_SETTINGS: Final = tuple(JobSettings.__annotations__)
+
+
+class Batch:
+    """Jobs for the Batch API of a provider, and how they are run.
+
+        batch = (
+            Batch(state_file="reviews.json", results_dir="out")
+            .defaults(model="claude-sonnet-4-5", max_tokens=500)
+            .add_cost_limit(usd=15)
+            .add_job("invoice", file="invoice.pdf", prompt="Extract the total.")
+        )
+
+    Nothing is sent while jobs are added; a job that cannot be sent is refused there and then.
+
+    Args:
+        state_file: where the run is kept, so that it can go on after a crash. A script that adds
+            the same jobs again goes on with it.
+        results_dir: the folder that results are written to.
+        max_concurrent: remote batches at a time, 1 and up.
+        items_per_batch: jobs in one remote batch at most; None leaves the provider's limit.
+        reuse_state: whether to go on with what `state_file` holds.
+
+    Raises:
+        ConfigurationError: for a value that cannot work.
+    """
+
+    def __init__(
+        self,
+        state_file: str | os.PathLike[str] | None = None,
+        results_dir: str | os.PathLike[str] | None = None,
+        max_concurrent: int = 10,
+        items_per_batch: int | None = None,
+        *,
+        reuse_state: bool = True,
+    ) -> None:
+        self._params = BatchParams(
+            state_file, results_dir, max_concurrent, items_per_batch, reuse_state=reuse_state
+        )
+        self._defaults: dict[str, Any] = {}
+        self._jobs: list[Job] = []
+        self._refused: list[JobResult] = []
+        self._ids = JobIds()
+        self._progress_callback: Callable[[Any], object] | None = None
+
+    @property
+    def params(self) -> BatchParams:
+        """How it is run."""
+        return dataclasses.replace(self._params, default_params=dict(self._defaults))
+
+    @property
+    def config(self) -> BatchParams:
+        """The same as `params`."""
+        return self.params
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The jobs, in the order in which they were added."""
+        return list(self._jobs)
+
+    @property
+    def refused(self) -> list[JobResult]:
+        """Rows of `add_jobs` of which no job could be made: each is a result that has failed."""
+        return list(self._refused)
+
+    @property
+    def progress_callback(self) -> Callable[[Any], object] | None:
+        """What is called as the run goes on; None where nothing is."""
+        return self._progress_callback
+
+    # -- how it is run
+
+    def defaults(self, **settings: Unpack[JobSettings]) -> Self:
+        """Set what the jobs that are added from now on have, unless they say otherwise.
+
+        Args:
+            **settings: see `JobSettings`. A second call adds to the first.
+
+        Raises:
+            ConfigurationError: for a setting that jobs do not have.
+        """
+        self._defaults.update(_known(settings))
+        return self
+
+    def add_cost_limit(self, usd: float) -> Self:
+        """Let the run cost no more than `usd`, by the prices of the provider.
+
+        Raises:
+            ConfigurationError: for what is no sum in USD.
+        """
+        if usd is None:
+            raise ConfigurationError("add_cost_limit needs a sum in USD, such as usd=15.")
+        self._params = dataclasses.replace(self._params, cost_limit_usd=usd)
+        return self
+
+    def save_raw_responses(self, enabled: bool = True) -> Self:
+        """Let results keep what the provider sent."""
+        self._params = dataclasses.replace(self._params, save_raw_responses=bool(enabled))
+        return self
+
+    def on_progress(self, callback: Callable[[Any], object]) -> Self:
+        """Call `callback` with the state of the run as it goes on.
+
+        Raises:
+            ConfigurationError: if it cannot be called.
+        """
+        if not callable(callback):
+            raise ConfigurationError(f"on_progress takes a function, not {callback!r}.")
+        self._progress_callback = callback
+        return self
+
+    # -- what is in it
+
+    def add_job(
+        self,
+        id: str | None = None,  # noqa: A002 - the contract's name
+        *,
+        file: str | os.PathLike[str] | None = None,
+        messages: Turns | None = None,
+        prompt: str | None = None,
+        text: str | None = None,
+        **settings: Unpack[JobSettings],
+    ) -> Self:
+        """Add one job: `messages`, `file` and `prompt`, `prompt` alone, or `text` to embed.
+
+        Args:
+            id: names the job in results. Where it is None, one is made of the job's content, which
+                is the same whenever the same job is added, in whatever order. Of jobs that are
+                equal, the second gets the end "-2", and so on.
+            file: a text in UTF-8, a PDF or an image. It is read when the job is sent; that it is
+                there is checked now.
+            messages: turns as OpenAI writes them, or `Message` objects.
+            prompt: what to do with the file, or the whole question.
+            text: what to embed.
+            **settings: see `JobSettings`. What is not given is as `defaults` has it; a None that is
+                given counts, but for the model.
+
+        Raises:
+            JobError: if it cannot be sent, or its id is taken. It names job and field.
+            ConfigurationError: for a setting that jobs do not have.
+        """
+        turns = _listed(messages)
+        own = _known(settings)
+        job = Job(
+            id,
+            turns,
+            file,
+            prompt,
+            text=text,
+            **self._settings(own, embeds=text is not None, has_system=_has_system(turns)),
+        )
+        job.check_file()
+        self._jobs.append(self._named(job, id))
+        return self
+
+    def add_jobs(
+        self,
+        rows: Rows | str | os.PathLike[str],
+        prompt: str | None = None,
+        *,
+        text: str | None = None,
+        id_field: str | None = None,
+        **settings: Unpack[JobSettings],
+    ) -> Self:
+        """Add one job for each row of a table.
+
+            batch.add_jobs(frame, "Summarise: {review}", id_field="review_id")
+
+        A row that makes no prompt (a field is missing, None or NaN, or holds what no prompt can)
+        does not stop the others: it ends as a failed result, which `refused` shows now.
+
+        Args:
+            rows: mappings, a data frame of pandas or polars, a table of pyarrow, a data set of
+                Hugging Face, or the path of a file (.jsonl, .csv, .tsv, .parquet).
+            prompt: the template of the question; `{review}` stands for a field, `{author.name}` for
+                one inside of it, `{{` and `}}` for braces. Text fills a gap as it is, any other
+                value as JSON.
+            text: the template of a text to embed, in the place of `prompt`.
+            id_field: the field that holds a row's id. Without it: "id", else "custom_id", else an
+                id made as in `add_job`.
+            **settings: as in `add_job`.
+
+        Raises:
+            InputError: if `rows` is no source of rows, or tells that it has no such column.
+            JobError: if two jobs have one id; none of the rows is added then.
+            ConfigurationError: if the template, the file or a setting cannot work.
+        """
+        if (prompt is None) == (text is None):
+            raise ConfigurationError("add_jobs takes a template: either prompt or text, and one.")
+        embeds = text is not None
+        plan = RowPlan(PromptTemplate(text or prompt or ""), IdRule(id_field))
+        common = self._settings(_known(settings), embeds=embeds, has_system=False)
+        ids = self._ids.copy()
+        jobs: list[Job] = []
+        refused: list[JobResult] = []
+        with _opened(rows, plan) as found:
+            for entry in plan.entries(found):
+                if entry.prompt is None:
+                    refused.append(_refusal(entry, ids))
+                    continue
+                job = (
+                    Job(entry.own_id, text=entry.prompt, **common)
+                    if embeds
+                    else Job(entry.own_id, prompt=entry.prompt, **common)
+                )
+                jobs.append(_with_id(job, entry.own_id, ids))
+        if refused:
+            logger.warning(
+                "%d of %d rows make no job; Batch.refused tells why.",
+                len(refused),
+                len(refused) + len(jobs),
+            )
+        self._ids = ids
+        self._jobs += jobs
+        self._refused += refused
+        return self
+
+    def __repr__(self) -> str:
+        return f"Batch({len(self._jobs)} jobs, {self.params})"
+
+    def _named(self, job: Job, own_id: str | None) -> Job:
+        return _with_id(job, own_id, self._ids)
+
+    def _settings(self, own: dict[str, Any], *, embeds: bool, has_system: bool) -> dict[str, Any]:
+        """Return the settings of a job: its own, and the defaults that are of use to it."""
+        defaults = dict(self._defaults)
+        if embeds:
+            defaults = {"model": defaults.get("model")}
+        if has_system:
+            defaults.pop("system", None)
+        if own.get("model", "") is None:
+            own = {name: value for name, value in own.items() if name != "model"}
+        merged = {**defaults, **own}
+        return {**merged, "model": merged.get("model") or ""}
+
+
+def _known(settings: Mapping[str, Any]) -> dict[str, Any]:
+    for name in settings:
+        if name not in _SETTINGS:
+            near = difflib.get_close_matches(name, _SETTINGS, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(_SETTINGS)}."
+            raise ConfigurationError(f"Jobs have no setting {name!r}. {hint}")
+    return dict(settings)
+
+
+def _listed(messages: Turns | None) -> Turns | None:
+    """Return what can be read twice; a mistake is left for `Job` to tell of."""
+    is_listing = isinstance(messages, Iterable) and not isinstance(messages, (str, bytes, Mapping))
+    return list(messages) if messages is not None and is_listing else messages
+
+
+def _has_system(turns: object) -> bool:
+    if not isinstance(turns, list):
+        return False
+    return any(isinstance(turn, Mapping) and turn.get("role") in SYSTEM_ROLES for turn in turns)
+
+
+def _with_id(job: Job, own_id: str | None, ids: JobIds) -> Job:
+    if own_id is None:
+        made = ids.make(job.id)
+        return job if made == job.id else dataclasses.replace(job, id=made)
+    if not ids.take(own_id):
+        raise JobError(
+            f"Job {own_id!r} is there already. Give each job an id of its own.",
+            job_id=own_id,
+            field="id",
+        )
+    return job
+
+
+def _refusal(entry: Entry, ids: JobIds) -> JobResult:
+    place = entry.place.replace(" ", "-")
+    is_free = entry.own_id is not None and ids.take(entry.own_id)
+    return JobResult(
+        entry.own_id if entry.own_id is not None and is_free else ids.make(place),
+        error=f"InputError: {entry.reason}",
+        error_category=INPUT_ERROR,
+        cost_usd=0.0,
+    )
+
+
+@contextmanager
+def _opened(
+    rows: Rows | str | os.PathLike[str], plan: RowPlan
+) -> Iterator[Iterable[Row | BrokenRow]]:
+    if isinstance(rows, (str, os.PathLike)):
+        path = Path(rows)
+        with open_source(path, format_of(path)) as source:
+            yield source
+    else:
+        check_columns(columns_of(rows), plan)
+        yield table_rows(rows)

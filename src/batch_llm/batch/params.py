@@ -1,0 +1,68 @@
+"""How a batch is run."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class BatchParams:
+    """How a batch is run.
+
+    Args:
+        state_file: where the run is kept, so that it can go on after a crash; a folder is taken for
+            the folder of that file. None keeps it nowhere.
+        results_dir: the folder that results are written to; None writes none.
+        max_concurrent: remote batches at a time, 1 and up.
+        items_per_batch: jobs in one remote batch at most; None leaves the provider's limit.
+        cost_limit_usd: what the run may cost; None sets no limit.
+        default_params: what `Batch.defaults` sets.
+        reuse_state: whether to go on with what `state_file` holds.
+        save_raw_responses: whether results keep what the provider sent.
+
+    Raises:
+        ConfigurationError: for a value that cannot work.
+    """
+
+    state_file: str | os.PathLike[str] | None = None
+    results_dir: str | os.PathLike[str] | None = None
+    max_concurrent: int = 10
+    items_per_batch: int | None = None
+    cost_limit_usd: float | None = None
+    default_params: Mapping[str, object] = field(default_factory=dict)
+    reuse_state: bool = True
+    save_raw_responses: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("state_file", "results_dir"):
+            path = getattr(self, name)
+            is_path = isinstance(path, (str, os.PathLike)) and bool(os.fspath(path))
+            if path is not None and not is_path:
+                raise ConfigurationError(f"{name} is a path, not {path!r}.")
+        _check_count("max_concurrent", self.max_concurrent)
+        if self.items_per_batch is not None:
+            _check_count("items_per_batch", self.items_per_batch)
+        limit = self.cost_limit_usd
+        if limit is not None and not (_is_number(limit) and math.isfinite(limit) and limit >= 0):
+            raise ConfigurationError(f"cost_limit_usd is a sum in USD from 0 up, not {limit!r}.")
+
+
+BatchConfig = BatchParams
+"""The same under its other name."""
+
+
+def _check_count(name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigurationError(f"{name} is a whole number from 1 up, not {value!r}.")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
