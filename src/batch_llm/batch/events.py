@@ -14,15 +14,18 @@ import msgspec
 VERSION: Final = 1
 FORMAT: Final = "batch-llm batch state"
 
+UNKNOWN_DIGEST: Final = "0" * 32
+"""Of a job that is known by its result alone: any job of its id is the same."""
+
 Outcome: TypeAlias = Literal["succeeded", "failed", "expired", "cancelled"]
 OUTCOMES: Final[tuple[Outcome, ...]] = ("succeeded", "failed", "expired", "cancelled")
 
 
-class _Event(msgspec.Struct, tag_field="kind", kw_only=True, omit_defaults=True):
+class _Event(msgspec.Struct, tag_field="kind", omit_defaults=True):
     """Any event; those that are awaited for long say when they happened, in unix seconds."""
 
 
-class Header(_Event, tag="state", omit_defaults=False):
+class Header(_Event, tag="state", omit_defaults=False, kw_only=True):
     """The first line.
 
     `nonce` names the run among all others: what is submitted is stamped with it.
@@ -113,7 +116,7 @@ class Collecting(_Event, tag="collecting"):
     chunk: int
 
 
-class ResultKept(_Event, tag="result"):
+class ResultKept(_Event, tag="result", kw_only=True):
     """A job has ended. `chunk` is None where no remote batch answered it."""
 
     job_id: str

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from .events import (
     OUTCOMES,
     Again,
@@ -19,8 +21,8 @@ from .events import (
     Note,
     Polled,
     Refused,
-    ResultKept,
     Resubmitted,
+    ResultKept,
     Settled,
     Uploaded,
 )
@@ -68,7 +70,8 @@ class ChunkState:
         nonces: those of all submissions, the present one included: an orphan may carry any.
         step: how far it is.
         file: the handle of its uploaded file.
-        remote_id: the provider's id of the remote batch.
+        remote_id: the provider's id of the present remote batch.
+        remote_ids: those of all, refused ones included.
         status: the provider's word for its state, as last polled.
         counts: the provider's counts, as last polled.
         reasons: why it was refused, each time.
@@ -90,6 +93,7 @@ class ChunkState:
     step: Step = Step.PLANNED
     file: str | None = None
     remote_id: str | None = None
+    remote_ids: list[str] = field(default_factory=list)
     status: str | None = None
     counts: dict[str, int] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
@@ -193,6 +197,10 @@ class RunState:
         """Yield the numbers of those jobs, from 0, as they were added."""
         return (number for number, where in enumerate(self._where) if where == _PENDING)
 
+    def unended_ids(self) -> Iterator[str]:
+        """Yield the ids of jobs that are pending or in an open chunk, as they were added."""
+        return (self._ids[number] for number, where in enumerate(self._where) if where != _ENDED)
+
     def ended_ids(self, *outcomes: Outcome) -> Iterator[str]:
         """Yield the ids of jobs that ended so (any way, where none is given)."""
         wanted = {OUTCOMES.index(outcome) for outcome in outcomes or OUTCOMES}
@@ -269,9 +277,8 @@ class RunState:
         for number in numbers:
             self._where[number] = event.number
         self.pending -= len(numbers)
-        event.job_ids = []
         chunk = ChunkState(
-            plan=event,
+            plan=msgspec.structs.replace(event, job_ids=[]),
             nonce=event.nonce,
             nonces=[event.nonce],
             reserved_usd=event.reserved_usd,
@@ -297,14 +304,11 @@ class RunState:
     def _create(self, event: Created, _place: int) -> None:
         chunk = self._open(event.chunk, Step.PLANNED, Step.UPLOADED)
         chunk.step, chunk.remote_id, chunk.changed_at = Step.CREATED, event.remote_id, event.at
+        chunk.remote_ids.append(event.remote_id)
         chunk.status = None
 
     def _refuse(self, event: Refused, _place: int) -> None:
         chunk = self._open(event.chunk, Step.PLANNED, Step.UPLOADED, Step.CREATED, Step.ENDED)
-        _require(
-            chunk.waiting == chunk.jobs or chunk.remote_id is None,
-            f"chunk {event.chunk} has results, and cannot have been refused",
-        )
         chunk.step, chunk.changed_at = Step.REFUSED, event.at
         chunk.remote_id = chunk.file = None
         chunk.reasons.append(event.reason)
@@ -375,24 +379,24 @@ class RunState:
         return chunk
 
 
-def _require(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - a condition
+def _require(holds: bool, otherwise: str) -> None:
     if not holds:
         raise ImpossibleEventError(otherwise)
 
 
 _APPLY: Final[dict[type, Callable[..., None]]] = {
-    JobAdded: RunState._add_job,  # noqa: SLF001
-    ChunkPlanned: RunState._plan_chunk,  # noqa: SLF001
-    Again: RunState._submit_again,  # noqa: SLF001
-    Uploaded: RunState._upload,  # noqa: SLF001
-    Created: RunState._create,  # noqa: SLF001
-    Refused: RunState._refuse,  # noqa: SLF001
-    Polled: RunState._poll,  # noqa: SLF001
-    Collecting: RunState._collect,  # noqa: SLF001
-    ResultKept: RunState._keep_result,  # noqa: SLF001
-    Collected: RunState._close,  # noqa: SLF001
-    Settled: RunState._settle,  # noqa: SLF001
-    Cancelled: RunState._cancel,  # noqa: SLF001
-    Resubmitted: RunState._resubmit,  # noqa: SLF001
+    JobAdded: RunState._add_job,
+    ChunkPlanned: RunState._plan_chunk,
+    Again: RunState._submit_again,
+    Uploaded: RunState._upload,
+    Created: RunState._create,
+    Refused: RunState._refuse,
+    Polled: RunState._poll,
+    Collecting: RunState._collect,
+    ResultKept: RunState._keep_result,
+    Collected: RunState._close,
+    Settled: RunState._settle,
+    Cancelled: RunState._cancel,
+    Resubmitted: RunState._resubmit,
     Note: lambda _state, _event, _place: None,
 }

@@ -6,6 +6,7 @@ import asyncio
 import math
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .entry import CallReserved, CallSettled, ItemEnded, RunBegun, RunEnded
@@ -58,9 +59,7 @@ class Ledger:
     def __init__(self, store: Store, lock: PathLock, config: LedgerConfig) -> None:
         self._store = store
         self._lock = lock
-        self._writer = GroupWriter(
-            store.write, lambda error: LEDGER.broken(store.path, "Writing", error)
-        )
+        self._writer = GroupWriter(store.write, partial(LEDGER.broken, store.path, "Writing"))
         self._caches = config.response_cache
         self._reserved: dict[int, float] = {}
         self._next_call = store.standing.last_call + 1
