@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
 _FIRST_WAIT_SECONDS: Final = 60.0
 _LONGEST_WAIT_SECONDS: Final = 3600.0
-# Sums of money in another order differ in their last digits.
-_ROUNDING_USD: Final = 1e-9
 
 
 class Hold(str, Enum):
@@ -178,7 +176,7 @@ def _money(candidate: Candidate, standing: Standing) -> Held | None:
         reason = f"no price of {candidate.model} is known, and the run has a limit in USD"
         return Held(candidate.number, Hold.UNPRICED, reason)
     left = limit - standing.committed_usd
-    if needed <= left + _ROUNDING_USD:
+    if standing.committed_usd + needed <= limit:
         return None
     reason = f"it may cost ${needed:.4f}, and ${max(left, 0.0):.4f} is left of ${limit:.4f}"
     return Held(candidate.number, Hold.COST_LIMIT, reason)
