@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from .run_state import Step
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from .run_state import RunState
 
 _FIRST_WAIT_SECONDS: Final = 60.0
 _LONGEST_WAIT_SECONDS: Final = 3600.0
@@ -129,6 +133,44 @@ def plan(candidates: Iterable[Candidate], standing: Standing) -> Plan:
         chosen.submit.append(candidate.number)
         _take(candidate, standing)
     return chosen
+
+
+def refused_candidates(state: RunState) -> list[Candidate]:
+    """Return the chunks of a run that were refused, and wait to be submitted again."""
+    return [
+        Candidate(
+            number=chunk.number,
+            provider=chunk.plan.provider,
+            model=chunk.plan.model,
+            input_tokens=chunk.plan.input_tokens,
+            reserved_usd=chunk.plan.reserved_usd,
+            refusals=len(chunk.reasons),
+            refused_at=chunk.changed_at,
+            reason=chunk.reasons[-1],
+        )
+        for chunk in state.open_chunks.values()
+        if chunk.step is Step.REFUSED
+    ]
+
+
+def standing_of(state: RunState, now: float) -> Standing:
+    """Return what a run has under way, without limits: set those.
+
+    Args:
+        state: of the run.
+        now: the time, in unix seconds.
+    """
+    standing = Standing(now=now, committed_usd=state.spent_usd + state.reserved_usd)
+    tokens, ended_at = dict[tuple[str, str], int](), dict[tuple[str, str], float]()
+    for chunk in state.chunks:
+        key = (chunk.plan.provider, chunk.plan.model)
+        if chunk.is_in_flight:
+            standing.in_flight += 1
+            tokens[key] = tokens.get(key, 0) + chunk.plan.input_tokens
+        elif chunk.ended_at is not None:
+            ended_at[key] = max(ended_at.get(key, 0.0), chunk.ended_at)
+    standing.enqueued_tokens, standing.ended_at = tokens, ended_at
+    return standing
 
 
 def goes_again_at(candidate: Candidate) -> float:

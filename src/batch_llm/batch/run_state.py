@@ -76,6 +76,7 @@ class ChunkState:
         counts: the provider's counts, as last polled.
         reasons: why it was refused, each time.
         changed_at: when it came to this step, in unix seconds.
+        ended_at: when the remote batch was seen to have ended, in unix seconds.
         cancel_asked: the provider was asked to cancel it.
         reserved_usd: what is held for it until it is settled; None where no price is known.
         settled_usd: what it has cost, once that is known.
@@ -97,6 +98,7 @@ class ChunkState:
     status: str | None = None
     counts: dict[str, int] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
+    ended_at: float | None = None
     cancel_asked: bool = False
     settled_usd: float | None = None
     job_numbers: array[int] = field(default_factory=lambda: array("I"), repr=False)
@@ -110,6 +112,11 @@ class ChunkState:
     def is_open(self) -> bool:
         """Whether something is still to do for it."""
         return self.step is not Step.COLLECTED
+
+    @property
+    def is_in_flight(self) -> bool:
+        """Whether the provider has it, or may have it, and is not known to be done with it."""
+        return self.may_be_orphan or self.step is Step.CREATED
 
     @property
     def may_be_orphan(self) -> bool:
@@ -318,7 +325,7 @@ class RunState:
         chunk = self._open(event.chunk, Step.CREATED, Step.ENDED, Step.COLLECTING)
         chunk.status, chunk.counts, chunk.changed_at = event.status, event.counts, event.at
         if event.ended and chunk.step is Step.CREATED:
-            chunk.step = Step.ENDED
+            chunk.step, chunk.ended_at = Step.ENDED, event.at
 
     def _collect(self, event: Collecting, _place: int) -> None:
         self._open(event.chunk).step = Step.COLLECTING

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.batch_runs import planned
 
-from batch_llm.batch.plan import Candidate, Hold, Plan, Standing, goes_again_at, plan
+from batch_llm.batch.events import Collecting, Created, JobAdded, Polled, Refused
+from batch_llm.batch.plan import (
+    Candidate,
+    Hold,
+    Plan,
+    Standing,
+    goes_again_at,
+    plan,
+    refused_candidates,
+    standing_of,
+)
+from batch_llm.batch.run_state import RunState
 
 MODEL = ("openai", "m")
 
@@ -76,6 +89,26 @@ def test_a_refused_chunk_goes_when_another_of_its_model_has_ended_since() -> Non
 def test_refusals_wait_twice_as_long_each_time_up_to_an_hour() -> None:
     waits = [goes_again_at(chunk(0, refusals=n)) for n in (1, 2, 3, 7, 5000)]
     assert waits == [60.0, 120.0, 240.0, 3600.0, 3600.0]
+
+
+def test_a_run_says_what_is_under_way_and_what_was_refused() -> None:
+    state = RunState()
+    for number in range(5):
+        state.apply(JobAdded(f"job-{number}", "ab" * 16, msgspec.Raw(b"{}")))
+        state.apply(planned(number, f"job-{number}", input_tokens=10 + number))
+    for number in range(1, 4):
+        state.apply(Created(number, f"batch_{number}"))
+    state.apply(Polled(2, "completed", ended=True, at=50.0))
+    state.apply(Refused(3, "token_limit_exceeded", at=60.0))
+    state.apply(Collecting(4))
+    standing = standing_of(state, now=70.0)
+    assert (standing.now, standing.in_flight) == (70.0, 2)
+    assert standing.enqueued_tokens == {MODEL: 10 + 11}
+    assert standing.ended_at == {MODEL: 50.0}
+    assert standing.committed_usd == 4.0
+    assert refused_candidates(state) == [
+        chunk(3, input_tokens=13, refusals=1, refused_at=60.0, reason="token_limit_exceeded")
+    ]
 
 
 @given(
