@@ -11,6 +11,8 @@ BatchLLMError
 ├── OutputError                            results can no longer be written (rows/sink.py)
 ├── BudgetExceededError                    a call might cost more than is left of max_cost_usd
 ├── LedgerError                            the ledger cannot be read or written
+├── StateError                             the state of a batch cannot be read or written
+│   └── StateMismatchError (ValueError)    it holds other jobs under the ids of these
 ├── UnkeptOutputError (ValueError)         an output that a ledger could not give back as it is
 ├── ProcessorClosedError (RuntimeError)    work was given to a processor that has been closed
 ├── FrameworkTimeoutError (TimeoutError)   an attempt ran out of time (strategies/errors.py)
@@ -157,6 +159,42 @@ class LedgerError(BatchLLMError):
         self,
     ) -> tuple[type[LedgerError], tuple[str, str | Path, str, BatchResult[Any, Any] | None]]:
         return type(self), (str(self), self.path, self.reason, self.result)
+
+
+class StateError(BatchLLMError):
+    """The state of a batch cannot be read or written. The message names its file and the reason.
+
+    After a failed write nothing more is written, so that the file has no holes.
+
+    Attributes:
+        path: the state's file.
+        reason: the system's words ("No space left on device"), or what is wrong with the file.
+    """
+
+    def __init__(self, message: str, path: str | Path, reason: str) -> None:
+        super().__init__(message)
+        self.path = path
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[StateError], tuple[object, ...]]:
+        return type(self), (str(self), self.path, self.reason)
+
+
+class StateMismatchError(StateError, ValueError):
+    """Jobs differ from those that a state holds under the same ids. Nothing was changed.
+
+    Attributes:
+        job_ids: the ids of those jobs.
+    """
+
+    def __init__(
+        self, message: str, path: str | Path, reason: str, job_ids: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message, path, reason)
+        self.job_ids = job_ids
+
+    def __reduce__(self) -> tuple[type[StateMismatchError], tuple[object, ...]]:
+        return type(self), (str(self), self.path, self.reason, self.job_ids)
 
 
 class UnkeptOutputError(BatchLLMError, ValueError):

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ..files import Place, open_private
 from .digest_index import DigestIndex
 from .entry import RunBegun
-from .files import Place, broken, open_private
+from .files import LEDGER
 from .jsonl_file import lines, upgrade
 from .jsonl_line import (
     CallLine,
@@ -62,7 +63,7 @@ class JsonlStore(Store):
             self._file = open_private(path, os.O_WRONLY | os.O_APPEND)
             self._place = Place(path)
         except OSError as error:
-            raise broken(path, "Opening", error) from error
+            raise LEDGER.broken(path, "Opening", error) from error
 
     # -- writing
 
@@ -114,7 +115,7 @@ class JsonlStore(Store):
             self._reading.seek(place)
             line = decode_line(self._reading.readline())
         except (OSError, msgspec.DecodeError) as error:
-            raise broken(self.path, "Reading", error) from error
+            raise LEDGER.broken(self.path, "Reading", error) from error
         assert isinstance(line, ResultLine), "the index leads to results"
         return line
 

@@ -7,11 +7,12 @@ import math
 import os
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..exceptions import LedgerError
 from .entry import CallReserved, CallSettled, ItemEnded, RunBegun, RunEnded
-from .files import broken
+from .files import LEDGER
 from .reader import read_ledger
 from .writer import GroupWriter
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from ..core import LedgerConfig
+    from ..files import PathLock
     from .identity import ItemIdentity
-    from .lock import LedgerLock
     from .record import (
         KeptOutcome,
         KeptResult,
@@ -57,10 +58,10 @@ class Ledger:
         LedgerError: from every method that writes, if the file cannot be written (any longer).
     """
 
-    def __init__(self, store: Store, lock: LedgerLock, config: LedgerConfig) -> None:
+    def __init__(self, store: Store, lock: PathLock, config: LedgerConfig) -> None:
         self._store = store
         self._lock = lock
-        self._writer = GroupWriter(store.write, lambda error: broken(store.path, "Writing", error))
+        self._writer = GroupWriter(store.write, partial(LEDGER.broken, store.path, "Writing"))
         self._caches = config.response_cache
         self._reserved: dict[int, float] = {}
         self._next_call = store.standing.last_call + 1

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .files import check_writable, resolved
+from ..files import PathLock
+from .files import LEDGER
 from .jsonl import JsonlStore
 from .ledger import Ledger
-from .lock import LedgerLock
 from .sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ def open_ledger(config: LedgerConfig) -> Ledger:
         LedgerError: if another has it open, or it cannot be read.
     """
     config.validate()
-    path = resolved(config.path)
-    check_writable(path)
-    lock = LedgerLock(path)
+    path = LEDGER.resolved(config.path)
+    LEDGER.check_writable(path, reader="read_ledger")
+    lock = PathLock(path, LEDGER)
     try:
         make = JsonlStore if path.suffix == ".jsonl" else SqliteStore
         return Ledger(make(path, config), lock, config)

@@ -14,11 +14,11 @@ import msgspec
 from ..base import add_usage, complete_usage
 from ..exceptions import ConfigurationError
 from .digest_index import DigestIndex
-from .files import broken, resolved
+from .files import LEDGER
 from .jsonl_file import check_version, lines
 from .jsonl_line import VERSION, CallLine, EndLine, ResultLine, RunLine, SettledLine
 from .record import KeptRow, KeptRun, LedgerSummary
-from .sqlite_schema import STEPS, check, no_ledger
+from .sqlite_schema import STEPS, check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +65,7 @@ def read_ledger(path: str | Path) -> LedgerReader:
         ConfigurationError: if there is no file, or one that is no ledger or a newer one.
         LedgerError: if it cannot be read.
     """
-    place = resolved(path)
+    place = LEDGER.resolved(path)
     if not place.exists():
         raise ConfigurationError(f"There is no ledger {str(path)!r}.")
     return JsonlReader(place) if place.suffix == ".jsonl" else SqliteReader(place)
@@ -73,7 +73,7 @@ def read_ledger(path: str | Path) -> LedgerReader:
 
 def _check_version(version: int, known: int, path: Path) -> None:
     if version == 0:
-        raise no_ledger(path)
+        raise LEDGER.other(path)
     if version < known:
         raise ConfigurationError(
             f"The ledger {str(path)!r} is of an older version. The next run that writes it "
@@ -111,7 +111,7 @@ class SqliteReader(LedgerReader):
             for row in connection.execute(f"{question} ORDER BY number"):
                 yield _row_of(row)
         except sqlite3.Error as error:
-            raise broken(self.path, "Reading", error) from error
+            raise LEDGER.broken(self.path, "Reading", error) from error
         finally:
             connection.close()
 
@@ -125,7 +125,7 @@ class SqliteReader(LedgerReader):
             _count_money(connection, summary)
             summary.runs = _runs(connection)
         except sqlite3.Error as error:
-            raise broken(self.path, "Reading", error) from error
+            raise LEDGER.broken(self.path, "Reading", error) from error
         finally:
             connection.close()
         return summary
@@ -145,7 +145,7 @@ class SqliteReader(LedgerReader):
                 connection.close()
                 raise
         except sqlite3.Error as error:
-            raise broken(self.path, "Reading", error) from error
+            raise LEDGER.broken(self.path, "Reading", error) from error
         return connection
 
 
@@ -221,7 +221,7 @@ class JsonlReader(LedgerReader):
         try:
             _check_version(check_version(path), VERSION, path)
         except OSError as error:
-            raise broken(path, "Reading", error) from error
+            raise LEDGER.broken(path, "Reading", error) from error
 
     def results(self, *, outcome: KeptOutcome | None = None) -> Iterator[KeptRow]:
         """Yield the last known end of each item."""
@@ -250,7 +250,7 @@ class JsonlReader(LedgerReader):
         try:
             yield from lines(self.path)
         except OSError as error:
-            raise broken(self.path, "Reading", error) from error
+            raise LEDGER.broken(self.path, "Reading", error) from error
 
 
 def _rank(place: int, line: ResultLine) -> int:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
+from ..files import Place, create_private
 from .entry import CallReserved, CallSettled, ItemEnded, RunBegun, RunEnded
-from .files import Place, broken, create_private
+from .files import LEDGER
 from .record import KeptOutput, KeptResult
 from .sqlite_schema import upgrade
 from .store import Standing, Store
@@ -102,7 +103,7 @@ class SqliteStore(Store):
                 raise
             self._place = Place(path)
         except (OSError, sqlite3.Error) as error:
-            raise broken(path, "Opening", error) from error
+            raise LEDGER.broken(path, "Opening", error) from error
 
     def write(self, entries: Sequence[Entry]) -> None:
         """Write the entries in one transaction."""
@@ -198,7 +199,7 @@ class SqliteStore(Store):
             # All rows, so that the read ends here: one left open would keep the log from shrinking.
             rows = self._reading.execute(question, (digest,)).fetchall()
         except sqlite3.Error as error:
-            raise broken(self.path, "Reading", error) from error
+            raise LEDGER.broken(self.path, "Reading", error) from error
         return _kept(rows[0]) if rows else None
 
     def close(self) -> None:

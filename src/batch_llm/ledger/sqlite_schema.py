@@ -5,8 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Final
 
-from ..exceptions import ConfigurationError
-from .files import broken
+from .files import LEDGER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,7 +89,7 @@ def upgrade(connection: sqlite3.Connection, path: Path) -> None:
             connection.execute("ROLLBACK")
             raise
     except sqlite3.Error as error:
-        raise broken(path, "Opening", error) from error
+        raise LEDGER.broken(path, "Opening", error) from error
 
 
 def check(connection: sqlite3.Connection, path: Path) -> int:
@@ -106,26 +105,11 @@ def check(connection: sqlite3.Connection, path: Path) -> int:
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
             raise
-        raise no_ledger(path) from None
+        raise LEDGER.other(path) from None
     if tables == 0 and version == 0 and application == 0:
         return 0
     if application != APPLICATION_ID or version < 1:
-        raise no_ledger(path)
+        raise LEDGER.other(path)
     if version > len(STEPS):
-        raise newer(path, version, len(STEPS))
+        raise LEDGER.newer(path, version, len(STEPS))
     return version
-
-
-def no_ledger(path: Path) -> ConfigurationError:
-    """Return the error for a file that is something else; it is left as it is."""
-    return ConfigurationError(
-        f"The file {str(path)!r} is there, and is no ledger. Name another file for the ledger."
-    )
-
-
-def newer(path: Path, version: int, known: int) -> ConfigurationError:
-    """Return the error for a ledger of a later version of this package."""
-    return ConfigurationError(
-        f"The ledger {str(path)!r} was written by a newer batch-llm: it has version {version}, "
-        f"and this one knows {known}. Upgrade batch-llm, or name another file."
-    )

@@ -1,11 +1,13 @@
 """What tests of code that uses this package need: mocks, and time that jumps."""
 
 from .mocks import MockAgent, MockResult, MockUsage, mock_strategy
+from .state import MockStateManager
 from .virtual_time import VirtualTimeLoop, run_in_virtual_time
 
 __all__ = [
     "MockAgent",
     "MockResult",
+    "MockStateManager",
     "MockUsage",
     "VirtualTimeLoop",
     "mock_strategy",

@@ -5,24 +5,28 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from ..exceptions import LedgerError
-from .files import PRIVATE, create_private
+from .private import PRIVATE, create_private
+
+if TYPE_CHECKING:
+    from .kind import FileKind
 
 
-class LedgerLock:
+class PathLock:
     """Holds `PATH.lock` until it is closed; the system lets go of it when the process ends.
 
     Args:
-        place: the ledger's file.
+        place: the file that one process at a time may write.
+        kind: what the file is, for the error.
 
     Raises:
-        LedgerError: if another holds it, in this process or another.
+        BatchLLMError: of that kind, if another holds it, in this process or another.
     """
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, kind: FileKind) -> None:
         self._file = Path(f"{place}.lock")
         holder = _read_pid(self._file)
         try:
@@ -31,22 +35,22 @@ class LedgerLock:
             self._lock = FileLock(self._file, timeout=0, mode=PRIVATE, thread_local=False)
             self._lock.acquire(blocking=False)
         except Timeout:
-            raise LedgerError(
-                f"The ledger {str(place)!r} is in use by {_who(holder)}. One run at a time can "
-                f"write a ledger: wait for it to end, or name another file.",
+            raise kind.error(
+                f"The {kind.noun} {str(place)!r} is in use by {_who(holder)}. One run at a time "
+                f"can write a {kind.noun}: wait for it to end, or name another file.",
                 place,
                 "locked",
             ) from None
         except OSError as error:
             reason = error.strerror or str(error)
-            raise LedgerError(
-                f"The ledger {str(place)!r} cannot be locked: {reason}.", place, reason
+            raise kind.error(
+                f"The {kind.noun} {str(place)!r} cannot be locked: {reason}.", place, reason
             ) from error
         with contextlib.suppress(OSError):  # for the message above; the lock itself is held
             self._file.write_text(f"{os.getpid()}\n", encoding="ascii")
 
     def close(self) -> None:
-        """Let another have the ledger."""
+        """Let another have the file."""
         self._lock.release()
 
 

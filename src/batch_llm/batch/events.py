@@ -1,0 +1,180 @@
+"""What happens to a batch run, as its state keeps it: one JSON line an event.
+
+The first line says what the file is, and of which version. An event is wholly in its line, so that
+a file which ends anywhere holds the whole of whatever it holds.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+VERSION: Final = 1
+FORMAT: Final = "batch-llm batch state"
+
+UNKNOWN_DIGEST: Final = "0" * 32
+"""Of a job that is known by its result alone: any job of its id is the same."""
+
+Outcome: TypeAlias = Literal["succeeded", "failed", "expired", "cancelled"]
+OUTCOMES: Final[tuple[Outcome, ...]] = ("succeeded", "failed", "expired", "cancelled")
+
+
+class _Event(msgspec.Struct, tag_field="kind", omit_defaults=True):
+    """Any event; those that are awaited for long say when they happened, in unix seconds."""
+
+
+class Header(_Event, tag="state", omit_defaults=False, kw_only=True):
+    """The first line.
+
+    `nonce` names the run among all others: what is submitted is stamped with it.
+    """
+
+    format: str = FORMAT
+    version: int = VERSION
+    nonce: str
+    created_at: str
+
+
+class JobAdded(_Event, tag="job"):
+    """There is a job. `digest` tells whether another of the same id is the same job."""
+
+    id: str
+    digest: str
+    spec: msgspec.Raw
+
+
+class ChunkPlanned(_Event, tag="chunk"):
+    """Jobs are about to be submitted as one remote batch.
+
+    `nonce` is what an orphan is known by, and `custom_id_seed` what custom ids are made of where
+    the provider refuses the user's. `reserved_usd` is what the chunk may cost at the most, None
+    where no price is known; `input_tokens` count against the provider's limit of enqueued tokens.
+    """
+
+    number: int
+    nonce: str
+    provider: str
+    model: str
+    endpoint: str
+    job_ids: list[str]
+    custom_id_seed: str = ""
+    request_hash: str = ""
+    estimated_usd: float | None = None
+    reserved_usd: float | None = None
+    input_tokens: int = 0
+    at: float = msgspec.field(default_factory=time.time)
+
+
+class Again(_Event, tag="again"):
+    """A refused chunk is about to be submitted again, under another nonce."""
+
+    chunk: int
+    nonce: str
+    reserved_usd: float | None = None
+    at: float = msgspec.field(default_factory=time.time)
+
+
+class Uploaded(_Event, tag="uploaded"):
+    """The provider has the chunk's input file, under the handle `file`."""
+
+    chunk: int
+    file: str
+
+
+class Created(_Event, tag="created"):
+    """The provider has accepted the chunk; `adopted` where it was found as an orphan."""
+
+    chunk: int
+    remote_id: str
+    adopted: bool = False
+    at: float = msgspec.field(default_factory=time.time)
+
+
+class Refused(_Event, tag="refused"):
+    """The provider runs nothing of the chunk, for `reason`: it may be submitted again."""
+
+    chunk: int
+    reason: str
+    at: float = msgspec.field(default_factory=time.time)
+
+
+class Polled(_Event, tag="polled"):
+    """The remote batch is in another state than before; `ended` where results can be collected."""
+
+    chunk: int
+    status: str
+    ended: bool = False
+    counts: dict[str, int] = {}
+    at: float = msgspec.field(default_factory=time.time)
+
+
+class Collecting(_Event, tag="collecting"):
+    """Results are being fetched."""
+
+    chunk: int
+
+
+class ResultKept(_Event, tag="result", kw_only=True):
+    """A job has ended. `chunk` is None where no remote batch answered it."""
+
+    job_id: str
+    outcome: Outcome
+    chunk: int | None = None
+    cost_usd: float | None = None
+    result: msgspec.Raw
+
+
+class Collected(_Event, tag="collected"):
+    """Every job of the chunk has ended."""
+
+    chunk: int
+    at: float = msgspec.field(default_factory=time.time)
+
+
+class Settled(_Event, tag="settled"):
+    """What a chunk has cost; its reservation is free. Without a chunk: what else was spent."""
+
+    usd: float
+    chunk: int | None = None
+
+
+class Cancelled(_Event, tag="cancelled"):
+    """The provider was asked to cancel the remote batch; what it has done is still collected."""
+
+    chunk: int
+    at: float = msgspec.field(default_factory=time.time)
+
+
+class Resubmitted(_Event, tag="resubmitted"):
+    """A job that ended is to be tried again; `attempt` is 2 for the second time."""
+
+    job_id: str
+    attempt: int
+
+
+class Note(_Event, tag="note"):
+    """Words for whoever reads the file."""
+
+    text: str
+    at: float = msgspec.field(default_factory=time.time)
+
+
+ChunkEvent: TypeAlias = (
+    Again | Uploaded | Created | Refused | Polled | Collecting | Collected | Cancelled
+)
+Event: TypeAlias = JobAdded | ChunkPlanned | ChunkEvent | ResultKept | Settled | Resubmitted | Note
+
+DURABLE: Final = (
+    ChunkPlanned, Again, Uploaded, Created, Refused, Collected, Settled, Cancelled
+)  # fmt: skip
+"""Events that must survive a loss of power before the next step is taken.
+
+Of jobs and results, a later one of these makes durable what stands before it; until then the
+script gives the jobs again, and the provider the results.
+"""
+
+decode_header = msgspec.json.Decoder(Header).decode
+decode_event = msgspec.json.Decoder(Event).decode
+encode_line = msgspec.json.Encoder().encode

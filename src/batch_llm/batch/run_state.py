@@ -1,0 +1,409 @@
+"""What the events of a batch run come to: where each job is, and what is to do next."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from .events import (
+    OUTCOMES,
+    Again,
+    Cancelled,
+    ChunkPlanned,
+    Collected,
+    Collecting,
+    Created,
+    JobAdded,
+    Note,
+    Polled,
+    Refused,
+    Resubmitted,
+    ResultKept,
+    Settled,
+    Uploaded,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .events import Event, Outcome
+
+_DIGEST_BYTES: Final = 16
+_PENDING: Final = -1
+_ENDED: Final = -2
+
+
+class ImpossibleEventError(ValueError):
+    """An event that cannot follow those before it. The message says why."""
+
+
+class Step(str, Enum):
+    """How far a chunk is, and so what comes next."""
+
+    PLANNED = "planned"
+    """The intent is written. It may have been sent: look for an orphan before anything else."""
+    UPLOADED = "uploaded"
+    """Its file is with the provider; for the rest, as `PLANNED`."""
+    REFUSED = "refused"
+    """It was not accepted, or nothing of it ran: it goes again."""
+    CREATED = "created"
+    """Its remote id is known: poll."""
+    ENDED = "ended"
+    """The remote batch has ended: collect."""
+    COLLECTING = "collecting"
+    """Some of its results may be here: collect the rest."""
+    COLLECTED = "collected"
+    """Every job of it has ended."""
+
+
+@dataclass(slots=True, eq=False)
+class ChunkState:
+    """A chunk as it stands. Jobs are in `waiting`, by their numbers, until it is collected.
+
+    Attributes:
+        plan: how it was planned; its `job_ids` are emptied, for `RunState.waiting_ids` has them.
+        nonce: what the present submission is stamped with.
+        nonces: those of all submissions, the present one included: an orphan may carry any.
+        step: how far it is.
+        file: the handle of its uploaded file.
+        remote_id: the provider's id of the present remote batch.
+        remote_ids: those of all, refused ones included.
+        status: the provider's word for its state, as last polled.
+        counts: the provider's counts, as last polled.
+        reasons: why it was refused, each time.
+        changed_at: when it came to this step, in unix seconds.
+        ended_at: when the remote batch was seen to have ended, in unix seconds.
+        cancel_asked: the provider was asked to cancel it.
+        reserved_usd: what is held for it until it is settled; None where no price is known.
+        settled_usd: what it has cost, once that is known.
+        jobs: how many jobs it was planned with.
+        waiting: how many of them have not ended.
+    """
+
+    plan: ChunkPlanned
+    nonce: str
+    nonces: list[str]
+    reserved_usd: float | None
+    changed_at: float
+    jobs: int
+    waiting: int
+    step: Step = Step.PLANNED
+    file: str | None = None
+    remote_id: str | None = None
+    remote_ids: list[str] = field(default_factory=list)
+    status: str | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+    reasons: list[str] = field(default_factory=list)
+    ended_at: float | None = None
+    cancel_asked: bool = False
+    settled_usd: float | None = None
+    job_numbers: array[int] = field(default_factory=lambda: array("I"), repr=False)
+
+    @property
+    def number(self) -> int:
+        """Its number in the run, from 0."""
+        return self.plan.number
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is still to do for it."""
+        return self.step is not Step.COLLECTED
+
+    @property
+    def is_in_flight(self) -> bool:
+        """Whether the provider has it, or may have it, and is not known to be done with it."""
+        return self.may_be_orphan or self.step is Step.CREATED
+
+    @property
+    def may_be_orphan(self) -> bool:
+        """Whether a create may have been accepted whose remote id nobody wrote down."""
+        return self.step in (Step.PLANNED, Step.UPLOADED)
+
+
+class RunState:
+    """Events, folded. It holds ids and numbers, of a job some 200 bytes, and no spec or result.
+
+    Each job is in one place at any time: pending, in one open chunk, or ended.
+
+    Attributes:
+        chunks: every chunk, by its number.
+        open_chunks: those for which something is still to do, by number.
+        spent_usd: what was settled, and what jobs cost that no remote batch answered.
+        counts: jobs that ended, by outcome.
+        pending: how many jobs are in no chunk and have not ended.
+    """
+
+    def __init__(self) -> None:
+        self.chunks: list[ChunkState] = []
+        self.open_chunks: dict[int, ChunkState] = {}
+        self.spent_usd = 0.0
+        self.pending = 0
+        self.counts: dict[Outcome, int] = dict.fromkeys(OUTCOMES, 0)
+        self._unsettled: dict[int, ChunkState] = {}
+        self._numbers: dict[str, int] = {}
+        self._ids: list[str] = []
+        self._digests = bytearray()
+        self._where = array("i")  # a chunk, or one of the two above
+        self._spec_places = array("Q")
+        self._result_places = array("Q")
+        self._outcomes = bytearray()
+        self._attempts = array("H")
+
+    # -- what there is
+
+    def __len__(self) -> int:
+        """Return how many jobs there are."""
+        return len(self._ids)
+
+    def __contains__(self, job_id: object) -> bool:
+        return job_id in self._numbers
+
+    @property
+    def ended(self) -> int:
+        """How many jobs have ended."""
+        return sum(self.counts.values())
+
+    @property
+    def reserved_usd(self) -> float:
+        """What is held for chunks that are not settled, collected ones without a bill included."""
+        return sum(chunk.reserved_usd or 0.0 for chunk in self._unsettled.values())
+
+    @property
+    def job_ids(self) -> Iterator[str]:
+        """The ids of all jobs, as they were added."""
+        return iter(self._ids)
+
+    def digest(self, job_id: str) -> str:
+        """Return the digest of that job."""
+        start = self._number(job_id) * _DIGEST_BYTES
+        return self._digests[start : start + _DIGEST_BYTES].hex()
+
+    def attempt(self, job_id: str) -> int:
+        """Return the number of the job's present attempt, from 1."""
+        return self._attempts[self._number(job_id)]
+
+    def outcome(self, job_id: str) -> Outcome | None:
+        """Return how the job ended; None where it has not."""
+        number = self._number(job_id)
+        return OUTCOMES[self._outcomes[number]] if self._where[number] == _ENDED else None
+
+    def chunk_of(self, job_id: str) -> ChunkState | None:
+        """Return the open chunk that the job is in; None where it is pending or has ended."""
+        where = self._where[self._number(job_id)]
+        return self.chunks[where] if where >= 0 else None
+
+    def pending_ids(self) -> Iterator[str]:
+        """Yield the ids of jobs that are in no chunk and have not ended, as they were added."""
+        return (self._ids[number] for number in self.pending_numbers())
+
+    def pending_numbers(self) -> Iterator[int]:
+        """Yield the numbers of those jobs, from 0, as they were added."""
+        return (number for number, where in enumerate(self._where) if where == _PENDING)
+
+    def unended_ids(self) -> Iterator[str]:
+        """Yield the ids of jobs that are pending or in an open chunk, as they were added."""
+        return (self._ids[number] for number, where in enumerate(self._where) if where != _ENDED)
+
+    def ended_ids(self, *outcomes: Outcome) -> Iterator[str]:
+        """Yield the ids of jobs that ended so (any way, where none is given)."""
+        wanted = {OUTCOMES.index(outcome) for outcome in outcomes or OUTCOMES}
+        for number, where in enumerate(self._where):
+            if where == _ENDED and self._outcomes[number] in wanted:
+                yield self._ids[number]
+
+    def job_ids_of(self, chunk: ChunkState) -> Iterator[str]:
+        """Yield the ids of all jobs of an open chunk, as they were submitted."""
+        return (self._ids[number] for number in chunk.job_numbers)
+
+    def waiting_ids(self, chunk: ChunkState) -> Iterator[str]:
+        """Yield the ids of jobs of an open chunk that have not ended."""
+        where = self._where
+        return (self._ids[n] for n in chunk.job_numbers if where[n] == chunk.number)
+
+    def spec_place(self, job_id: str) -> int:
+        """Return where the job's `JobAdded` stands, as it was given to `apply`."""
+        return self._spec_places[self._number(job_id)]
+
+    def result_place(self, job_id: str) -> int | None:
+        """Return where the job's last `ResultKept` stands; None where it has not ended."""
+        number = self._number(job_id)
+        return self._result_places[number] if self._where[number] == _ENDED else None
+
+    def _number(self, job_id: str) -> int:
+        number = self._numbers.get(job_id)
+        if number is None:
+            raise ImpossibleEventError(f"there is no job {job_id!r}")
+        return number
+
+    # -- what happens
+
+    def apply(self, event: Event, place: int = 0) -> None:
+        """Let `event` have happened.
+
+        Args:
+            event: what happened.
+            place: where it stands in the file, in bytes.
+
+        Raises:
+            ImpossibleEventError: if it cannot follow those before it; nothing is changed then.
+        """
+        _APPLY[type(event)](self, event, place)
+
+    def _add_job(self, event: JobAdded, place: int) -> None:
+        number = len(self._ids)
+        try:
+            digest = bytes.fromhex(event.digest)
+        except ValueError:
+            digest = b""
+        _require(len(digest) == _DIGEST_BYTES, f"the digest of job {event.id!r} is none")
+        _require(
+            self._numbers.setdefault(event.id, number) == number,
+            f"the job {event.id!r} is there already",
+        )
+        self._ids.append(event.id)
+        self._digests += digest
+        self._where.append(_PENDING)
+        self._spec_places.append(place)
+        self._result_places.append(0)
+        self._outcomes.append(0)
+        self._attempts.append(1)
+        self.pending += 1
+
+    def _plan_chunk(self, event: ChunkPlanned, _place: int) -> None:
+        _require(event.number == len(self.chunks), f"chunk {event.number} is not the next")
+        numbers = array("I", map(self._number, event.job_ids))
+        _require(len(numbers) > 0, f"chunk {event.number} has no jobs")
+        _require(len(set(numbers)) == len(numbers), f"chunk {event.number} has a job twice")
+        for number in numbers:
+            is_pending = self._where[number] == _PENDING
+            _require(is_pending, f"the job {self._ids[number]!r} is not pending")
+        for number in numbers:
+            self._where[number] = event.number
+        self.pending -= len(numbers)
+        chunk = ChunkState(
+            plan=msgspec.structs.replace(event, job_ids=[]),
+            nonce=event.nonce,
+            nonces=[event.nonce],
+            reserved_usd=event.reserved_usd,
+            changed_at=event.at,
+            jobs=len(numbers),
+            waiting=len(numbers),
+            job_numbers=numbers,
+        )
+        self.chunks.append(chunk)
+        self.open_chunks[event.number] = self._unsettled[event.number] = chunk
+
+    def _submit_again(self, event: Again, _place: int) -> None:
+        chunk = self._open(event.chunk, Step.REFUSED)
+        chunk.step, chunk.changed_at = Step.PLANNED, event.at
+        chunk.nonce, chunk.reserved_usd = event.nonce, event.reserved_usd
+        chunk.nonces.append(event.nonce)
+        self._unsettled[chunk.number] = chunk
+
+    def _upload(self, event: Uploaded, _place: int) -> None:
+        chunk = self._open(event.chunk, Step.PLANNED, Step.UPLOADED)
+        chunk.step, chunk.file = Step.UPLOADED, event.file
+
+    def _create(self, event: Created, _place: int) -> None:
+        chunk = self._open(event.chunk, Step.PLANNED, Step.UPLOADED)
+        chunk.step, chunk.remote_id, chunk.changed_at = Step.CREATED, event.remote_id, event.at
+        chunk.remote_ids.append(event.remote_id)
+        chunk.status = None
+
+    def _refuse(self, event: Refused, _place: int) -> None:
+        chunk = self._open(event.chunk, Step.PLANNED, Step.UPLOADED, Step.CREATED, Step.ENDED)
+        chunk.step, chunk.changed_at = Step.REFUSED, event.at
+        chunk.remote_id = chunk.file = None
+        chunk.reasons.append(event.reason)
+        self._unsettled.pop(chunk.number, None)
+
+    def _poll(self, event: Polled, _place: int) -> None:
+        chunk = self._open(event.chunk, Step.CREATED, Step.ENDED, Step.COLLECTING)
+        chunk.status, chunk.counts, chunk.changed_at = event.status, event.counts, event.at
+        if event.ended and chunk.step is Step.CREATED:
+            chunk.step, chunk.ended_at = Step.ENDED, event.at
+
+    def _collect(self, event: Collecting, _place: int) -> None:
+        self._open(event.chunk).step = Step.COLLECTING
+
+    def _keep_result(self, event: ResultKept, place: int) -> None:
+        number = self._number(event.job_id)
+        where = self._where[number]
+        if where == _ENDED:
+            raise ImpossibleEventError(f"the job {event.job_id!r} has ended already")
+        if event.chunk is not None and event.chunk != where:
+            raise ImpossibleEventError(f"the job {event.job_id!r} is not in chunk {event.chunk}")
+        if where >= 0:
+            self.chunks[where].waiting -= 1
+        else:
+            self.pending -= 1
+        if event.chunk is None:
+            self.spent_usd += event.cost_usd or 0.0
+        self._where[number] = _ENDED
+        self._result_places[number] = place
+        self._outcomes[number] = OUTCOMES.index(event.outcome)
+        self.counts[event.outcome] += 1
+
+    def _close(self, event: Collected, _place: int) -> None:
+        chunk = self._open(event.chunk)
+        _require(chunk.waiting == 0, f"{chunk.waiting} jobs of chunk {event.chunk} have not ended")
+        chunk.step, chunk.changed_at = Step.COLLECTED, event.at
+        chunk.job_numbers = array("I")
+        del self.open_chunks[chunk.number]
+
+    def _settle(self, event: Settled, _place: int) -> None:
+        if event.chunk is not None:
+            chunk = self._unsettled.pop(event.chunk, None)
+            if chunk is None:
+                raise ImpossibleEventError(f"nothing is held for chunk {event.chunk}")
+            chunk.settled_usd, chunk.reserved_usd = event.usd, None
+        self.spent_usd += event.usd
+
+    def _cancel(self, event: Cancelled, _place: int) -> None:
+        self._open(event.chunk).cancel_asked = True
+
+    def _resubmit(self, event: Resubmitted, _place: int) -> None:
+        number = self._number(event.job_id)
+        _require(self._where[number] == _ENDED, f"the job {event.job_id!r} has not ended")
+        _require(
+            event.attempt == self._attempts[number] + 1,
+            f"the attempt {event.attempt} of job {event.job_id!r} is not the next",
+        )
+        self._where[number] = _PENDING
+        self._attempts[number] = event.attempt
+        self.counts[OUTCOMES[self._outcomes[number]]] -= 1
+        self.pending += 1
+
+    def _open(self, number: int, *steps: Step) -> ChunkState:
+        chunk = self.open_chunks.get(number)
+        if chunk is None:
+            raise ImpossibleEventError(f"chunk {number} is not open")
+        _require(not steps or chunk.step in steps, f"chunk {number} is {chunk.step.value}")
+        return chunk
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ImpossibleEventError(otherwise)
+
+
+_APPLY: Final[dict[type, Callable[..., None]]] = {
+    JobAdded: RunState._add_job,
+    ChunkPlanned: RunState._plan_chunk,
+    Again: RunState._submit_again,
+    Uploaded: RunState._upload,
+    Created: RunState._create,
+    Refused: RunState._refuse,
+    Polled: RunState._poll,
+    Collecting: RunState._collect,
+    ResultKept: RunState._keep_result,
+    Collected: RunState._close,
+    Settled: RunState._settle,
+    Cancelled: RunState._cancel,
+    Resubmitted: RunState._resubmit,
+    Note: lambda _state, _event, _place: None,
+}

@@ -1,0 +1,158 @@
+"""Batch runs as tests write them: every event that may follow, drawn; and what a file means."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import strategies as st
+
+from batch_llm.batch.events import (
+    Again,
+    Cancelled,
+    ChunkPlanned,
+    Collected,
+    Collecting,
+    Created,
+    Note,
+    Polled,
+    Refused,
+    Resubmitted,
+    Settled,
+    Uploaded,
+)
+from batch_llm.batch.journal import Journal
+from batch_llm.batch.run_state import ChunkState, Step
+
+Action = Callable[[], object]
+
+
+def job(number: int, **fields: Any) -> dict[str, Any]:
+    return {"id": f"job-{number}", "model": "m", "prompt": f"Frage {number}: ü\n?", **fields}
+
+
+def result(job_id: str, cost_usd: float = 0.25, **fields: Any) -> dict[str, Any]:
+    return {"job_id": job_id, "response": "ja", "cost_usd": cost_usd, **fields}
+
+
+def planned(number: int, *job_ids: str, **fields: Any) -> ChunkPlanned:
+    settings: dict[str, Any] = {"reserved_usd": 1.0, "at": 1.0, **fields}
+    return ChunkPlanned(
+        number, f"nonce-{number}", "openai", "m", "/v1/responses", list(job_ids), **settings
+    )
+
+
+def play(journal: Journal, draw: Callable[[st.SearchStrategy[Any]], Any], steps: int) -> None:
+    """Let a run happen in the journal: at each step one of the events that may come next.
+
+    All at one time, so that two runs of the same draws make files of the same length.
+    """
+    for step in range(steps):
+        actions = dict(_actions(journal, draw, step))
+        actions[draw(st.sampled_from(sorted(actions)))]()
+
+
+def _actions(journal: Journal, draw: Any, step: int) -> Iterator[tuple[str, Action]]:
+    state = journal.state
+    yield "jobs", lambda: journal.add_jobs([job(len(state) + n) for n in range(draw(_FEW))])
+    yield "note", lambda: journal.write(Note("Ein Wort", at=1.0))
+    pending = list(state.pending_ids())
+    if pending:
+        yield "plan", lambda: journal.write(planned(len(state.chunks), *pending[: draw(_FEW)]))
+        yield "live", lambda: _keep(journal, pending[:1], None)
+    ended = list(state.ended_ids("failed", "expired", "cancelled"))
+    if ended:
+        yield (
+            "resubmit",
+            lambda: journal.write(Resubmitted(ended[0], state.attempt(ended[0]) + 1)),
+        )
+    for chunk in state.open_chunks.values():
+        for name, action in _chunk_actions(journal, chunk, draw, step):
+            yield f"{name} {chunk.number}", action
+
+
+def _chunk_actions(
+    journal: Journal, chunk: ChunkState, draw: Any, step: int
+) -> Iterator[tuple[str, Action]]:
+    number, write = chunk.number, journal.write
+    if chunk.may_be_orphan:
+        yield "upload", lambda: write(Uploaded(number, f"file-{number}"))
+        yield "create", lambda: write(Created(number, f"remote-{number}-{step}", at=1.0))
+    if chunk.step is Step.REFUSED:
+        yield "again", lambda: write(Again(number, f"nonce-{number}-{step}", 0.5, at=1.0))
+    if chunk.step in (Step.PLANNED, Step.CREATED):
+        yield "refuse", lambda: write(Refused(number, "token_limit_exceeded", at=1.0))
+    if chunk.step is Step.CREATED:
+        yield (
+            "poll",
+            lambda: write(Polled(number, "in_progress", ended=draw(st.booleans()), at=1.0)),
+        )
+        yield "cancel", lambda: write(Cancelled(number, at=1.0))
+    if chunk.step is Step.ENDED:
+        yield "collect", lambda: write(Collecting(number))
+    if chunk.step is Step.COLLECTING:
+        waiting = list(journal.state.waiting_ids(chunk))
+        if waiting:
+            yield "result", lambda: _keep(journal, waiting[: draw(_FEW)], number, draw)
+        else:
+            yield "settle", lambda: _settle(journal, chunk)
+
+
+_FEW = st.integers(1, 3)
+_OUTCOMES = st.sampled_from(["succeeded", "failed", "expired", "cancelled"])
+
+
+def _keep(journal: Journal, job_ids: list[str], chunk: int | None, draw: Any = None) -> None:
+    outcome = draw(_OUTCOMES) if draw else "succeeded"
+    journal.keep_results((result(one) for one in job_ids), lambda _: outcome, chunk)
+
+
+def _settle(journal: Journal, chunk: ChunkState) -> None:
+    if chunk.settled_usd is None:
+        journal.write(Settled(0.5, chunk.number))
+    journal.write(Collected(chunk.number, at=1.0))
+
+
+@dataclass
+class Meaning:
+    """What a file means, read without the code under test: where jobs are, and what is out."""
+
+    where: dict[str, str] = field(default_factory=dict)
+    remote_ids: dict[int, str] = field(default_factory=dict)
+    open_chunks: set[int] = field(default_factory=set)
+    intents: set[str] = field(default_factory=set)
+    answers: dict[str, Any] = field(default_factory=dict)
+
+
+def meaning(content: bytes) -> Meaning:
+    """Read the whole lines of a state file as a person would."""
+    found = Meaning()
+    for line in content.split(b"\n")[:-1]:
+        _read(found, json.loads(line))
+    return found
+
+
+def _read(found: Meaning, event: dict[str, Any]) -> None:
+    match event["kind"]:
+        case "job":
+            found.where[event["id"]] = "pending"
+        case "chunk":
+            found.open_chunks.add(event["number"])
+            found.intents.add(event["nonce"])
+            found.where.update(dict.fromkeys(event["job_ids"], f"chunk {event['number']}"))
+        case "again":
+            found.intents.add(event["nonce"])
+        case "created":
+            found.remote_ids[event["chunk"]] = event["remote_id"]
+        case "refused":
+            found.remote_ids.pop(event["chunk"], None)
+        case "result":
+            found.where[event["job_id"]] = "ended"
+            found.answers[event["job_id"]] = event["result"]
+        case "resubmitted":
+            found.where[event["job_id"]] = "pending"
+            del found.answers[event["job_id"]]
+        case "collected":
+            found.open_chunks.remove(event["chunk"])

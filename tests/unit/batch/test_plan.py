@@ -1,0 +1,139 @@
+"""Which chunks go now, and what the others wait for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.batch_runs import planned
+
+from batch_llm.batch.events import Collecting, Created, JobAdded, Polled, Refused
+from batch_llm.batch.plan import (
+    Candidate,
+    Hold,
+    Plan,
+    Standing,
+    goes_again_at,
+    plan,
+    refused_candidates,
+    standing_of,
+)
+from batch_llm.batch.run_state import RunState
+
+MODEL = ("openai", "m")
+
+
+def chunk(number: int, **fields: Any) -> Candidate:
+    given: dict[str, Any] = {"input_tokens": 10, "reserved_usd": 1.0, **fields}
+    return Candidate(number, *MODEL, **given)
+
+
+def holds(chosen: Plan) -> dict[int, Hold]:
+    return {held.number: held.hold for held in chosen.held}
+
+
+def test_without_limits_all_go() -> None:
+    assert plan([chunk(0), chunk(1, reserved_usd=None)], Standing(now=0.0)).submit == [0, 1]
+
+
+def test_remote_batches_at_a_time() -> None:
+    chosen = plan(map(chunk, range(3)), Standing(now=0.0, in_flight=1, max_concurrent=3))
+    assert (chosen.submit, holds(chosen)) == ([0, 1], {2: Hold.CONCURRENCY})
+    assert "max_concurrent" in chosen.held[0].reason
+
+
+def test_enqueued_tokens_of_a_model_and_a_smaller_chunk_may_pass() -> None:
+    standing = Standing(
+        now=0.0, enqueued_tokens={MODEL: 70}, max_enqueued_tokens={MODEL: 100}, in_flight=1
+    )
+    chosen = plan([chunk(0, input_tokens=40), chunk(1, input_tokens=30), chunk(2)], standing)
+    assert (chosen.submit, holds(chosen)) == (
+        [1],
+        {0: Hold.ENQUEUED_TOKENS, 2: Hold.ENQUEUED_TOKENS},
+    )
+    assert "70 of m are enqueued, and 100 may be" in chosen.held[0].reason
+
+
+def test_the_limit_in_usd_and_what_has_no_price() -> None:
+    standing = Standing(now=0.0, committed_usd=8.5, max_cost_usd=10.0)
+    waiting = [chunk(0), chunk(1), chunk(2, reserved_usd=None), chunk(3, reserved_usd=0.5)]
+    chosen = plan(waiting, standing)
+    assert (chosen.submit, holds(chosen)) == ([0, 3], {1: Hold.COST_LIMIT, 2: Hold.UNPRICED})
+    assert "$0.5000 is left of $10.0000" in chosen.held[0].reason
+    assert not chosen.is_stuck(standing)
+    full = Standing(now=0.0, committed_usd=10.0, max_cost_usd=10.0)
+    assert plan([chunk(1)], full).is_stuck(full)
+    full.in_flight = 1  # what it reserved may come back
+    assert not plan([chunk(1)], full).is_stuck(full)
+
+
+def test_a_refused_chunk_waits_and_its_reason_is_seen() -> None:
+    refused = chunk(0, refusals=1, refused_at=100.0, reason="token_limit_exceeded")
+    chosen = plan([refused], Standing(now=159.0))
+    assert (chosen.submit, holds(chosen)) == ([], {0: Hold.REFUSED})
+    assert "token_limit_exceeded" in chosen.held[0].reason
+    assert chosen.held[0].until == 160.0
+    assert not chosen.is_stuck(Standing(now=159.0))
+    assert plan([refused], Standing(now=160.0)).submit == [0]
+
+
+def test_a_refused_chunk_goes_when_another_of_its_model_has_ended_since() -> None:
+    refused = chunk(0, refusals=1, refused_at=100.0)
+    assert plan([refused], Standing(now=101.0, ended_at={MODEL: 100.5})).submit == [0]
+    assert plan([refused], Standing(now=101.0, ended_at={MODEL: 99.0})).submit == []
+    assert plan([refused], Standing(now=101.0, ended_at={("openai", "n"): 100.5})).submit == []
+
+
+def test_refusals_wait_twice_as_long_each_time_up_to_an_hour() -> None:
+    waits = [goes_again_at(chunk(0, refusals=n)) for n in (1, 2, 3, 7, 5000)]
+    assert waits == [60.0, 120.0, 240.0, 3600.0, 3600.0]
+
+
+def test_a_run_says_what_is_under_way_and_what_was_refused() -> None:
+    state = RunState()
+    for number in range(5):
+        state.apply(JobAdded(f"job-{number}", "ab" * 16, msgspec.Raw(b"{}")))
+        state.apply(planned(number, f"job-{number}", input_tokens=10 + number))
+    for number in range(1, 4):
+        state.apply(Created(number, f"batch_{number}"))
+    state.apply(Polled(2, "completed", ended=True, at=50.0))
+    state.apply(Refused(3, "token_limit_exceeded", at=60.0))
+    state.apply(Collecting(4))
+    standing = standing_of(state, now=70.0)
+    assert (standing.now, standing.in_flight) == (70.0, 2)
+    assert standing.enqueued_tokens == {MODEL: 10 + 11}
+    assert standing.ended_at == {MODEL: 50.0}
+    assert standing.committed_usd == 4.0
+    assert refused_candidates(state) == [
+        chunk(3, input_tokens=13, refusals=1, refused_at=60.0, reason="token_limit_exceeded")
+    ]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.floats(0, 5), st.booleans()), max_size=12),
+    st.integers(0, 4),
+    st.integers(0, 100),
+    st.floats(0, 12),
+)
+def test_what_goes_keeps_every_limit_and_no_chunk_is_lost(
+    sizes: list[tuple[int, float, bool]], concurrent: int, tokens: int, usd: float
+) -> None:
+    waiting = [
+        chunk(n, input_tokens=size, reserved_usd=cost, refusals=int(refused))
+        for n, (size, cost, refused) in enumerate(sizes)
+    ]
+    standing = Standing(
+        now=1.0,
+        max_concurrent=concurrent,
+        max_cost_usd=usd,
+        max_enqueued_tokens={MODEL: tokens},
+    )
+    chosen = plan(waiting, standing)
+    going = [waiting[number] for number in chosen.submit]
+    assert len(going) <= concurrent
+    assert sum(one.input_tokens for one in going) <= tokens
+    assert sum(one.reserved_usd or 0.0 for one in going) <= usd
+    assert sorted([*chosen.submit, *holds(chosen)]) == list(range(len(waiting)))
+    assert standing.in_flight == 0  # what was given is not changed

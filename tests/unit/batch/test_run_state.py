@@ -1,0 +1,148 @@
+"""Where jobs and chunks are, after what has happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+from tests.batch_runs import planned
+
+from batch_llm.batch.events import (
+    Again,
+    Cancelled,
+    Collected,
+    Collecting,
+    Created,
+    Event,
+    JobAdded,
+    Outcome,
+    Polled,
+    Refused,
+    Resubmitted,
+    ResultKept,
+    Settled,
+    Uploaded,
+)
+from batch_llm.batch.run_state import ImpossibleEventError, RunState, Step
+
+
+def added(job_id: str) -> JobAdded:
+    return JobAdded(job_id, "ab" * 16, msgspec.Raw(b"{}"))
+
+
+def kept(job_id: str, outcome: Outcome = "succeeded", chunk: int | None = None) -> ResultKept:
+    content = msgspec.Raw(b"{}")
+    return ResultKept(job_id=job_id, outcome=outcome, chunk=chunk, cost_usd=0.5, result=content)
+
+
+def folded(*events: Event) -> RunState:
+    state = RunState()
+    for place, event in enumerate((added("a"), added("b"), added("c"), *events)):
+        state.apply(event, place)
+    return state
+
+
+def test_a_chunk_says_what_is_next_for_it() -> None:
+    state = folded(planned(0, "a", "b"))
+    chunk = state.chunks[0]
+    assert (chunk.step, chunk.may_be_orphan) == (Step.PLANNED, True)
+    state.apply(Uploaded(0, "file-1"))
+    assert (chunk.step, chunk.may_be_orphan, chunk.file) == (Step.UPLOADED, True, "file-1")
+    state.apply(Created(0, "batch_1"))
+    assert (chunk.step, chunk.may_be_orphan, chunk.remote_id) == (Step.CREATED, False, "batch_1")
+    state.apply(Polled(0, "in_progress", counts={"completed": 1}))
+    assert (chunk.step, chunk.status, chunk.counts) == (
+        Step.CREATED, "in_progress", {"completed": 1},
+    )  # fmt: skip
+    state.apply(Polled(0, "completed", ended=True))
+    assert chunk.step is Step.ENDED
+    state.apply(Collecting(0))
+    state.apply(kept("b", chunk=0))
+    assert (chunk.step, list(state.waiting_ids(chunk))) == (Step.COLLECTING, ["a"])
+    state.apply(kept("a", "expired", 0))
+    state.apply(Collected(0))
+    assert (chunk.step, chunk.is_open, state.open_chunks) == (Step.COLLECTED, False, {})
+
+
+def test_money_is_held_from_the_intent_until_it_is_settled() -> None:
+    state = folded(planned(0, "a", reserved_usd=2.0), planned(1, "b", reserved_usd=0.5))
+    assert (state.reserved_usd, state.spent_usd) == (2.5, 0.0)
+    for event in (Created(0, "r"), Collecting(0), kept("a", chunk=0), Collected(0)):
+        state.apply(event)
+    assert state.reserved_usd == 2.5  # the bill has not come
+    state.apply(Settled(1.25, 0))
+    assert (state.reserved_usd, state.spent_usd) == (0.5, 1.25)
+    state.apply(kept("c"))
+    assert state.spent_usd == 1.75  # no remote batch answered it: its own cost counts
+
+
+def test_a_refused_chunk_keeps_its_jobs_its_reasons_and_every_nonce_it_was_sent_under() -> None:
+    state = folded(planned(0, "a", "b"), Created(0, "batch_1"), Refused(0, "too many tokens"))
+    chunk = state.chunks[0]
+    assert (chunk.step, chunk.remote_id, state.reserved_usd) == (Step.REFUSED, None, 0.0)
+    assert chunk.remote_ids == ["batch_1"]
+    state.apply(Again(0, "second", 0.75))
+    assert (chunk.step, chunk.nonces) == (Step.PLANNED, ["nonce-0", "second"])
+    assert (chunk.nonce, chunk.reasons, state.reserved_usd) == ("second", ["too many tokens"], 0.75)
+    assert list(state.job_ids_of(chunk)) == ["a", "b"]
+
+
+def test_an_asked_cancel_leaves_the_chunk_to_be_collected() -> None:
+    state = folded(planned(0, "a"), Created(0, "batch_1"), Cancelled(0))
+    assert (state.chunks[0].cancel_asked, state.chunks[0].step) == (True, Step.CREATED)
+
+
+def test_a_resubmitted_job_is_pending_again() -> None:
+    state = folded(kept("a", "expired"))
+    assert (state.outcome("a"), state.pending, state.counts["expired"]) == ("expired", 2, 1)
+    state.apply(Resubmitted("a", 2))
+    assert (state.outcome("a"), state.attempt("a"), state.result_place("a")) == (None, 2, None)
+    assert (state.pending, state.ended, list(state.pending_ids())) == (3, 0, ["a", "b", "c"])
+
+
+def test_a_job_answered_live_is_no_longer_waited_for() -> None:
+    state = folded(planned(0, "a", "b"), Created(0, "r"), kept("a"))
+    assert list(state.waiting_ids(state.chunks[0])) == ["b"]
+    with pytest.raises(ImpossibleEventError, match="ended already"):
+        state.apply(kept("a", chunk=0))
+
+
+def test_jobs_are_found_by_how_they_ended() -> None:
+    state = folded(kept("a", "failed"), kept("c", "expired"))
+    assert list(state.ended_ids("failed", "expired")) == ["a", "c"]
+    assert list(state.ended_ids("succeeded")) == []
+    assert list(state.unended_ids()) == ["b"]
+
+
+IMPOSSIBLE: dict[str, Callable[[], Event]] = {
+    "there already": lambda: added("a"),
+    "digest of job 'd'": lambda: JobAdded("d", "short", msgspec.Raw(b"{}")),
+    "there is no job 'z'": lambda: planned(1, "z"),
+    "not the next": lambda: planned(7, "b"),
+    "no jobs": lambda: planned(1),
+    "a job twice": lambda: planned(1, "b", "b"),
+    "'a' is not pending": lambda: planned(1, "b", "a"),
+    "chunk 0 is planned": lambda: Again(0, "n"),
+    "chunk 3 is not open": lambda: Created(3, "r"),
+    "1 jobs of chunk 0 have not ended": lambda: Collected(0),
+    "'b' is not in chunk 0": lambda: kept("b", chunk=0),
+    "nothing is held for chunk 5": lambda: Settled(1.0, 5),
+    "has not ended": lambda: Resubmitted("b", 2),
+}
+
+
+@pytest.mark.parametrize("reason", IMPOSSIBLE)
+def test_an_event_that_cannot_follow_is_refused_and_changes_nothing(reason: str) -> None:
+    state = folded(planned(0, "a"))
+    with pytest.raises(ImpossibleEventError, match=reason):
+        state.apply(IMPOSSIBLE[reason]())
+    assert (len(state), state.pending, len(state.chunks), state.spent_usd) == (3, 2, 1, 0.0)
+    assert list(state.pending_ids()) == ["b", "c"]
+
+
+def test_a_remote_id_that_is_written_is_never_overwritten() -> None:
+    state = folded(planned(0, "a"), Created(0, "first"))
+    with pytest.raises(ImpossibleEventError, match="chunk 0 is created"):
+        state.apply(Created(0, "second"))
+    assert state.chunks[0].remote_id == "first"
