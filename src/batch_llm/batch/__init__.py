@@ -1,0 +1,1 @@
+"""The batch lane: jobs sent at once to a provider's Batch API."""
