@@ -87,8 +87,9 @@ def whole_number(text: str) -> NumberMention | None:
     """Return the number that `text` is, with currency and unit, if it is one and nothing else."""
     stripped = text.strip()
     found = [one for one in find_numbers(stripped, []) if not one.is_word]
-    if not found or (rest := stripped[: found[0].start] + stripped[found[0].end :]) is None:
+    if not found:
         return None
+    rest = f"{stripped[: found[0].start]} {stripped[found[0].end :]}"
     left = [part for part in re.split(r"[\s()+\u2212-]+", rest) if part]
     known = all(
         currency_of(fold(part)) or unit_of(fold(part)) or part == "%" or fold(part) in SHORT_SCALES

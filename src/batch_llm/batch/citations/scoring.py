@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .units import units_in_name
-from .vocabulary import concepts_of, exclude_each_other, telling
+from .vocabulary import STOP_WORDS, concepts_of, exclude_each_other, telling
 from .words import is_same_word
 
 if TYPE_CHECKING:
@@ -110,7 +110,10 @@ def _telling_names(leaf: Leaf) -> list[str]:
     names = list(leaf.name)
     own = telling(names)
     without_units = [word for word in own if not units_in_name([word, word])]
-    return without_units or own or telling(list(leaf.parents))
+    if without_units or own:
+        return without_units or own
+    # "name" and "date" tell something where nothing else does.
+    return [*telling(list(leaf.parents)), *(name for name in names if name not in STOP_WORDS)]
 
 
 def _says(names: list[str], words: list[str]) -> bool:

@@ -48,7 +48,9 @@ def find_text(value: str, passage: Passage) -> list[Found]:
 def is_common(value: str) -> bool:
     """Tell whether a text is too short or too common to be found without a label."""
     folded = fold(value)
-    return sum(mark.isalnum() for mark in folded) <= 3 or folded in COMMON_VALUES
+    length = sum(mark.isalnum() for mark in folded)
+    is_name = value[:1].isupper()
+    return length < (3 if is_name else 4) or folded in COMMON_VALUES
 
 
 def _exact(value: str, wanted: list[Word], passage: Passage) -> Iterator[Found]:
@@ -57,7 +59,7 @@ def _exact(value: str, wanted: list[Word], passage: Passage) -> Iterator[Found]:
         last = _run(wanted, words, first)
         if last is None or words[first].is_joined_left or words[last].is_joined_right:
             continue
-        if not _has_case_of(wanted, words[first]) or _is_denied(wanted, words, first):
+        if not _has_case_of(wanted, words[first]) or _is_denied(wanted, passage, first):
             continue
         longer = _in_longer_name(wanted, passage, first, last)
         if longer is not True:
@@ -93,9 +95,12 @@ def _has_case_of(wanted: list[Word], found: Word) -> bool:
     return not is_short_name or not found.text.islower()
 
 
-def _is_denied(wanted: list[Word], words: list[Word], first: int) -> bool:
-    before = {word.folded for word in words[max(0, first - 2) : first]}
-    return bool(before & NEGATIONS) and wanted[0].folded not in NEGATIONS
+def _is_denied(wanted: list[Word], passage: Passage, first: int) -> bool:
+    before = passage.words[max(0, first - 2) : first]
+    # "No." and "No:" are numbers.
+    denials = (word for word in before if word.folded in NEGATIONS)
+    is_denied = any(passage.text[word.end : word.end + 1] not in {".", ":"} for word in denials)
+    return is_denied and wanted[0].folded not in NEGATIONS
 
 
 def _in_longer_name(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .passage import Passage
 
 _FEWEST_DIGITS = 3
+_LARGE = 10_000
+"""A round number is rare from here on."""
 _SHARES = frozenset(
     "rate ratio share margin growth yield churn interest fraction saturation vat tax discount".split()
 )
@@ -63,7 +65,8 @@ def _search(leaf: Leaf, passage: Passage) -> Iterator[Place]:
         return
     if leaf.number is not None:
         yield from _numbered(leaf, leaf.number, passage)
-    if leaf.text is not None:
+    # A number with a sign or a unit is more than its digits, which a search in words would find.
+    if leaf.text is not None and (leaf.number is None or leaf.text.isdigit()):
         for found in find_text(leaf.text, passage):
             yield Place(found.start, found.end, found.certainty, found.needs_label, is_text=True)
 
@@ -128,7 +131,8 @@ def _needs_label(
     is_share = "percent" in units or bool(_SHARES & set(names))
     if (mention.unit == "percent") != is_share:
         return True
-    return len(number.normalize().as_tuple().digits) < _FEWEST_DIGITS
+    digits = len(number.normalize().as_tuple().digits)
+    return digits < _FEWEST_DIGITS and abs(number) < _LARGE
 
 
 def _is_year(number: Decimal) -> bool:

@@ -46,7 +46,7 @@ _ROLES_OF_AMOUNTS = {
 }
 _OTHER = {
     "age": "age aged old alter alt",
-    "size": "dimensions dimension length width height depth size",
+    "size": "dimensions dimension length width height depth size tall wide long deep high",
     "duration": "duration lasting lasts term laufzeit duree dauer",
     "employee": "employees employee employed headcount mitarbeiter effectif salaries staff",
     "color": "color colour farbe couleur",
