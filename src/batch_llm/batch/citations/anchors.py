@@ -73,7 +73,9 @@ def _is_in_row(
     one: Candidate, row: Path, anchors: dict[int, list[_Anchor]], passages: list[Passage]
 ) -> bool:
     held = anchors.get(one.source, [])
-    own = [anchor for anchor in held if (anchor.start, anchor.end) == (one.place.start, one.place.end)]
+    own = [
+        anchor for anchor in held if (anchor.start, anchor.end) == (one.place.start, one.place.end)
+    ]
     if own:
         one.is_anchored = len({anchor.row for anchor in held}) == 1 or len(held) > 1
         return own[0].row == row

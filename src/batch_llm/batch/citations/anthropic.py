@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,8 @@ from .cited_text import CitedText
 from .json_values import int_or_none, mappings, text_or_none
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from ...base.citation import CitationKind
 
 _LOCATIONS: dict[str, tuple[CitationKind, str, str]] = {

@@ -35,9 +35,11 @@ _PATTERNS = tuple(
     for body in (
         _YEAR + r"(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})"
         r"(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?",
-        r"(?P<first>\d{1,2})(?P<mark>[./-])(?P<second>\d{1,2})(?P=mark)"
-        r"(?P<short>\d{4}|\d{2})",
-        r"(?P<day>\d{1,2})(?:st|nd|rd|th|er|\.)?(?:\s+(?:day\s+)?(?:of\s+)?|-)" + _NAME + r"(?:,?\s+|-)" + _YEAR,
+        r"(?P<first>\d{1,2})(?P<mark>[./-])(?P<second>\d{1,2})(?P=mark)(?P<short>\d{4}|\d{2})",
+        r"(?P<day>\d{1,2})(?:st|nd|rd|th|er|\.)?(?:\s+(?:day\s+)?(?:of\s+)?|-)"
+        + _NAME
+        + r"(?:,?\s+|-)"
+        + _YEAR,
         _NAME + r"\s+(?P<day>\d{1,2})(?:st|nd|rd|th)?,?\s+" + _YEAR,
         _NAME + r",?\s+" + _YEAR,
         _YEAR + r"-(?P<month>0[1-9]|1[0-2])",

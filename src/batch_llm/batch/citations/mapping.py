@@ -28,6 +28,7 @@ LEAST_CONFIDENCE = 0.5
 _CLEARLY = 0.9
 
 _Candidates = dict["Path", list["Candidate"]]
+_Places = tuple[tuple[int, int], ...]
 
 
 def map_citations(
@@ -59,7 +60,7 @@ def map_citations(
     sources = _in_canonical_order([*citations, *(one for part in blocks for one in part.citations)])
     passages = _read([source.cited_text for source in sources])
     leaves = leaves_of(answer)
-    found: _Candidates = {leaf.path: _candidates(leaf, passages) for leaf in leaves}
+    found: _Candidates = {leaf.path: _candidates(leaf, passages, leaves) for leaf in leaves}
     _claim(found, leaves, blocks, sources)
     found = without_shadowed(anchor(found, passages))
     found = _settled(found)
@@ -75,7 +76,7 @@ def _in_canonical_order(citations: Iterable[Citation]) -> list[Citation]:
         known = tuple(-1 if number is None else number for number in place)
         return (*known, citation.cited_text, citation.url or "", citation.document_title or "")
 
-    return sorted(dict.fromkeys(citations), key=position)  # type: ignore[arg-type]
+    return sorted(dict.fromkeys(citations), key=position)
 
 
 def _read(texts: Iterable[str]) -> list[Passage]:
@@ -86,9 +87,14 @@ def _read(texts: Iterable[str]) -> list[Passage]:
     return passages
 
 
-def _candidates(leaf: Leaf, passages: list[Passage]) -> list[Candidate]:
+def _candidates(leaf: Leaf, passages: list[Passage], leaves: list[Leaf]) -> list[Candidate]:
+    others = [
+        other
+        for other in leaves
+        if other.name != leaf.name and (other.number is not None or other.dates)
+    ]
     found = [
-        candidate(leaf, source, passage, place)
+        candidate(leaf, source, passage, place, others)
         for source, passage in enumerate(passages)
         for place in find_value(leaf, passage)
     ]
@@ -103,7 +109,7 @@ def _claim(
     passages = [Passage.read(part.text) for part in parts]
     at = {source: index for index, source in enumerate(sources)}
     for leaf in leaves:
-        written = _best(_candidates(leaf, passages))
+        written = _best(_candidates(leaf, passages, leaves))
         claimed = {at[one] for place in written for one in parts[place.source].citations}
         if not any(one.source in claimed for one in found[leaf.path]):
             continue
@@ -149,15 +155,15 @@ def _best(candidates: list[Candidate]) -> list[Candidate]:
 
 def _place_in_order(chosen: dict[Path, list[Candidate]], found: _Candidates) -> None:
     """Give the same value of several list items to as many places, first to first."""
-    groups: dict[tuple[object, ...], list[Path]] = defaultdict(list)
+    groups: dict[tuple[Path, _Places], list[Path]] = defaultdict(list)
     for path, candidates in found.items():
         if not chosen[path] and any(isinstance(part, int) for part in path):
-            places = tuple(one.order for one in candidates if one.is_supported)
+            places = tuple(sorted(one.order for one in candidates if one.is_supported))
             shape = tuple("*" if isinstance(part, int) else part for part in path)
-            groups[(shape, places)].append(path)
+            groups[shape, places].append(path)
     for (_, places), paths in groups.items():
-        if isinstance(places, tuple) and len(places) == len(paths) > 1:
-            for path, place in zip(paths, sorted(places), strict=True):
+        if len(places) == len(paths) > 1:
+            for path, place in zip(paths, places, strict=True):
                 chosen[path] = [one for one in found[path] if one.order == place]
                 chosen[path][0].is_in_order = True
 
@@ -168,7 +174,9 @@ def _as_values(
     values: dict[str, list[CitedValue]] = {}
     for path, candidates in chosen.items():
         cited = [
-            CitedValue(sources[one.source], round(one.confidence, 2), one.place.start, one.place.end)
+            CitedValue(
+                sources[one.source], round(one.confidence, 2), one.place.start, one.place.end
+            )
             for one in candidates
             if one.confidence >= least_confidence
         ]

@@ -214,29 +214,33 @@ def _with_suffix(text: str, mention: NumberMention) -> NumberMention | None:
         return replace(mention, unit="inch")
     if match["symbol"]:
         return replace(mention, currency=mention.currency or SYMBOLS[match["symbol"].strip()])
-    word = fold(match["word"])
-    if word == "per" and fold(text[match.end() : match.end() + 5]) == " cent":
-        return replace(mention, unit="percent")
+    return _with_word(text, mention, match)
+
+
+def _with_word(text: str, mention: NumberMention, match: re.Match[str]) -> NumberMention | None:
+    word, end = fold(match["word"]), match.end()
     is_attached = not match["gap"]
     scales = SHORT_SCALES if mention.currency and is_attached else SCALES
     if word in scales:
-        return _scaled(text, mention, match.end(), scales[word])
-    if word in _SQUARES:
-        return replace(mention, unit="m2")
+        return _scaled(text, mention, end, scales[word])
+    unit = _unit(word, text, end, is_squared=match["square"] is not None)
+    currency = currency_of(word)
+    is_code = not (unit or currency) or text[end : end + 1].isdigit()
+    if is_attached and is_code and not mention.is_word:
+        return None
+    return replace(mention, unit=unit, currency=mention.currency or currency)
+
+
+def _unit(word: str, text: str, end: int, *, is_squared: bool) -> str | None:
+    if (word, fold(text[end : end + 5])) in {("per", " cent"), ("pour", " cent")}:
+        return "percent"
     unit = unit_of(word)
-    if match["square"] and unit == "m":
-        unit = "m2"
-    if is_attached and not (unit or currency_of(word)) and not mention.is_word:
-        return None
-    if is_attached and unit and text[match.end() : match.end() + 1].isdigit():
-        return None
-    return replace(mention, unit=unit, currency=mention.currency or currency_of(word))
+    return "m2" if word in _SQUARES or (is_squared and unit == "m") else unit
 
 
 def _scaled(text: str, mention: NumberMention, end: int, scale: int) -> NumberMention:
     after = re.match(r"[ \u00a0]?(?:d['\u2019])?([^\W\d_]+|[$\u20ac\u00a3])", text[end:])
     currency = mention.currency or (currency_of(fold(after[1])) if after else None)
-    # "1.204 million" has no groups.
     return replace(
         mention,
         readings=tuple((value * scale, sure) for value, sure in mention.readings),

@@ -14,6 +14,7 @@ _BOUNDARY = re.compile(r"[\n\t|;]|(?<=[.!?])\s+(?=[^\W\da-z])")
 _ROW = re.compile(r"[\n;]|(?<=[.!?])\s+(?=[^\W\da-z])")
 _RIGHT_STOP = re.compile(r"[\n\t|;,:)]|\.(?:\s|$)|\s(?:and|und|et|but|plus|to)\s")
 _RANGE = re.compile(r"\s*(?:[-\u2013\u2014]|to|until|bis|au|\u00e0|through)\s*")
+_YEAR = re.compile(r"[^\w(]{0,2}\((?:in )?([12]\d{3})\)")
 _CELL = re.compile(r"[^|\t]+")
 _LEFT_WORDS, _RIGHT_WORDS = 8, 4
 
@@ -43,8 +44,8 @@ class Passage:
     _roles: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        spans = {(one.start, one.end) for one in (*self.dates, *self.numbers)}
-        self._spans = sorted(spans)
+        spans = {(date.start, date.end) for date in self.dates}
+        self._spans = sorted(spans | {(number.start, number.end) for number in self.numbers})
         for here, after in zip(self._spans, self._spans[1:], strict=False):
             if _RANGE.fullmatch(self.text, here[1], after[0]):
                 self._roles[here[0]] = "start"
@@ -89,7 +90,9 @@ class Passage:
         stop = match.start() if match else len(self.text)
         stop = min([stop, *(begin for begin, _ in self._spans if begin >= end)])
         after = [word.folded for word in self.words if word.start >= end and word.end <= stop]
-        return after[:_RIGHT_WORDS]
+        # "500 (2023)": the year is of this number.
+        year = _YEAR.match(self.text, end)
+        return [*after[:_RIGHT_WORDS], *([year[1]] if year else [])]
 
     def _column(self, at: int) -> list[str]:
         """Return the words of the head of the column around `at`, and of its row's first cell."""
@@ -99,7 +102,9 @@ class Passage:
         if "|" not in line and "\t" not in line:
             return []
         cells = _cells(line)
-        place = next((i for i, (begin, text) in enumerate(cells) if begin + len(text) > at - line_start), 0)
+        place = next(
+            (i for i, (begin, text) in enumerate(cells) if begin + len(text) > at - line_start), 0
+        )
         words = [word.folded for word in words_of(cells[0][1])] if place else []
         head = _cells(self.text.split("\n", 1)[0])
         if line_start and place < len(head):

@@ -10,6 +10,8 @@ from .vocabulary import STOP_WORDS, concepts_of, exclude_each_other, telling
 from .words import is_same_word
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .leaves import Leaf
     from .passage import Passage
     from .value_search import Place
@@ -87,23 +89,34 @@ class Candidate:
         return base * self.place.certainty
 
 
-def candidate(leaf: Leaf, source: int, passage: Passage, place: Place) -> Candidate:
-    """Return `place` with what its label says."""
+def candidate(
+    leaf: Leaf, source: int, passage: Passage, place: Place, others: Sequence[Leaf] = ()
+) -> Candidate:
+    """Return `place` with what its label says; `others` are the other fields that it may be of."""
     label = passage.label(place.start, place.end)
     names = _telling_names(leaf)
     near = _says(names, label.words)
-    others = [word.folded for word in passage.words if not place.start <= word.start < place.end]
-    concepts = concepts_of(names)
+    rest = [word.folded for word in passage.words if not place.start <= word.start < place.end]
+    roles = concepts_of(list(label.left))
+    beside = [*label.left, *label.right[:1]]
+    is_of_other = exclude_each_other(roles, concepts_of(names)) or (
+        not place.is_text and any(_names_all(other, beside) for other in others)
+    )
     return Candidate(
         leaf,
         source,
         place,
         is_near=near,
-        is_wide=_says(names, others),
+        is_wide=_says(names, rest),
         is_parents=_says(telling(list(leaf.parents)), label.words),
-        is_of_other=not near and exclude_each_other(concepts_of(list(label.left)), concepts),
+        is_of_other=not near and is_of_other,
         order=(source, place.start),
     )
+
+
+def _names_all(leaf: Leaf, words: list[str]) -> bool:
+    names = telling(list(leaf.name))
+    return bool(names) and all(any(is_same_word(name, word) for word in words) for name in names)
 
 
 def _telling_names(leaf: Leaf) -> list[str]:

@@ -48,6 +48,8 @@ def find_text(value: str, passage: Passage) -> list[Found]:
 def is_common(value: str) -> bool:
     """Tell whether a text is too short or too common to be found without a label."""
     folded = fold(value)
+    if any(mark.isdigit() for mark in folded) and any(mark.isalpha() for mark in folded):
+        return False
     length = sum(mark.isalnum() for mark in folded)
     is_name = value[:1].isupper()
     return length < (3 if is_name else 4) or folded in COMMON_VALUES
@@ -103,9 +105,7 @@ def _is_denied(wanted: list[Word], passage: Passage, first: int) -> bool:
     return is_denied and wanted[0].folded not in NEGATIONS
 
 
-def _in_longer_name(
-    wanted: list[Word], passage: Passage, first: int, last: int
-) -> bool | None:
+def _in_longer_name(wanted: list[Word], passage: Passage, first: int, last: int) -> bool | None:
     """Tell whether a name goes on around the place; None where it may."""
     if not all(_is_name(word.text) for word in wanted if word.folded not in STOP_WORDS):
         return False
@@ -143,9 +143,7 @@ def _most(wanted: list[Word], passage: Passage) -> list[Found]:
 
 def _share(wanted: list[Word], telling: list[str], window: list[Word]) -> Found | None:
     """Return how much of `telling` is in `window`, if it is enough and says the same."""
-    matched = [
-        word for word in window if any(is_same_word(word.folded, one) for one in telling)
-    ]
+    matched = [word for word in window if any(is_same_word(word.folded, one) for one in telling)]
     if not matched or matched[0] is not window[0]:
         return None
     inside = [word for word in window if word.start <= matched[-1].start]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .vocabulary import word_set
+
 _ALIASES = {
     "kg": "kg kgs kilogram kilograms kilo kilos",
     "g": "g gram grams",
@@ -52,10 +54,10 @@ SCALES = {
 SHORT_SCALES = {"m": 10**6, "b": 10**9, **SCALES}
 """With a currency before the number, or no space between, as in "$3m"."""
 SYMBOLS = {"$": "$", "\u20ac": "EUR", "\u00a3": "GBP", "\u00a5": "JPY", "\u20b9": "INR"}
-CODES = frozenset(
-    "usd eur gbp chf jpy cad aud inr sek nok dkk pln czk huf nzd sgd hkd cny brl mxn zar euro euros"
-    " dollar dollars".split()
-)
+CODES = word_set("""
+    usd eur gbp chf jpy cad aud inr sek nok dkk pln czk huf nzd sgd hkd cny brl mxn zar
+    euro euros dollar dollars
+""")
 _DOLLARS = frozenset({"$", "USD", "CAD", "AUD", "NZD", "SGD", "HKD"})
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from .text_search import find_text
 from .units import may_be_same_currency, scales_in_name, units_in_name
-from .vocabulary import concepts_of
+from .vocabulary import concepts_of, word_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from decimal import Decimal
 
     from .dates import CalendarDate, DateMention
     from .leaves import Leaf
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 _FEWEST_DIGITS = 3
 _LARGE = 10_000
 """A round number is rare from here on."""
-_SHARES = frozenset(
-    "rate ratio share margin growth yield churn interest fraction saturation vat tax discount".split()
-)
+_SHARES = word_set("""
+    rate ratio share margin growth yield churn interest fraction saturation vat tax discount
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +105,16 @@ def _numbered(leaf: Leaf, number: Decimal, passage: Passage) -> Iterator[Place]:
 
 def _fits(leaf: Leaf, units: set[str], mention: NumberMention) -> bool:
     """Tell whether unit and currency allow that the mention is of the leaf."""
-    if mention.unit and ((units and mention.unit not in units) or (leaf.unit or mention.unit) != mention.unit):
+    if mention.unit and (
+        (units and mention.unit not in units) or (leaf.unit or mention.unit) != mention.unit
+    ):
         return False
     if mention.currency and units:
         return False
     return may_be_same_currency(leaf.currency, mention.currency)
 
 
-def _certainty(
-    number: Decimal, mention: NumberMention, names: list[str], units: set[str]
-) -> float:
+def _certainty(number: Decimal, mention: NumberMention, names: list[str], units: set[str]) -> float:
     readings = list(mention.readings)
     if mention.scale in scales_in_name(names):
         readings += mention.unscaled

@@ -8,9 +8,10 @@ from __future__ import annotations
 from .words import stem
 
 _ROLES_OF_DATES = {
-    "start": "start begin begins beginning commence commences commencing commencement effective from"
-    " since beginn beginnt ab von debut commence du depuis",
-    "end": "end ends ending until ende endet bis fin au expires expiry expiration expire terminates",
+    "start": "start begin begins beginning commence commences commencing commencement effective"
+    " from since beginn beginnt ab von debut commence du depuis",
+    "end": "end ends ending until ende endet bis fin au expires expiry expiration expire"
+    " terminates",
     "due": "due payable pay fallig zahlbar echeance deadline",
     "issue": "invoice invoiced issue issued facture rechnung rechnungsdatum billed",
     "order": "order ordered placed bestellung bestelldatum commande",
@@ -54,7 +55,8 @@ _OTHER = {
     "quantity": "quantity qty menge quantite",
     "salary": "salary gehalt bruttogehalt salaire",
     "review": "review reviews customers ratings",
-    "growth": "growth grew rose increase increased stieg wachstum croissance fell declined decreased",
+    "growth": "growth grew rose increase increased stieg wachstum croissance fell"
+    " declined decreased",
     "place": "place ort lieu in at a",
     "low": "low minimum min lowest",
     "high": "high maximum max highest up most",
@@ -64,11 +66,17 @@ EXCLUSIVE = (frozenset(_ROLES_OF_DATES), frozenset(_ROLES_OF_AMOUNTS), frozenset
 """Groups of roles: a value labelled with one of a group is not that of a field with another."""
 
 _IMPLIED = {"admission": ("start",), "discharge": ("end",)}
-_GENERIC = frozenset(
-    "a amount and at by code count date datum day description for id in is item kind list name no note"
-    " number of on or percent percentage pct rate ratio text the to type unit value year years number"
-    " of date field level total".split()
-) - {"total", "level", "unit", "item"}
+
+
+def word_set(text: str) -> frozenset[str]:
+    """Return the words of `text`."""
+    return frozenset(text.split())
+
+
+_GENERIC = word_set("""
+    a amount and at by code count date datum day description field for id in is kind list name no
+    note number of on or percent percentage pct rate ratio text the to type value year years
+""")
 
 
 def _concepts() -> dict[str, set[str]]:
@@ -100,18 +108,18 @@ def exclude_each_other(left: set[str], right: set[str]) -> bool:
     return any(left & group and right & group for group in EXCLUSIVE)
 
 
-NEGATIONS = frozenset(
-    "no not never without none neither nor kein keine keinen ohne nicht pas sans aucun aucune jamais"
-    " cannot isn doesn didn wasn".split()
-)
-TITLES = frozenset(
-    "dr mr mrs ms miss prof herr frau m mme mlle sir patient the der die das le la les".split()
-)
-STOP_WORDS = frozenset(
-    "a an and are as at be been by for from has have in is it its of on or shall that the their this"
-    " to was were will with der die das und von zu mit im den le la les de des du et en un une".split()
-)
-COMMON_VALUES = frozenset(
-    "yes no true false none null na n/a unknown other active inactive open closed paid new old high"
-    " low male female full good ja nein oui non normal default standard all any day one two".split()
-)
+NEGATIONS = word_set("""
+    no not never without none neither nor cannot isn doesn didn wasn kein keine keinen ohne nicht
+    pas sans aucun aucune jamais
+""")
+TITLES = word_set("""
+    dr mr mrs ms miss prof herr frau m mme mlle sir patient the der die das le la les
+""")
+STOP_WORDS = word_set("""
+    a an and are as at be been by for from has have in is it its of on or shall that the their this
+    to was were will with der die das und von zu mit im den le la les de des du et en un une
+""")
+COMMON_VALUES = word_set("""
+    yes no true false none null na n/a unknown other active inactive open closed paid new old high
+    low male female full good ja nein oui non normal default standard all any day one two
+""")

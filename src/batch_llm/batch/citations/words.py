@@ -49,7 +49,8 @@ def words_of(text: str) -> list[Word]:
             match.start(),
             match.end(),
             _is_joined(text, match.start() - 1, match.start() - 2),
-            _is_joined(text, match.end(), match.end() + 1) and not _is_possessive(text, match.end()),
+            _is_joined(text, match.end(), match.end() + 1)
+            and not _is_possessive(text, match.end()),
         )
         for match in _WORD.finditer(text)
     ]
