@@ -133,10 +133,15 @@ def _settled(found: _Candidates) -> _Candidates:
 def _holds(one: Candidate, rivals: list[Candidate]) -> bool:
     if one.is_near or one.is_claimed:
         return True
-    others = [rival for rival in rivals if rival.leaf.path != one.leaf.path]
+    others = [rival for rival in rivals if _shape(rival.leaf.path) != _shape(one.leaf.path)]
     if any(rival.strength >= one.strength + 1 for rival in others):
         return False
     return one.strength > 0 or not others
+
+
+def _shape(path: Path) -> Path:
+    """Return a path that all items of a list share."""
+    return tuple("*" if isinstance(part, int) else part for part in path)
 
 
 def _best(candidates: list[Candidate]) -> list[Candidate]:
@@ -159,8 +164,7 @@ def _place_in_order(chosen: dict[Path, list[Candidate]], found: _Candidates) -> 
     for path, candidates in found.items():
         if not chosen[path] and any(isinstance(part, int) for part in path):
             places = tuple(sorted(one.order for one in candidates if one.is_supported))
-            shape = tuple("*" if isinstance(part, int) else part for part in path)
-            groups[shape, places].append(path)
+            groups[_shape(path), places].append(path)
     for (_, places), paths in groups.items():
         if len(places) == len(paths) > 1:
             for path, place in zip(paths, places, strict=True):

@@ -32,6 +32,7 @@ class Candidate:
         is_wide: they are elsewhere in the passage.
         is_parents: words of the names above stand beside it.
         is_of_other: what stands beside it speaks of another role, such as "due" for a start.
+        is_of_rival: it names another field of the answer.
         is_claimed: the model cited the passage where it wrote the value.
         is_anchored: it is in the row of its list item.
         is_among: values of the same list, or object, are in the passage.
@@ -46,6 +47,7 @@ class Candidate:
     is_wide: bool = False
     is_parents: bool = False
     is_of_other: bool = False
+    is_of_rival: bool = False
     is_claimed: bool = False
     is_anchored: bool = False
     is_among: bool = False
@@ -68,6 +70,8 @@ class Candidate:
     @property
     def is_supported(self) -> bool:
         """Whether more than the value speaks for it, where the value is not enough."""
+        if self.is_of_rival and not (self.is_claimed or self.is_anchored):
+            return False
         labelled = self.is_near or self.is_claimed or self.is_anchored or self.is_wide
         if not self.place.needs_label:
             return True
@@ -99,9 +103,7 @@ def candidate(
     rest = [word.folded for word in passage.words if not place.start <= word.start < place.end]
     roles = concepts_of(list(label.left))
     beside = [*label.left, *label.right[:1]]
-    is_of_other = exclude_each_other(roles, concepts_of(names)) or (
-        not place.is_text and any(_names_all(other, beside) for other in others)
-    )
+    is_of_rival = not place.is_text and any(_names_all(other, beside) for other in others)
     return Candidate(
         leaf,
         source,
@@ -109,7 +111,8 @@ def candidate(
         is_near=near,
         is_wide=_says(names, rest),
         is_parents=_says(telling(list(leaf.parents)), label.words),
-        is_of_other=not near and is_of_other,
+        is_of_other=not near and exclude_each_other(roles, concepts_of(names)),
+        is_of_rival=not near and is_of_rival,
         order=(source, place.start),
     )
 

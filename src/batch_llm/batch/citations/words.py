@@ -6,7 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-_WORD = re.compile(r"[^\W_]+(?:[+#]+(?!\w))?")
+_WORD = re.compile(r"[^\W_](?:[^\W_]|[\u0300-\u036f])*(?:[+#]+(?!\w))?")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _JOINERS = frozenset("-\u2010\u2011_@.&:")
 _ELISIONS = frozenset("'\u2019")
