@@ -1,0 +1,116 @@
+"""A text read once: its words, numbers and dates, and the words that label a place in it."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from dataclasses import dataclass, field
+
+from .dates import DateMention, find_dates
+from .numbers import NumberMention, find_numbers
+from .words import Word, words_of
+
+_BOUNDARY = re.compile(r"[\n\t|;]|(?<=[.!?])\s+(?=[^\W\da-z])")
+_ROW = re.compile(r"[\n;]|(?<=[.!?])\s+(?=[^\W\da-z])")
+_RIGHT_STOP = re.compile(r"[\n\t|;,:)]|\.(?:\s|$)|\s(?:and|und|et|but|plus|to)\s")
+_RANGE = re.compile(r"\s*(?:[-\u2013\u2014]|to|until|bis|au|\u00e0|through)\s*")
+_YEAR = re.compile(r"[^\w(]{0,2}\((?:in )?([12]\d{3})\)")
+_CELL = re.compile(r"[^|\t]+")
+_LEFT_WORDS, _RIGHT_WORDS = 8, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """The words beside a place: those before it, and those after it."""
+
+    left: tuple[str, ...]
+    right: tuple[str, ...]
+
+    @property
+    def words(self) -> list[str]:
+        """All of them."""
+        return [*self.left, *self.right]
+
+
+@dataclass(slots=True)
+class Passage:
+    """A text and what was found in it."""
+
+    text: str
+    words: list[Word]
+    dates: list[DateMention]
+    numbers: list[NumberMention]
+    _spans: list[tuple[int, int]] = field(default_factory=list)
+    _roles: dict[int, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        spans = {(date.start, date.end) for date in self.dates}
+        self._spans = sorted(spans | {(number.start, number.end) for number in self.numbers})
+        for here, after in zip(self._spans, self._spans[1:], strict=False):
+            if _RANGE.fullmatch(self.text, here[1], after[0]):
+                self._roles[here[0]] = "start"
+                self._roles[after[0]] = "end"
+
+    @classmethod
+    def read(cls, text: str) -> Passage:
+        """Return `text` with what is in it."""
+        dates = find_dates(text)
+        numbers = find_numbers(text, [(one.start, one.end) for one in dates])
+        return cls(text, words_of(text), dates, numbers)
+
+    def label(self, start: int, end: int) -> Label:
+        """Return the words that stand beside `start` to `end`, in its clause and its column."""
+        first = bisect_left(self.words, start, key=lambda word: word.start)
+        role = self._roles.get(start)
+        left = [*self._left(start, first), *self._column(start), *([role] if role else [])]
+        return Label(tuple(left), tuple(self._right(end)))
+
+    def row_start(self, at: int) -> int:
+        """Return where the line or sentence around `at` begins."""
+        return max((match.end() for match in _ROW.finditer(self.text, 0, at)), default=0)
+
+    def row_end(self, at: int) -> int:
+        """Return where the line or sentence around `at` ends."""
+        match = _ROW.search(self.text, at)
+        return match.start() if match else len(self.text)
+
+    def _left(self, start: int, first: int) -> list[str]:
+        floor = max((match.end() for match in _BOUNDARY.finditer(self.text, 0, start)), default=0)
+        mentions = [end for begin, end in self._spans if floor <= begin and end <= start]
+        cut = max(mentions, default=floor)
+        before = [word for word in self.words[:first] if word.start >= floor]
+        near = [word for word in before if word.start >= cut]
+        # "Revenue 2022: 4,310": the year is a part of the label.
+        if not any(word.folded.isalpha() for word in near):
+            near = before
+        return [word.folded for word in near[-_LEFT_WORDS:]]
+
+    def _right(self, end: int) -> list[str]:
+        match = _RIGHT_STOP.search(self.text, end)
+        stop = match.start() if match else len(self.text)
+        stop = min([stop, *(begin for begin, _ in self._spans if begin >= end)])
+        after = [word.folded for word in self.words if word.start >= end and word.end <= stop]
+        # "500 (2023)": the year is of this number.
+        year = _YEAR.match(self.text, end)
+        return [*after[:_RIGHT_WORDS], *([year[1]] if year else [])]
+
+    def _column(self, at: int) -> list[str]:
+        """Return the words of the head of the column around `at`, and of its row's first cell."""
+        line_start = self.text.rfind("\n", 0, at) + 1
+        line_end = self.text.find("\n", at)
+        line = self.text[line_start : line_end if line_end >= 0 else len(self.text)]
+        if "|" not in line and "\t" not in line:
+            return []
+        cells = _cells(line)
+        place = next(
+            (i for i, (begin, text) in enumerate(cells) if begin + len(text) > at - line_start), 0
+        )
+        words = [word.folded for word in words_of(cells[0][1])] if place else []
+        head = _cells(self.text.split("\n", 1)[0])
+        if line_start and place < len(head):
+            words += [word.folded for word in words_of(head[place][1])]
+        return words
+
+
+def _cells(line: str) -> list[tuple[int, str]]:
+    return [(match.start(), match[0]) for match in _CELL.finditer(line) if match[0].strip()]

@@ -1,0 +1,149 @@
+"""How much speaks for a place of a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .units import units_in_name
+from .vocabulary import STOP_WORDS, concepts_of, exclude_each_other, telling
+from .words import is_same_word
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .leaves import Leaf
+    from .passage import Passage
+    from .value_search import Place
+
+NEUTRAL = 0.7
+IN_ORDER = 0.6
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A place that may be the one a leaf was read from, and what speaks for it.
+
+    Attributes:
+        leaf: whose value it is.
+        source: which passage, by its place among all.
+        place: where in the passage.
+        is_near: words of the field's name stand beside it.
+        is_wide: they are elsewhere in the passage.
+        is_parents: words of the names above stand beside it.
+        is_of_other: what stands beside it speaks of another role, such as "due" for a start.
+        is_of_rival: it names another field of the answer.
+        is_claimed: the model cited the passage where it wrote the value.
+        is_anchored: it is in the row of its list item.
+        is_among: values of the same list, or object, are in the passage.
+        is_in_order: only its turn among equal places tells.
+        order: where it is among all passages.
+    """
+
+    leaf: Leaf
+    source: int
+    place: Place
+    is_near: bool = False
+    is_wide: bool = False
+    is_parents: bool = False
+    is_of_other: bool = False
+    is_of_rival: bool = False
+    is_claimed: bool = False
+    is_anchored: bool = False
+    is_among: bool = False
+    is_in_order: bool = False
+    order: tuple[int, int] = field(default=(0, 0))
+
+    @property
+    def strength(self) -> float:
+        """What speaks for it, in one number; candidates of a leaf are compared by it."""
+        return (
+            3.0 * self.is_claimed
+            + 3.0 * self.is_near
+            + 2.0 * self.is_anchored
+            + 1.5 * (self.is_wide and not self.is_near)
+            + 1.0 * self.is_parents
+            + 1.0 * self.place.has_unit
+            + 1.0 * self.is_among
+        )
+
+    @property
+    def is_supported(self) -> bool:
+        """Whether more than the value speaks for it, where the value is not enough."""
+        if self.is_of_rival and not (self.is_claimed or self.is_anchored):
+            return False
+        labelled = self.is_near or self.is_claimed or self.is_anchored or self.is_wide
+        if not self.place.needs_label:
+            return True
+        return labelled or self.is_among
+
+    @property
+    def confidence(self) -> float:
+        """As `CitedValue` explains it."""
+        if self.is_in_order:
+            base = IN_ORDER
+        elif self.is_near or self.is_claimed:
+            base = 0.95
+        elif self.is_anchored:
+            base = 0.85
+        elif self.is_wide or self.is_among:
+            base = 0.8
+        else:
+            base = NEUTRAL
+        return base * self.place.certainty
+
+
+def candidate(
+    leaf: Leaf, source: int, passage: Passage, place: Place, others: Sequence[Leaf] = ()
+) -> Candidate:
+    """Return `place` with what its label says; `others` are the other fields that it may be of."""
+    label = passage.label(place.start, place.end)
+    names = _telling_names(leaf)
+    near = _says(names, label.words)
+    rest = [word.folded for word in passage.words if not place.start <= word.start < place.end]
+    roles = concepts_of(list(label.left))
+    beside = [*label.left, *label.right[:1]]
+    is_of_rival = not place.is_text and any(_names_all(other, beside) for other in others)
+    return Candidate(
+        leaf,
+        source,
+        place,
+        is_near=near,
+        is_wide=_says(names, rest),
+        is_parents=_says(telling(list(leaf.parents)), label.words),
+        is_of_other=not near and exclude_each_other(roles, concepts_of(names)),
+        is_of_rival=not near and is_of_rival,
+        order=(source, place.start),
+    )
+
+
+def _names_all(leaf: Leaf, words: list[str]) -> bool:
+    names = telling(list(leaf.name))
+    return bool(names) and all(any(is_same_word(name, word) for word in words) for name in names)
+
+
+def _telling_names(leaf: Leaf) -> list[str]:
+    names = list(leaf.name)
+    own = telling(names)
+    without_units = [word for word in own if not units_in_name([word, word])]
+    if without_units or own:
+        return without_units or own
+    # "name" and "date" tell something where nothing else does.
+    return [*telling(list(leaf.parents)), *(name for name in names if name not in STOP_WORDS)]
+
+
+def _says(names: list[str], words: list[str]) -> bool:
+    """Tell whether `words` have at least half of `names`, and all years among these."""
+    if not names:
+        return False
+    matched = [name for name in names if _is_said(name, words)]
+    if any(name.isdigit() and name not in matched for name in names):
+        return False
+    return len(matched) * 2 >= len(names)
+
+
+def _is_said(name: str, words: list[str]) -> bool:
+    if any(is_same_word(name, word) for word in words):
+        return True
+    concepts = concepts_of([name])
+    return bool(concepts & concepts_of(words)) if concepts else False

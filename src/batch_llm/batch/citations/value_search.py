@@ -1,0 +1,139 @@
+"""Where the value of a leaf stands in a passage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .text_search import find_text
+from .units import may_be_same_currency, scales_in_name, units_in_name
+from .vocabulary import concepts_of, word_set
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from decimal import Decimal
+
+    from .dates import CalendarDate, DateMention
+    from .leaves import Leaf
+    from .numbers import NumberMention
+    from .passage import Passage
+
+_FEWEST_DIGITS = 3
+_LARGE = 10_000
+"""A round number is rare from here on."""
+_SHARES = word_set("""
+    rate ratio share margin growth yield churn interest fraction saturation vat tax discount
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place of a value.
+
+    Attributes:
+        start: its first character.
+        end: the place after its last.
+        certainty: from 0 to 1, that the text there means this value.
+        needs_label: the value alone is too common, or too unsure, to tell what it is of.
+        has_unit: the unit there is the one in the field's name.
+        is_text: words were found; else a number or a date.
+    """
+
+    start: int
+    end: int
+    certainty: float
+    needs_label: bool
+    has_unit: bool = False
+    is_text: bool = False
+
+
+def find_value(leaf: Leaf, passage: Passage) -> list[Place]:
+    """Return the places where `passage` has the value of `leaf`, each once."""
+    places: dict[tuple[int, int], Place] = {}
+    for place in _search(leaf, passage):
+        known = places.get((place.start, place.end))
+        if known is None or known.certainty < place.certainty:
+            places[place.start, place.end] = place
+    return list(places.values())
+
+
+def _search(leaf: Leaf, passage: Passage) -> Iterator[Place]:
+    if leaf.dates:
+        for mention in passage.dates:
+            if place := _dated(leaf.dates, mention):
+                yield place
+        return
+    if leaf.number is not None:
+        yield from _numbered(leaf, leaf.number, passage)
+    # A number with a sign or a unit is more than its digits, which a search in words would find.
+    if leaf.text is not None and (leaf.number is None or leaf.text.isdigit()):
+        for found in find_text(leaf.text, passage):
+            yield Place(found.start, found.end, found.certainty, found.needs_label, is_text=True)
+
+
+def _dated(wanted: tuple[CalendarDate, ...], mention: DateMention) -> Place | None:
+    for reading in mention.readings:
+        for date in wanted:
+            if (date.year, date.month) != (reading.year, reading.month):
+                continue
+            if date.day == reading.day or date.day is None:
+                is_sure = len(mention.readings) == len(wanted) == 1
+                certainty = (1.0 if date.day == reading.day else 0.85) * (1.0 if is_sure else 0.6)
+                return Place(mention.start, mention.end, certainty, needs_label=not is_sure)
+    return None
+
+
+def _numbered(leaf: Leaf, number: Decimal, passage: Passage) -> Iterator[Place]:
+    names = list(leaf.name)
+    is_of_year = "year" in names
+    units = units_in_name(names) - ({"year"} if _is_year(number) else set())
+    for mention in passage.numbers:
+        if is_of_year and _is_year(number) and not mention.is_plain:
+            continue
+        if not _fits(leaf, units, mention):
+            continue
+        certainty = _certainty(number, mention, names, units)
+        if certainty:
+            has_unit = mention.unit in units or (is_of_year and _is_year(number))
+            needs_label = _needs_label(number, mention, names, units)
+            yield Place(mention.start, mention.end, certainty, needs_label, has_unit)
+    if _is_year(number) and (is_of_year or concepts_of(names) & {"start", "end", "sign"}):
+        for date in passage.dates:
+            if {reading.year for reading in date.readings} == {int(number)}:
+                yield Place(date.start, date.end, 0.9, needs_label=True, has_unit=True)
+
+
+def _fits(leaf: Leaf, units: set[str], mention: NumberMention) -> bool:
+    """Tell whether unit and currency allow that the mention is of the leaf."""
+    if mention.unit and (
+        (units and mention.unit not in units) or (leaf.unit or mention.unit) != mention.unit
+    ):
+        return False
+    if mention.currency and units:
+        return False
+    return may_be_same_currency(leaf.currency, mention.currency)
+
+
+def _certainty(number: Decimal, mention: NumberMention, names: list[str], units: set[str]) -> float:
+    readings = list(mention.readings)
+    if mention.scale in scales_in_name(names):
+        readings += mention.unscaled
+    if mention.unit == "percent" and "percent" not in units:
+        readings += [(value / 100, sure) for value, sure in mention.readings]
+    return max((sure for value, sure in readings if value == number), default=0.0)
+
+
+def _needs_label(
+    number: Decimal, mention: NumberMention, names: list[str], units: set[str]
+) -> bool:
+    if mention.is_range or mention.is_word or _is_year(number):
+        return True
+    is_share = "percent" in units or bool(_SHARES & set(names))
+    if (mention.unit == "percent") != is_share:
+        return True
+    digits = len(number.normalize().as_tuple().digits)
+    return digits < _FEWEST_DIGITS and abs(number) < _LARGE
+
+
+def _is_year(number: Decimal) -> bool:
+    return number == number.to_integral_value() and 1900 <= number <= 2100
