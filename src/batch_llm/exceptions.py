@@ -23,6 +23,7 @@ BatchLLMError
     ├── ServerError                        5xx: the provider failed
     ├── ProviderTimeoutError               the provider or the connection gave no answer in time
     ├── ConnectionFailedError              no connection, or it broke before the answer was whole
+    ├── SubmissionError                    a remote batch was to be created, and no id came back
     └── AnswerError                        an answer came, and cannot be used
         ├── MalformedAnswerError           not the provider's format (cut JSON, no choice)
         ├── OutputValidationError          the text does not fit the requested schema
@@ -40,7 +41,7 @@ from typing import TYPE_CHECKING, TypedDict
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-    from typing import Any, Unpack
+    from typing import Any, Literal, Unpack
 
     from .base.results import BatchResult
     from .base.usage import TokenUsage
@@ -308,6 +309,25 @@ class ConnectionFailedError(ProviderError):
     def __init__(self, message: str, *, was_sent: bool = True, **details: Unpack[_Details]) -> None:
         super().__init__(message, **details)
         self.was_sent = was_sent
+
+
+class SubmissionError(ProviderError):
+    """A remote batch was to be created, and no id of it came back.
+
+    Attributes:
+        acceptance: "refused" where the provider surely did not take it: it may be sent again.
+            "accepted" where it surely did, and "unknown" where nobody can tell: sent again, it
+            may run and be billed twice; look for it first.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        acceptance: Literal["refused", "accepted", "unknown"] = "unknown",
+        **details: Unpack[_Details],
+    ) -> None:
+        super().__init__(message, **details)
+        self.acceptance = acceptance
 
 
 class AnswerError(ProviderError):

@@ -10,8 +10,9 @@ import msgspec
 from ..base.fingerprint import fingerprint_of
 from ..base.repair import forget_misfit
 from ..base.strategy import TOutput
-from ..exceptions import ConfigurationError, InputError
+from ..exceptions import ConfigurationError
 from ..strategies import report_quota
+from ..wire.json_body import encode_body
 from .composed import ComposedRequestStrategy, refused
 from .http import HTTPTransport, make_transport
 from .model_habits import takes_temperature
@@ -119,7 +120,7 @@ class HTTPRequestStrategy(ComposedRequestStrategy[TOutput]):
         """
         request = self._asked(prompt, state)
         endpoint = self._endpoint
-        body = _encoded(self._compose(request))
+        body = encode_body(self._compose(request))
         reply = await self._transport.post(
             endpoint.url, endpoint.headers, body, timeout + _GRACE_SECONDS
         )
@@ -182,7 +183,7 @@ class HTTPRequestStrategy(ComposedRequestStrategy[TOutput]):
         if self._extra_body:
             check_fields(self._extra_body)
         body = self._compose(request)
-        return bound_of_body(body, _encoded(body), request, self.priced_as)
+        return bound_of_body(body, encode_body(body), request, self.priced_as)
 
     async def aclose(self) -> None:
         """Close the pool, unless the transport was given by the caller."""
@@ -202,17 +203,6 @@ class HTTPRequestStrategy(ComposedRequestStrategy[TOutput]):
         yield from self._endpoint.secrets
         yield from (message.text for message in request.messages)
         yield request.system or ""
-
-
-def _encoded(body: dict[str, object]) -> bytes:
-    try:
-        return msgspec.json.encode(body)
-    except UnicodeEncodeError as error:
-        # `from None`: the codec's error holds the whole text.
-        raise InputError(
-            f"The prompt cannot be sent: at character {error.start} of a text it has half of "
-            f"a surrogate pair, which no JSON can hold."
-        ) from None
 
 
 def _checked_extras(extras: Mapping[str, object]) -> dict[str, object]:

@@ -10,8 +10,11 @@ import msgspec
 from ..exceptions import OutputTruncatedError, OutputValidationError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..base.request import LLMRequest
     from ..base.usage import TokenUsage
+    from .cited_span import CitedSpan
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What a decoder raises for a body that is not whole JSON of the right form."""
@@ -28,6 +31,7 @@ class ChatAnswer:
         usage: tokens billed; counts the provider leaves out are 0.
         model: the model that answered, as the provider names it, or None.
         request_id: the provider's id of the request or of its answer, or None.
+        cited: the passages that cite something.
     """
 
     text: str
@@ -35,6 +39,7 @@ class ChatAnswer:
     usage: TokenUsage
     model: str | None = None
     request_id: str | None = None
+    cited: Sequence[CitedSpan] = ()
 
     @property
     def is_truncated(self) -> bool:

@@ -19,10 +19,11 @@ from ..exceptions import AnswerError, InputError, MalformedAnswerError, RefusalE
 from .answer import UNREADABLE, ChatAnswer, describe_unreadable
 from .anthropic_errors import error_from_report
 from .anthropic_schema import closed_schema
+from .cited_span import CitedSpan
 from .inline_data import inline_data
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from ..base.request import FilePart, LLMRequest, Message, Part
     from ..base.schema import OutputSchema
@@ -60,11 +61,13 @@ def encode_message(
     Raises:
         InputError: for a part that cannot be read.
     """
-    asked = _asked_output(request.output_schema)
+    # Structured output and citations exclude each other: a schema is told in words then.
+    cites = is_citing(request)
+    asked = _asked_output(request.output_schema, in_words=cites)
     body: dict[str, object] = {
         "model": model,
         "max_tokens": request.max_output_tokens or USUAL_OUTPUT_TOKENS,
-        "messages": [_turn(message) for message in request.messages],
+        "messages": [_turn(message, cites) for message in request.messages],
     }
     if system := "\n\n".join(filter(None, (request.system, asked.in_words))):
         body["system"] = _system(system, system_cache_ttl)
@@ -87,14 +90,19 @@ def _system(text: str, cache_ttl: CacheTTL | None) -> str | list[dict[str, objec
     return [{"type": "text", "text": text, "cache_control": mark}]
 
 
-def _turn(message: Message) -> dict[str, object]:
+def is_citing(request: LLMRequest) -> bool:
+    """Return whether the passages are asked for that the answer rests on."""
+    return bool(getattr(request, "citations", False))
+
+
+def _turn(message: Message, cites: bool) -> dict[str, object]:
     content = message.content
     if isinstance(content, str):
         return {"role": message.role, "content": content}
-    return {"role": message.role, "content": [_block(part) for part in content]}
+    return {"role": message.role, "content": [_block(part, cites) for part in content]}
 
 
-def _block(part: Part) -> dict[str, object]:
+def _block(part: Part, cites: bool) -> dict[str, object]:
     if isinstance(part, TextPart):
         return {"type": "text", "text": part.text}
     inline = inline_data(part)
@@ -102,7 +110,11 @@ def _block(part: Part) -> dict[str, object]:
         source = _by_address(part) if inline is None else _base64(inline)
         return {"type": "image", "source": source}
     block: dict[str, object] = {"type": "document", "source": _document(part, inline)}
-    return {**block, "title": part.name} if part.name else block
+    if part.name:
+        block["title"] = part.name
+    if cites:
+        block["citations"] = {"enabled": True}
+    return block
 
 
 def _by_address(part: ImagePart | FilePart) -> dict[str, object]:
@@ -144,10 +156,10 @@ class _AskedOutput:
 
 
 @lru_cache(maxsize=128)  # a strategy's schema is one object for all its calls
-def _asked_output(schema: OutputSchema | None) -> _AskedOutput:
+def _asked_output(schema: OutputSchema | None, *, in_words: bool) -> _AskedOutput:
     if schema is None:
         return _AskedOutput()
-    closed = closed_schema(schema.json_schema)
+    closed = None if in_words else closed_schema(schema.json_schema)
     if closed is not None:
         return _AskedOutput(format={"type": "json_schema", "schema": closed})
     return _AskedOutput(
@@ -174,6 +186,7 @@ class _Usage(msgspec.Struct):
 class _Block(msgspec.Struct):
     type: str | None = None
     text: Any = None
+    citations: Any = None
 
 
 class _StopDetails(msgspec.Struct):
@@ -265,6 +278,7 @@ def decode_message(
         _usage(message.usage),
         message.model,
         request_id,
+        _cited(message.content or []),
     )
 
 
@@ -299,6 +313,20 @@ def _text(message: _Message) -> str | None:
     # A limit may be spent on thinking, and the first words may be a stop sequence.
     may_be_empty = message.stop_reason in _MAY_BE_EMPTY
     return "".join(texts) if texts or may_be_empty else None
+
+
+def _cited(blocks: list[_Block]) -> Sequence[CitedSpan]:
+    """Return the passages that cite a document: each is one block of the text."""
+    spans: list[CitedSpan] = []
+    end = 0
+    for block in blocks:
+        if block.type != "text" or not isinstance(block.text, str):
+            continue
+        start, end = end, end + len(block.text)
+        if isinstance(block.citations, list) and block.citations:
+            locations = [place for place in block.citations if isinstance(place, dict)]
+            spans.append(CitedSpan(start, end, locations))
+    return spans or ()
 
 
 def _usage(usage: _Usage | None) -> TokenUsage:

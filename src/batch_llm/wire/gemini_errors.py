@@ -21,6 +21,8 @@ from ..exceptions import (
     RateLimitedError,
     ServerError,
 )
+from ..strategies.retry_after import retry_after_seconds, retry_delay_seconds
+from .http_errors import json_or_none
 from .redaction import without_private
 
 if TYPE_CHECKING:
@@ -52,6 +54,25 @@ _BY_STATUS: dict[int, type[ProviderError]] = {
     408: ProviderTimeoutError,
     429: RateLimitedError,
     504: ProviderTimeoutError,
+}
+# Words of `google.rpc.Code`, each with the HTTP status that Google gives it.
+_BY_GRPC_CODE: dict[int, tuple[str, int]] = {
+    1: ("CANCELLED", 499),
+    2: ("UNKNOWN", 500),
+    3: ("INVALID_ARGUMENT", 400),
+    4: ("DEADLINE_EXCEEDED", 504),
+    5: ("NOT_FOUND", 404),
+    6: ("ALREADY_EXISTS", 409),
+    7: ("PERMISSION_DENIED", 403),
+    8: ("RESOURCE_EXHAUSTED", 429),
+    9: ("FAILED_PRECONDITION", 400),
+    10: ("ABORTED", 409),
+    11: ("OUT_OF_RANGE", 400),
+    12: ("UNIMPLEMENTED", 501),
+    13: ("INTERNAL", 500),
+    14: ("UNAVAILABLE", 503),
+    15: ("DATA_LOSS", 500),
+    16: ("UNAUTHENTICATED", 401),
 }
 _A_CACHE = re.compile(r"\bcached? ?contents?\b", re.IGNORECASE)
 _IS_GONE = re.compile(r"not found|expired|permission|not exist", re.IGNORECASE)
@@ -94,6 +115,64 @@ def error_from_exception(
         code=code,
         retry_after=_wait_in(message) if retry_after is None else retry_after,
     )
+
+
+def error_from_response(
+    status: int, headers: Mapping[str, str], body: bytes, *, private: Iterable[str] = ()
+) -> ProviderError:
+    """Return the error that an HTTP answer outside 2xx stands for.
+
+    Args:
+        status: HTTP status.
+        headers: the answer's headers, in any case.
+        body: the answer's body; need not be JSON.
+        private: prompts and keys, of which the message must hold no part.
+    """
+    document = json_or_none(body)
+    if isinstance(document, list) and document:
+        document = document[0]
+    error = document.get("error") if isinstance(document, Mapping) else None
+    told: Mapping[str, object] = error if isinstance(error, Mapping) else {}
+    lowered = {name.lower(): value for name, value in headers.items()}
+    wait = retry_after_seconds(lowered)
+    return _error(status, told, private, retry_delay_seconds(document) if wait is None else wait)
+
+
+def error_from_report(
+    report: Mapping[str, object], *, private: Iterable[str] = ()
+) -> ProviderError:
+    """Return the error that a line of a batch's results reports.
+
+    Args:
+        report: a `google.rpc.Status`, whose code is one of gRPC and not of HTTP.
+        private: as for `error_from_response`.
+    """
+    code = report.get("code")
+    grpc = _BY_GRPC_CODE.get(code) if isinstance(code, int) else None
+    told = report if grpc is None else {"status": grpc[0], **report}
+    status = grpc[1] if grpc is not None else _http_status(code)
+    # Whoever reports an error without saying which has failed himself.
+    return _error(500 if status is None else status, told, private, retry_delay_seconds(report))
+
+
+def _error(
+    status: int, told: Mapping[str, object], private: Iterable[str], wait: float | None
+) -> ProviderError:
+    reported = _ReportedError(status, told)
+    found = error_from_exception(reported, retry_after=wait, private=private)
+    # There is one for every HTTP status; an answer that has another one is none of HTTP.
+    return found or ProviderError(f"Gemini answered {status}.", status_code=status)
+
+
+class _ReportedError(Exception):
+    """An error in JSON, in the form of the SDK's own."""
+
+    def __init__(self, status: int, told: Mapping[str, object]) -> None:
+        super().__init__()
+        self.code = status
+        self.status = told.get("status")
+        self.message = told.get("message")
+        self.details = told.get("details")
 
 
 def _short(message: str) -> str:

@@ -6,26 +6,22 @@
 
 from __future__ import annotations
 
-import base64
-import mimetypes
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import msgspec
 
-from ..base.request import FilePart, ImagePart, TextPart
+from ..base.request import ImagePart, TextPart
 from ..base.usage import complete_usage
 from ..exceptions import AnswerError, MalformedAnswerError, RefusalError
 from .answer import UNREADABLE, ChatAnswer, describe_unreadable
 from .http_errors import error_details, short_message
 from .openai_errors import error_from_response
-from .strict_schema import strict_schema
+from .openai_parts import address_of, file_name_of, named_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..base.request import LLMRequest, Message, Part
-    from ..base.schema import OutputSchema
     from ..base.usage import TokenUsage
 
 TokenLimitField = Literal["max_completion_tokens", "max_tokens"]
@@ -43,12 +39,15 @@ def encode_chat(
 ) -> dict[str, object]:
     """Return the JSON-ready body that asks `model` for `request`.
 
-    What the request leaves open is left out. The dictionaries under "response_format" are shared
+    What the request leaves open is left out. The dictionary under "json_schema" is shared
     between calls and must not be changed.
     """
     body: dict[str, object] = {"model": model, "messages": _messages(request)}
     if request.output_schema is not None:
-        body["response_format"] = _response_format(request.output_schema)
+        body["response_format"] = {
+            "type": "json_schema",
+            "json_schema": named_schema(request.output_schema),
+        }
     if request.temperature is not None:
         body["temperature"] = request.temperature
     if request.top_p is not None:
@@ -80,30 +79,9 @@ def _part(part: Part) -> dict[str, object]:
     if isinstance(part, TextPart):
         return {"type": "text", "text": part.text}
     if isinstance(part, ImagePart):
-        return {"type": "image_url", "image_url": {"url": _address(part)}}
-    return {"type": "file", "file": {"filename": _file_name(part), "file_data": _address(part)}}
-
-
-def _address(part: ImagePart | FilePart) -> str:
-    """Return where the bytes are: the part's own address, or a data URL that holds them."""
-    if part.url is not None:
-        return part.url
-    encoded = base64.b64encode(part.data or b"").decode("ascii")
-    return f"data:{part.media_type};base64,{encoded}"
-
-
-def _file_name(part: FilePart) -> str:
-    # OpenAI refuses a file without a name.
-    return part.name or f"file{mimetypes.guess_extension(part.media_type or '') or ''}"
-
-
-@lru_cache(maxsize=128)  # by identity: a strategy's schema is one object for all its calls
-def _response_format(schema: OutputSchema) -> dict[str, object]:
-    strict = strict_schema(schema.json_schema)
-    named: dict[str, object] = {"name": schema.name, "schema": strict or schema.json_schema}
-    if strict:
-        named["strict"] = True
-    return {"type": "json_schema", "json_schema": named}
+        return {"type": "image_url", "image_url": {"url": address_of(part)}}
+    file = {"filename": file_name_of(part), "file_data": address_of(part)}
+    return {"type": "file", "file": file}
 
 
 # --- the answer ----------------------------------------------------------------------------

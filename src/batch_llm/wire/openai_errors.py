@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..exceptions import ProviderError, RefusalError
+from ..exceptions import (
+    InvalidRequestError,
+    MalformedAnswerError,
+    ProviderError,
+    RateLimitedError,
+    RefusalError,
+    ServerError,
+)
 from ..strategies.retry_after import retry_after_seconds
 from .http_errors import (
     describe_status,
@@ -23,6 +30,16 @@ _BY_CODE: dict[str, type[ProviderError]] = {
     "billing_hard_limit_reached": ProviderError,
     "content_filter": RefusalError,
     "content_policy_violation": RefusalError,
+}
+
+# In bodies of status 200: of a response that failed, of a line of a batch.
+_BY_REPORTED_CODE: dict[str, type[ProviderError]] = {
+    "batch_cancelled": ProviderError,
+    "batch_expired": ProviderError,
+    "invalid_prompt": InvalidRequestError,
+    "invalid_request_error": InvalidRequestError,
+    "rate_limit_exceeded": RateLimitedError,
+    "server_error": ServerError,
 }
 
 
@@ -55,3 +72,14 @@ def error_from_response(
         retry_after=retry_after_seconds(lowered),
         request_id=lowered.get("x-request-id"),
     )
+
+
+def error_from_code(code: str | None, message: str) -> ProviderError:
+    """Return the error that is told by its code alone, in a body whose status says nothing.
+
+    Args:
+        code: OpenAI's own word, such as "server_error" or "rate_limit_exceeded", or None.
+        message: of the error; it must be free of private texts.
+    """
+    kind = _BY_CODE.get(code or "") or _BY_REPORTED_CODE.get(code or "", MalformedAnswerError)
+    return kind(message, code=code)

@@ -14,27 +14,10 @@ from ...exceptions import (
     OutputTruncatedError,
     RefusalError,
 )
+from ...wire.gemini import DECLINED, TRUNCATED
 
 if TYPE_CHECKING:
     from ...base.usage import TokenUsage
-
-_TRUNCATED = "MAX_TOKENS"
-_DECLINED = frozenset(
-    {
-        "BLOCKLIST",
-        "ESCALATION",
-        "IMAGE_PROHIBITED_CONTENT",
-        "IMAGE_RECITATION",
-        "IMAGE_SAFETY",
-        "LANGUAGE",
-        "MODEL_ARMOR",
-        "PROHIBITED_CONTENT",
-        "PUP_LIMITED_DISABLED",
-        "RECITATION",
-        "SAFETY",
-        "SPII",
-    }
-)
 
 
 def usage_of(response: object) -> TokenUsage:
@@ -83,10 +66,10 @@ def check_answer(response: object, *, wants_json: bool) -> None:
         MalformedAnswerError: if there is no candidate, or one without content.
     """
     reason = finish_reason_of(response)
-    if reason in _DECLINED:
+    if reason in DECLINED:
         _reject(RefusalError, f"Gemini declined to answer ({reason}).", response, reason)
     has_content = _has_content(response)
-    if reason == _TRUNCATED and (wants_json or not has_content):
+    if reason == TRUNCATED and (wants_json or not has_content):
         _reject(OutputTruncatedError, _truncated(response), response, reason)
     if has_content:
         return

@@ -103,13 +103,18 @@ class _Pool:
             await lane.client.aclose()
 
     def _add_lane(self) -> _Lane:
-        lane = _Lane(_open_client(self._certificates))
+        lane = _Lane(open_client(self._certificates))
         self._lanes.append(lane)
         self._free.append(lane)
         return lane
 
 
-def _open_client(certificates: ssl.SSLContext) -> httpx2.AsyncClient:
+def open_client(certificates: ssl.SSLContext) -> httpx2.AsyncClient:
+    """Return a client that keeps no cookies, and waits as long as its caller does.
+
+    Raises:
+        ConfigurationError: for a proxy in the environment that cannot be used.
+    """
     from http.cookiejar import CookieJar, DefaultCookiePolicy
 
     import httpx2

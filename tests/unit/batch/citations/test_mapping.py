@@ -51,7 +51,7 @@ def test_fields_of_models_are_found_in_lists_and_enums_too() -> None:
             Item(sku="A-1", price=Decimal("9.99"), pieces=3),
             Item(sku="A-2", price=Decimal("9.99"), pieces=4),
         ],
-        sent=datetime.datetime(2024, 5, 5, 14, 30),  # noqa: DTZ001
+        sent=datetime.datetime(2024, 5, 5, 14, 30),
         is_insured=True,
     )
     assert quoted(

@@ -1,0 +1,42 @@
+"""A batch that a provider may have taken, and whose id was never written down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The batch of the intent is there: adopt it, and create nothing.
+
+    Attributes:
+        remote_id: the provider's name of it.
+    """
+
+    remote_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """No batch is of the intent, as far as the provider's list tells today.
+
+    Lists lag behind creates: only one that says so after a time of grace is to be believed.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Unprovable:
+    """A batch may be of the intent, and nothing can prove it yet: wait, and create nothing.
+
+    Attributes:
+        reason: why it cannot be told, for a person.
+        candidates: ids of the batches that it may be.
+    """
+
+    reason: str
+    candidates: tuple[str, ...]
+
+
+Orphan: TypeAlias = Found | NotFound | Unprovable
+"""What a search for the batch of an intent brings."""
