@@ -4,14 +4,19 @@ from ..base import Citation, Job, JobResult, ModelConfig
 from ..exceptions import JobError
 from .batch import Batch, JobSettings
 from .cost import CostStats, CostTracker
+from .estimate import BatchEstimate, ModelEstimate
 from .export import EXPORT_FORMATS, ExportFormat, export
 from .params import BatchConfig, BatchParams
+from .run import BatchRun
+from .run_status import RemoteBatchStatus, RunStatus
 
 __all__ = [
     "EXPORT_FORMATS",
     "Batch",
     "BatchConfig",
+    "BatchEstimate",
     "BatchParams",
+    "BatchRun",
     "Citation",
     "CostStats",
     "CostTracker",
@@ -21,5 +26,8 @@ __all__ = [
     "JobResult",
     "JobSettings",
     "ModelConfig",
+    "ModelEstimate",
+    "RemoteBatchStatus",
+    "RunStatus",
     "export",
 ]

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, overload
 
 from ..base import Job, JobResult, Message
 from ..base.chat_messages import SYSTEM_ROLES
@@ -22,17 +22,21 @@ from ..rows.result_row import INPUT_ERROR
 from ..rows.source import open_source
 from ..rows.template import PromptTemplate
 from ..rows.work import check_columns
+from .estimate import BatchEstimate, estimate
 from .job_ids import JobIds
 from .params import BatchParams
+from .run import BatchRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Self, Unpack
 
     from ..base import ResponseModel
+    from ..providers import BatchClient
     from ..rows.frames import Rows
     from ..rows.plan import Entry
     from ..rows.row import BrokenRow, Row
+    from .run_status import RunStatus
 
     Turns: TypeAlias = Iterable[Message | Mapping[str, Any]]
 
@@ -75,6 +79,12 @@ class Batch:
         max_concurrent: remote batches at a time, 1 and up.
         items_per_batch: jobs in one remote batch at most; None leaves the provider's limit.
         reuse_state: whether to go on with what `state_file` holds.
+        poll_interval_seconds: between two looks at a remote batch, at first; see `BatchParams`.
+        orphan_grace_seconds: how long a batch is looked for that may have been created.
+        keep_remote_files: whether files at the provider stay once their results are here.
+        clients: by the names of providers, clients that are not to be opened by default: with an
+            address of their own, say. Under another name, such as "mine", they answer models that
+            are called "mine:NAME".
 
     Raises:
         ConfigurationError: for a value that cannot work.
@@ -88,10 +98,22 @@ class Batch:
         items_per_batch: int | None = None,
         *,
         reuse_state: bool = True,
+        poll_interval_seconds: float = 30.0,
+        orphan_grace_seconds: float = 60.0,
+        keep_remote_files: bool = False,
+        clients: Mapping[str, BatchClient] | None = None,
     ) -> None:
         self._params = BatchParams(
-            state_file, results_dir, max_concurrent, items_per_batch, reuse_state=reuse_state
+            state_file,
+            results_dir,
+            max_concurrent,
+            items_per_batch,
+            reuse_state=reuse_state,
+            poll_interval_seconds=poll_interval_seconds,
+            orphan_grace_seconds=orphan_grace_seconds,
+            keep_remote_files=keep_remote_files,
         )
+        self._clients = dict(clients or {})
         self._defaults: dict[str, Any] = {}
         self._jobs: list[Job] = []
         self._refused: list[JobResult] = []
@@ -269,6 +291,76 @@ class Batch:
         self._jobs += jobs
         self._refused += refused
         return self
+
+    # -- to its end
+
+    @overload
+    def run(
+        self,
+        wait: bool = False,
+        on_progress: Callable[[RunStatus], object] | None = None,
+        dry_run: Literal[False] = False,
+        time_limit_seconds: float | None = None,
+    ) -> BatchRun: ...
+    @overload
+    def run(
+        self,
+        wait: bool = False,
+        on_progress: Callable[[RunStatus], object] | None = None,
+        *,
+        dry_run: Literal[True],
+        time_limit_seconds: float | None = None,
+    ) -> BatchEstimate: ...
+    def run(
+        self,
+        wait: bool = False,
+        on_progress: Callable[[RunStatus], object] | None = None,
+        dry_run: bool = False,
+        time_limit_seconds: float | None = None,
+    ) -> BatchRun | BatchEstimate:
+        """Run the jobs, and those that `state_file` holds.
+
+        Args:
+            wait: whether to return only once the run has ended.
+            on_progress: as for the method `on_progress`; this one counts.
+            dry_run: whether to send nothing, and return what the jobs would cost.
+            time_limit_seconds: after which the run ends; remote batches go on at the provider, and
+                a later run with the same `state_file` collects them.
+
+        Raises:
+            ConfigurationError: for a state file that cannot be used, a model that no provider is
+                known for, or a client that cannot be made.
+            StateMismatchError: if the state holds other jobs under the same ids.
+            StateError: if another process has the state open, or it cannot be read or written.
+        """
+        if dry_run:
+            return estimate(
+                self._jobs, self._clients, self._params.items_per_batch, len(self._refused)
+            )
+        run = self._as_run(on_progress, time_limit_seconds)
+        if wait:
+            run.wait()
+        return run.start()
+
+    async def arun(
+        self,
+        on_progress: Callable[[RunStatus], object] | None = None,
+        time_limit_seconds: float | None = None,
+    ) -> BatchRun:
+        """Run the jobs on this event loop, and return once the run has ended; as `run` else."""
+        return await self._as_run(on_progress, time_limit_seconds).arun()
+
+    def _as_run(
+        self, on_progress: Callable[[RunStatus], object] | None, time_limit_seconds: float | None
+    ) -> BatchRun:
+        return BatchRun(
+            self.jobs,
+            self.params,
+            refused=self._refused,
+            clients=self._clients,
+            on_progress=on_progress or self._progress_callback,
+            time_limit_seconds=time_limit_seconds,
+        )
 
     def __repr__(self) -> str:
         return f"Batch({len(self._jobs)} jobs, {self.params})"

@@ -27,6 +27,11 @@ class BatchParams:
         default_params: what `Batch.defaults` sets.
         reuse_state: whether to go on with what `state_file` holds.
         save_raw_responses: whether results keep what the provider sent.
+        poll_interval_seconds: between two looks at a remote batch, at first; it grows to ten times
+            as much, and is shortened by chance, by up to a fifth.
+        orphan_grace_seconds: how long a batch that may have been created is looked for before it
+            is believed that there is none: the lists of providers lag behind.
+        keep_remote_files: whether files at the provider stay once their results are here.
 
     Raises:
         ConfigurationError: for a value that cannot work.
@@ -40,6 +45,9 @@ class BatchParams:
     default_params: Mapping[str, object] = field(default_factory=dict)
     reuse_state: bool = True
     save_raw_responses: bool = False
+    poll_interval_seconds: float = 30.0
+    orphan_grace_seconds: float = 60.0
+    keep_remote_files: bool = False
 
     def __post_init__(self) -> None:
         for name in ("state_file", "results_dir"):
@@ -50,6 +58,8 @@ class BatchParams:
         _check_count("max_concurrent", self.max_concurrent)
         if self.items_per_batch is not None:
             _check_count("items_per_batch", self.items_per_batch)
+        _check_seconds("poll_interval_seconds", self.poll_interval_seconds)
+        _check_seconds("orphan_grace_seconds", self.orphan_grace_seconds)
         limit = self.cost_limit_usd
         if limit is not None and not (_is_number(limit) and math.isfinite(limit) and limit >= 0):
             raise ConfigurationError(f"cost_limit_usd is a sum in USD from 0 up, not {limit!r}.")
@@ -66,3 +76,8 @@ def _check_count(name: str, value: object) -> None:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _check_seconds(name: str, value: object) -> None:
+    if not (_is_number(value) and math.isfinite(value) and value >= 0):  # type: ignore[arg-type]  # a number
+        raise ConfigurationError(f"{name} is seconds from 0 up, not {value!r}.")

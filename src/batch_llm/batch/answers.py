@@ -1,0 +1,157 @@
+"""What a provider answered, as the result of a job."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from ..base import JobResult, PricedModel
+from ..base.schema import OutputSchema
+from ..exceptions import BatchLLMError, OutputValidationError
+from ..pricing import cost_usd
+from .citations import all_citations, map_citations, read_anthropic, read_gemini
+
+if TYPE_CHECKING:
+    from ..base import Job
+    from ..base.results import Outcome
+    from ..wire.batch_item import BatchAnswer, BatchOutcome
+    from ..wire.remote_status import RemoteEnd, RemoteStatus
+    from .citations import CitedText
+
+VALIDATION_ERROR: Final = "validation_error"
+MISSING: Final = "missing"
+_OUTCOMES: Final[dict[BatchOutcome, Outcome]] = {
+    "succeeded": "succeeded",
+    "errored": "failed",
+    "expired": "expired",
+    "canceled": "cancelled",
+}
+_OF_BATCHES: Final[dict[RemoteEnd, Outcome]] = {
+    "completed": "failed",
+    "failed": "failed",
+    "expired": "expired",
+    "cancelled": "cancelled",
+}
+_WHY: Final[dict[Outcome, str]] = {
+    "expired": "The provider did not come to it in time.",
+    "cancelled": "It was cancelled before it ran.",
+}
+
+
+def result_of(
+    job: Job, answer: BatchAnswer, priced: PricedModel, remote_id: str, *, keeps_raw: bool = False
+) -> JobResult:
+    """Return how a job ended that the provider says something of.
+
+    Args:
+        job: what was asked.
+        answer: what became of it.
+        priced: what it is billed as.
+        remote_id: of the remote batch.
+        keeps_raw: whether to keep what the provider sent.
+    """
+    outcome = _OUTCOMES[answer.outcome]
+    result = JobResult(
+        job.id,
+        answer.text or "",
+        outcome=outcome,
+        finish_reason=answer.finish_reason,
+        is_truncated=answer.is_truncated,
+        batch_id=remote_id,
+        embedding=None if answer.embedding is None else list(answer.embedding),
+        raw_response=_json(answer.raw) if keeps_raw else None,
+    )
+    _set_bill(result, answer, priced)
+    if outcome != "succeeded":
+        result.error = answer.error_message or _WHY.get(outcome, "The provider does not say why.")
+        result.error_category = answer.error_code or outcome
+        return result
+    _set_parsed(result, job)
+    if job.enable_citations:
+        _set_citations(result, answer, priced.provider)
+    return result
+
+
+def missing_result(job_id: str, status: RemoteStatus, why: str | None = None) -> JobResult:
+    """Return how a job ended that the results of an ended batch say nothing of.
+
+    Args:
+        job_id: of the job.
+        status: of the batch.
+        why: what is known besides.
+    """
+    ended_as = status.ended_as or "failed"
+    reason = why or (status.error and status.error.message)
+    said = f"The remote batch {status.id} ended as {ended_as}, and its results lack this job."
+    return JobResult(
+        job_id,
+        outcome=_OF_BATCHES[ended_as],
+        error=f"{said} {reason}" if reason else said,
+        error_category=(status.error and status.error.code) or MISSING,
+        # A batch that completed may have run it, and billed it.
+        cost_usd=None if ended_as == "completed" else 0.0,
+        batch_id=status.id,
+    )
+
+
+def _set_bill(result: JobResult, answer: BatchAnswer, priced: PricedModel) -> None:
+    usage = answer.usage
+    if usage is None:
+        # Providers bill what they answer. An answer without its bill has a cost nobody knows.
+        result.cost_usd = None if answer.outcome == "succeeded" else 0.0
+        return
+    result.input_tokens = usage.get("input_tokens", 0)
+    result.output_tokens = usage.get("output_tokens", 0)
+    result.cached_input_tokens = usage.get("cached_input_tokens", 0)
+    result.cost_usd = cost_usd(priced, usage, lane="batch")
+
+
+def _set_parsed(result: JobResult, job: Job) -> None:
+    if job.response_model is None:
+        return
+    try:
+        result.parsed_response = OutputSchema(job.response_model).parse(result.response)
+    except OutputValidationError as error:
+        _fail_parse(result, str(error))
+    except Exception as error:  # validators are the user's, and may raise anything
+        _fail_parse(result, f"A validator of the model raised {type(error).__name__}.")
+
+
+def _fail_parse(result: JobResult, why: str) -> None:
+    if result.is_truncated:
+        why = f"The answer ends at the limit of its tokens (max_tokens). {why}"
+    result.outcome, result.error, result.error_category = "failed", why, VALIDATION_ERROR
+    result.parsed_response = {"error": why}
+
+
+def _set_citations(result: JobResult, answer: BatchAnswer, provider: str) -> None:
+    parts = _cited_parts(_json(answer.raw), provider)
+    result.citations = all_citations(parts)
+    if result.parsed_response is None or not result.citations:
+        return
+    # No citation is worth the answer: a model of the user's may not be walked through.
+    with suppress(BatchLLMError, TypeError, ValueError):
+        found = map_citations(result.parsed_response, (), blocks=parts)
+        result.citation_mappings = {
+            path: [value.citation for value in values] for path, values in found.items()
+        }
+
+
+def _cited_parts(raw: dict[str, Any] | None, provider: str) -> list[CitedText]:
+    try:
+        if raw is not None and provider == "anthropic":
+            return read_anthropic(raw["result"]["message"]["content"])
+        if raw is not None and provider == "gemini":
+            return read_gemini(raw["response"]["candidates"][0])
+    except (KeyError, IndexError, TypeError):
+        return []
+    return []
+
+
+def _json(raw: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(raw)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None

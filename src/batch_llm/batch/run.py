@@ -1,0 +1,452 @@
+"""A batch as it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import shutil
+import tempfile
+import threading
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..base import JobResult
+from ..exceptions import ConfigurationError
+from .events import Resubmitted
+from .export import export
+from .job_book import JobBook
+from .journal import open_journal
+from .result_files import ResultFiles
+from .run_status import RunStatus, status_of
+from .runner import Runner
+from .state import StateManager
+from .stop_signals import stopping_signals
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from typing import Self
+
+    from ..base import Job
+    from ..providers import BatchClient
+    from .events import Outcome
+    from .export import ExportFormat
+    from .journal import Journal
+    from .params import BatchParams
+
+logger = logging.getLogger("batch_llm")
+
+_PROGRESS_SECONDS = 1.0
+_WAKE_SECONDS = 0.5
+
+
+class BatchRun:
+    """A batch as it runs, on an event loop in a thread of its own.
+
+    Its methods may be called from any thread, inside of a running event loop too. A program that
+    ends before the run has does not lose anything: whatever was submitted is in the state file,
+    and the same program goes on with it.
+
+    Args:
+        jobs: to run; the state may hold more.
+        params: how they are run.
+        refused: results of rows of which no job could be made.
+        clients: for providers whose clients are not to be opened by default.
+        on_progress: called with the `status()` of the run as it goes on.
+        time_limit_seconds: after which it ends; remote batches go on at the provider, and a later
+            run with the same state file collects them.
+    """
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        params: BatchParams,
+        *,
+        refused: Sequence[JobResult] = (),
+        clients: Mapping[str, BatchClient] | None = None,
+        on_progress: Callable[[RunStatus], object] | None = None,
+        time_limit_seconds: float | None = None,
+    ) -> None:
+        self._jobs = jobs
+        self._params = params
+        self._refused = tuple(refused)
+        self._clients = dict(clients or {})
+        self._on_progress = on_progress
+        self._interval_seconds = _PROGRESS_SECONDS
+        self._time_limit_seconds = time_limit_seconds
+        self._path = self._state_path()
+        self._journal: Journal | None = None
+        self._runner: Runner | None = None
+        self._book: JobBook | None = None
+        self._files: ResultFiles | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ended: list[str] = []
+        self._listeners: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self._done = threading.Event()
+        self._fault: BaseException | None = None
+
+    # -- running
+
+    def start(self) -> Self:
+        """Begin; where it has begun already, nothing happens.
+
+        Raises:
+            ConfigurationError: for a state file that cannot be used, or a model that no provider
+                is known for.
+            StateMismatchError: if the state holds other jobs under the same ids.
+            StateError: if another process has the state open, or it cannot be read.
+        """
+        if self._runner is None:
+            self._open()
+            thread = threading.Thread(target=self._run_in_thread, name="batch-run", daemon=True)
+            thread.start()
+        return self
+
+    async def arun(self) -> Self:
+        """Run on the event loop of the caller, until it has ended.
+
+        Where the call is cancelled, it ends as `shutdown(wait_for_active=False)` does.
+        """
+        if self._runner is not None:
+            raise ConfigurationError("The run has begun already: wait for it.")
+        self._open()
+        try:
+            await self._core()
+        finally:
+            self._finish()
+        return self
+
+    def wait(self, timeout_seconds: float | None = None) -> bool:
+        """Wait until the run has ended; return whether it has.
+
+        On the main thread, the first SIGINT or SIGTERM meanwhile lets nothing more be submitted
+        and what is under way finish; a second one leaves at once.
+
+        Args:
+            timeout_seconds: how long at the most.
+
+        Raises:
+            Exception: that ended the run, such as a `StateError` if the state cannot be written.
+        """
+        self.start()
+        with stopping_signals(self._stop_gently, self._leave):
+            self._wait_done(timeout_seconds)
+        if self._done.is_set() and self._fault is not None:
+            raise self._fault
+        return self._done.is_set()
+
+    def shutdown(self, wait_for_active: bool = True) -> None:
+        """Submit nothing more, and end: with `wait_for_active` once remote batches have ended.
+
+        Without, they go on at the provider, and a later run collects them.
+        """
+        if self._runner is None:
+            return
+        self._stop("it was shut down", leaves=not wait_for_active)
+        self._wait_done(None)
+
+    def cancel(self) -> None:
+        """Have the providers stop, and keep what was done by then.
+
+        Raises:
+            ProviderError: if one cannot be told; the others have been.
+        """
+        runner, loop = self._runner, self._loop
+        if runner is None or loop is None or self._done.is_set():
+            return
+        told = asyncio.run_coroutine_threadsafe(runner.cancel(), loop)
+        told.result()
+        self._wait_done(None)
+
+    def retry_failed(self) -> Self:
+        """Run the jobs that failed once more, once the run has ended. Nothing else is sent again.
+
+        Raises:
+            ConfigurationError: if the run goes on.
+        """
+        return self._run_again("failed")
+
+    def resubmit_expired(self) -> Self:
+        """Run the jobs that expired once more, once the run has ended. Nothing else is sent again.
+
+        Raises:
+            ConfigurationError: if the run goes on.
+        """
+        return self._run_again("expired")
+
+    # -- how it stands
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run has ended; `status().is_complete` says whether all jobs have.
+
+        Raises:
+            Exception: that ended the run.
+        """
+        if self._done.is_set() and self._fault is not None:
+            raise self._fault
+        return self._done.is_set()
+
+    def status(self, print: bool = False) -> RunStatus:  # noqa: A002 - the contract's name
+        """Return how the run stands.
+
+        Args:
+            print: whether to print a line too.
+        """
+        self.start()
+        status = self._status()
+        if print:
+            _say(str(status))
+        return status
+
+    def results(self) -> dict[str, JobResult]:
+        """Return how jobs ended that have, by id; refused rows are among them."""
+        return {result.job_id: result for result in self._results()}
+
+    async def stream(self) -> AsyncIterator[JobResult]:
+        """Yield results as they come: those there are, then the others until the run has ended.
+
+        Raises:
+            Exception: that ended the run.
+        """
+        self.start()
+        for result in self._refused:
+            yield result
+        event, loop, given = asyncio.Event(), asyncio.get_running_loop(), 0
+        self._listeners.add((loop, event))
+        try:
+            while True:
+                event.clear()
+                is_last = self._done.is_set()
+                while given < len(self._ended):
+                    yield await asyncio.to_thread(self._result, self._ended[given])
+                    given += 1
+                if is_last:
+                    break
+                await event.wait()
+        finally:
+            self._listeners.discard((loop, event))
+        if self._fault is not None:
+            raise self._fault
+
+    def set_on_progress(
+        self, callback: Callable[[RunStatus], object] | None, interval: float = _PROGRESS_SECONDS
+    ) -> Self:
+        """Call `callback` with the `status()` of the run, on its thread.
+
+        Args:
+            callback: what it raises is logged, and the run goes on.
+            interval: seconds between two calls at the least; it is called once more at the end.
+        """
+        if callback is not None and not callable(callback):
+            raise ConfigurationError(f"on_progress takes a function, not {callback!r}.")
+        if not interval > 0:
+            raise ConfigurationError(f"interval is seconds above 0, not {interval!r}.")
+        self._on_progress, self._interval_seconds = callback, interval
+        return self
+
+    def export(
+        self,
+        format: ExportFormat,  # noqa: A002 - the contract's name
+        path: str | os.PathLike[str],
+    ) -> None:
+        """Write the results that there are to a file, as `batch_llm.batch.export` does."""
+        export(self._results(), format, path)
+
+    def __repr__(self) -> str:
+        return f"BatchRun({self._status() if self._journal is not None else 'not started'})"
+
+    # -- inside: the beginning and the end
+
+    def _state_path(self) -> Path:
+        if self._params.state_file is not None:
+            return Path(self._params.state_file)
+        folder = Path(tempfile.mkdtemp(prefix="batch-llm-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return folder / "batch_state.jsonl"
+
+    def _open(self) -> None:
+        if not self._params.reuse_state:
+            StateManager(self._path).clear()
+        self._done.clear()
+        self._fault = None
+        journal = open_journal(self._path)
+        try:
+            self._take_jobs(journal)
+        except BaseException:
+            journal.close()
+            raise
+
+    def _take_jobs(self, journal: Journal) -> None:
+        book = JobBook(self._jobs, journal, self._clients)
+        for model in dict.fromkeys(job.model for job in self._jobs):
+            book.route(next(job for job in self._jobs if job.model == model))
+        if self._params.results_dir is not None:
+            self._files = ResultFiles(self._params.results_dir)
+        digests = {job.id: _digest(job) for job in self._jobs}
+        journal.add_jobs(_Specs(self._jobs), lambda spec: digests[spec["id"]])
+        self._ended = list(journal.state.ended_ids())
+        self._journal, self._book = journal, book
+        self._runner = Runner(journal, book, self._params, self._clients, self._kept)
+
+    def _run_in_thread(self) -> None:
+        try:
+            asyncio.run(self._core())
+        except BaseException as error:  # whatever it is, those who wait for the run are told
+            self._fault = error
+        finally:
+            self._finish()
+
+    async def _core(self) -> None:
+        runner, self._loop = self._running(), asyncio.get_running_loop()
+        limit = self._time_limit_seconds
+        timer = None
+        if limit is not None:
+            reason = f"its time limit of {limit:g} s is over"
+            timer = self._loop.call_later(limit, lambda: runner.stop(reason, leaves=True))
+        progress = asyncio.create_task(self._report())
+        try:
+            await runner.run()
+        finally:
+            progress.cancel()
+            if timer is not None:
+                timer.cancel()
+            self._tell_progress()
+
+    def _finish(self) -> None:
+        journal = self._journal
+        try:
+            if journal is not None:
+                journal.close()
+        except Exception as error:  # those who wait for the run are told
+            self._fault = self._fault or error
+        finally:
+            self._loop = None
+            self._done.set()
+            self._wake()
+
+    def _run_again(self, outcome: Outcome) -> Self:
+        if self._runner is None or not self._done.is_set():
+            raise ConfigurationError("Jobs run once more after the run has ended: wait for it.")
+        with open_journal(self._path) as journal:
+            job_ids = list(journal.state.ended_ids(outcome))
+            journal.write(
+                *(Resubmitted(job_id, journal.state.attempt(job_id) + 1) for job_id in job_ids)
+            )
+        self._runner = None
+        # The state is this run's own by now.
+        reuses, self._params = self._params, _reusing(self._params)
+        try:
+            return self.start()
+        finally:
+            self._params = reuses
+
+    # -- inside: while it runs
+
+    def _running(self) -> Runner:
+        assert self._runner is not None, "it was opened"
+        return self._runner
+
+    def _stop(self, reason: str, *, leaves: bool) -> None:
+        runner, loop = self._runner, self._loop
+        if runner is not None and loop is not None and not self._done.is_set():
+            loop.call_soon_threadsafe(lambda: runner.stop(reason, leaves=leaves))
+
+    def _stop_gently(self) -> None:
+        self._stop("it was interrupted", leaves=False)
+
+    def _leave(self) -> None:
+        self._stop("it was interrupted", leaves=True)
+
+    def _wait_done(self, timeout_seconds: float | None) -> None:
+        if timeout_seconds is not None:
+            self._done.wait(timeout_seconds)
+            return
+        # In pieces: a wait without an end cannot be interrupted on every system.
+        while not self._done.wait(_WAKE_SECONDS):
+            pass
+
+    def _kept(self, results: list[JobResult]) -> None:
+        for result in results:
+            if self._files is not None:
+                self._files.write(result)
+            self._ended.append(result.job_id)
+        self._wake()
+
+    def _wake(self) -> None:
+        for loop, event in list(self._listeners):
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(event.set)
+
+    async def _report(self) -> None:
+        while True:
+            await asyncio.sleep(self._interval_seconds)
+            self._tell_progress()
+
+    def _tell_progress(self) -> None:
+        callback = self._on_progress
+        if callback is None:
+            return
+        try:
+            callback(self._status())
+        except Exception:  # the user's own function may raise anything
+            logger.exception("on_progress raised; the run goes on.")
+
+    # -- inside: what is read
+
+    def _status(self) -> RunStatus:
+        journal, runner = self._journal, self._runner
+        assert journal is not None, "it was opened"
+        return status_of(
+            journal.state,
+            refused_rows=len(self._refused),
+            held=[] if runner is None else list(runner.held),
+            why={} if runner is None else {n: c.why for n, c in list(runner.active.items())},
+            is_running=not self._done.is_set(),
+            stopped_because=None if runner is None else runner.stopped_because,
+            cost_limit_usd=self._params.cost_limit_usd,
+        )
+
+    def _results(self) -> Iterator[JobResult]:
+        self.start()
+        yield from self._refused
+        for job_id in list(self._ended):
+            yield self._result(job_id)
+
+    def _result(self, job_id: str) -> JobResult:
+        journal, book = self._journal, self._book
+        assert journal is not None and book is not None, "it was opened"
+        told = journal.result(job_id)
+        assert told is not None, "it has ended"
+        model = None if not told.get("is_model") else book.job(job_id).response_model
+        return JobResult.from_dict(told, response_model=model)
+
+
+class _Specs:
+    """Jobs as their state keeps them, made anew each time they are read."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._jobs = jobs
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return (job.to_dict() for job in self._jobs)
+
+
+def _digest(job: Job) -> str:
+    """Return what tells whether a job is the same: files count by what is in them."""
+    content = job.file_digest()
+    if content is None:
+        return job.digest()
+    return hashlib.blake2b((job.digest() + content).encode(), digest_size=16).hexdigest()
+
+
+def _reusing(params: BatchParams) -> BatchParams:
+    from dataclasses import replace
+
+    return replace(params, reuse_state=True)
+
+
+def _say(text: str) -> None:
+    print(text)  # noqa: T201 - that is what was asked for

@@ -1,0 +1,153 @@
+"""How a run stands."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, TypedDict, cast
+
+from .run_state import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .plan import Held
+    from .run_state import ChunkState, RunState
+
+
+class RemoteBatchStatus(TypedDict):
+    """How one remote batch stands.
+
+    `state` is how far it is ("planned", "uploaded", "refused", "created", "ended", "collecting",
+    "collected"), `provider_state` the provider's own word. `why_waiting` is "" where the provider
+    is at work. `cost_usd` is None until it is known.
+    """
+
+    number: int
+    provider: str
+    model: str
+    remote_id: str | None
+    state: str
+    provider_state: str | None
+    jobs: int
+    waiting: int
+    counts: dict[str, int]
+    age_seconds: float
+    cost_usd: float | None
+    reserved_usd: float | None
+    why_waiting: str
+
+
+class RunStatus(dict[str, Any]):
+    """How a run stands, at one moment: a dictionary whose keys are attributes too.
+
+    Attributes:
+        total: jobs.
+        completed: jobs that have ended, in whatever way.
+        succeeded, failed, expired, cancelled: how they ended.
+        pending: jobs that wait to be submitted.
+        in_flight: jobs that were submitted and have not ended.
+        is_complete: whether all jobs have ended.
+        is_running: whether the run goes on.
+        stopped_because: why it ended before all jobs had; None where it did not.
+        cost_usd: what was spent.
+        reserved_usd: the most that what is under way may cost.
+        cost_limit_usd: what it all may cost; None without a limit.
+        batches: how each remote batch stands, as `RemoteBatchStatus`.
+        waiting: why jobs wait that could be submitted, each reason once.
+    """
+
+    total: int
+    completed: int
+    succeeded: int
+    failed: int
+    expired: int
+    cancelled: int
+    pending: int
+    in_flight: int
+    is_complete: bool
+    is_running: bool
+    stopped_because: str | None
+    cost_usd: float
+    reserved_usd: float
+    cost_limit_usd: float | None
+    batches: list[RemoteBatchStatus]
+    waiting: list[str]
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"A run's status has no {name!r}.") from None
+
+    def __str__(self) -> str:
+        """Return a line for people."""
+        limit = "" if self.cost_limit_usd is None else f" of ${self.cost_limit_usd:.2f}"
+        ends = ", ".join(
+            f"{self[name]} {name}"
+            for name in ("succeeded", "failed", "expired", "cancelled")
+            if self[name]
+        )
+        said = f"{self.completed}/{self.total} jobs ended{f' ({ends})' if ends else ''}, "
+        said += f"{self.in_flight} in flight, {self.pending} pending, ${self.cost_usd:.4f}{limit}"
+        reasons = [self.stopped_because] if self.stopped_because else self.waiting
+        return f"{said}; {'; '.join(reasons)}" if reasons else said
+
+
+def status_of(
+    state: RunState,
+    *,
+    refused_rows: int = 0,
+    held: list[Held] | None = None,
+    why: Mapping[int, str] | None = None,
+    is_running: bool = False,
+    stopped_because: str | None = None,
+    cost_limit_usd: float | None = None,
+) -> RunStatus:
+    """Return how a run stands.
+
+    Args:
+        state: of the run.
+        refused_rows: rows of which no job could be made: they count as failed.
+        held: chunks that wait.
+        why: why chunks wait that are at work, by number.
+        is_running: whether it goes on.
+        stopped_because: why it does not.
+        cost_limit_usd: what it may cost.
+    """
+    ended, total = sum(state.counts.values()), len(state)
+    whys = {**{each.number: each.reason for each in held or ()}, **(why or {})}
+    now = time.time()
+    return RunStatus(
+        total=total + refused_rows,
+        completed=ended + refused_rows,
+        **{**state.counts, "failed": state.counts["failed"] + refused_rows},
+        pending=state.pending,
+        in_flight=total - ended - state.pending,
+        is_complete=ended == total,
+        is_running=is_running,
+        stopped_because=stopped_because,
+        cost_usd=state.spent_usd,
+        reserved_usd=state.reserved_usd,
+        cost_limit_usd=cost_limit_usd,
+        batches=[_batch(chunk, whys.get(chunk.number, ""), now) for chunk in list(state.chunks)],
+        waiting=list(dict.fromkeys(each.reason for each in held or ())),
+    )
+
+
+def _batch(chunk: ChunkState, why: str, now: float) -> RemoteBatchStatus:
+    told = {
+        "number": chunk.number,
+        "provider": chunk.plan.provider,
+        "model": chunk.plan.model,
+        "remote_id": chunk.remote_id,
+        "state": chunk.step.value,
+        "provider_state": chunk.status,
+        "jobs": chunk.jobs,
+        "waiting": chunk.waiting,
+        "counts": dict(chunk.counts),
+        "age_seconds": max(0.0, now - chunk.plan.at),
+        "cost_usd": chunk.settled_usd,
+        "reserved_usd": chunk.reserved_usd,
+        "why_waiting": why or (chunk.reasons[-1] if chunk.step is Step.REFUSED else ""),
+    }
+    return cast("RemoteBatchStatus", told)
