@@ -57,6 +57,7 @@ class JobSettings(TypedDict, total=False):
     seed: int | None
 
 
+_POLL_SECONDS: Final = 30.0
 _SETTINGS: Final = tuple(JobSettings.__annotations__)
 
 
@@ -79,7 +80,8 @@ class Batch:
         max_concurrent: remote batches at a time, 1 and up.
         items_per_batch: jobs in one remote batch at most; None leaves the provider's limit.
         reuse_state: whether to go on with what `state_file` holds.
-        poll_interval_seconds: between two looks at a remote batch, at first; see `BatchParams`.
+        poll_interval_seconds: between two looks at a remote batch, at first, by default 30; see
+            `BatchParams`.
         orphan_grace_seconds: how long a batch is looked for that may have been created.
         keep_remote_files: whether files at the provider stay once their results are here.
         clients: by the names of providers, clients that are not to be opened by default: with an
@@ -98,7 +100,7 @@ class Batch:
         items_per_batch: int | None = None,
         *,
         reuse_state: bool = True,
-        poll_interval_seconds: float = 30.0,
+        poll_interval_seconds: float | None = None,
         orphan_grace_seconds: float = 60.0,
         keep_remote_files: bool = False,
         clients: Mapping[str, BatchClient] | None = None,
@@ -109,7 +111,9 @@ class Batch:
             max_concurrent,
             items_per_batch,
             reuse_state=reuse_state,
-            poll_interval_seconds=poll_interval_seconds,
+            poll_interval_seconds=(
+                _POLL_SECONDS if poll_interval_seconds is None else poll_interval_seconds
+            ),
             orphan_grace_seconds=orphan_grace_seconds,
             keep_remote_files=keep_remote_files,
         )

@@ -97,7 +97,10 @@ def drafts_of(
         return ChunkLimits(most.requests, most.body_bytes)
 
     chunks = chunked(
-        sized(), limits, items_per_batch=items_per_batch, refuse=lambda job, why: refuse(job.id, why)
+        sized(),
+        limits,
+        items_per_batch=items_per_batch,
+        refuse=lambda job, why: refuse(job.id, why),
     )
     return [Draft(chunk, [usd.pop(job_id) for job_id in chunk.job_ids]) for chunk in chunks]
 
@@ -153,9 +156,7 @@ def _part(draft: Draft, which: slice) -> Draft:
     return Draft(part, draft.usd[which])
 
 
-def _bound(
-    request: LLMRequest | EmbeddingText, encoded: bytes, priced: PricedModel
-) -> TokenBound:
+def _bound(request: LLMRequest | EmbeddingText, encoded: bytes, priced: PricedModel) -> TokenBound:
     if isinstance(request, EmbeddingText):
         return TokenBound(size_of_json(encoded) + REQUEST_TOKENS, 0)
     most = request.max_output_tokens or most_output_tokens(priced)

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("batch_llm")
 
+NEVER_TAKEN: Final = "no remote batch of it was found"
+"""Why a chunk goes again whose create nobody saw the end of."""
+
 _BAD_FOR_GOOD: Final = frozenset({400, 401, 404, 413})
 """HTTP says so of a create or an upload that will not do better another time."""
 _GROUP: Final = 500
@@ -124,7 +127,7 @@ class RemoteChunk:
             elif found is None:
                 await asyncio.sleep(pauses.next_seconds())
             elif left <= 0:
-                self._journal.write(Refused(self._chunk.number, _NEVER_TAKEN))
+                self._journal.write(Refused(self._chunk.number, NEVER_TAKEN))
             else:
                 self.why = "looking for a batch that may have been created"
                 await asyncio.sleep(min(left, pauses.next_seconds()))
@@ -241,9 +244,7 @@ class RemoteChunk:
         is_news = chunk.status != status.provider_state or chunk.counts != counts
         if is_news or (status.has_ended and chunk.step is Step.CREATED):
             word = status.provider_state or status.state
-            self._journal.write(
-                Polled(chunk.number, word, ended=status.has_ended, counts=counts)
-            )
+            self._journal.write(Polled(chunk.number, word, ended=status.has_ended, counts=counts))
 
     # -- collecting
 
@@ -325,9 +326,6 @@ class RemoteChunk:
             await self._client.delete_files(handles)
         except ProviderError as error:
             logger.warning("Files of chunk %d are left behind: %s", self._chunk.number, error)
-
-
-_NEVER_TAKEN: Final = "no remote batch of it was found"
 
 
 def go_again(journal: Journal, chunk: ChunkState) -> None:

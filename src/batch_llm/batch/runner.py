@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ..base import JobResult
@@ -13,7 +14,7 @@ from ..wire.custom_ids import new_nonce
 from .drafts import Draft, cut_to_budget, drafts_of
 from .events import Cancelled, ChunkPlanned
 from .plan import Hold, plan, refused_candidates, standing_of
-from .remote_chunk import RemoteChunk, go_again
+from .remote_chunk import NEVER_TAKEN, RemoteChunk, go_again
 from .run_state import Step
 
 if TYPE_CHECKING:
@@ -144,10 +145,10 @@ class Runner:
         """Submit what may go, whenever something has changed, until there is nothing to do."""
         while not self._leaves:
             self._changed.clear()
+            self._raise_faults()
             standing = self._standing()
             if self._stop is None:
                 self._submit(standing)
-            self._raise_faults()
             if not self._tasks and (self._stop is not None or self._is_over(standing)):
                 break
             await self._wait()
@@ -162,7 +163,8 @@ class Runner:
     def _candidates(self) -> list[Candidate]:
         # A refused chunk has a task until it has ended.
         again = [
-            each
+            # Whose create never came to the provider was refused by nobody: it goes at once.
+            replace(each, refusals=0) if each.reason == NEVER_TAKEN else each
             for each in refused_candidates(self._journal.state)
             if each.number not in self._tasks
         ]
@@ -217,9 +219,7 @@ class Runner:
 
     def _begin(self, chunk: ChunkState, *, is_new: bool) -> None:
         client = self._client(chunk.plan.provider)
-        remote = RemoteChunk(
-            chunk, self._journal, self._book, client, self._params, self._kept
-        )
+        remote = RemoteChunk(chunk, self._journal, self._book, client, self._params, self._kept)
         self.active[chunk.number] = remote
         task = asyncio.create_task(self._live(remote, chunk, is_new))
         self._tasks[chunk.number] = task

@@ -1,0 +1,422 @@
+"""Batches through the simulator: to their ends, and on after a crash at any step."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import BaseModel
+
+from batch_llm.batch import Batch, BatchRun
+from batch_llm.exceptions import ConfigurationError, StateMismatchError
+from batch_llm.providers import (
+    AnthropicBatchClient,
+    BatchClient,
+    GeminiBatchClient,
+    OpenAIBatchClient,
+    Retries,
+)
+from batch_llm.testing.simulator import Fault, FaultKind, Simulator
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+KEY = "a-key"
+AT_ONCE = Retries(attempts=6, initial_seconds=0.001)
+
+
+@dataclass(frozen=True)
+class Provider:
+    name: str
+    model: str
+
+
+PROVIDERS = [
+    Provider("openai", "gpt-4o-mini"),
+    Provider("anthropic", "claude-haiku-4-5"),
+    Provider("gemini", "gemini-2.5-flash"),
+]
+
+
+class Invoice(BaseModel):
+    number: int
+    customer: str
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Simulator]:
+    with Simulator(seed=3, speed=10_000) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(running: Simulator) -> Iterator[Simulator]:
+    running.reset()
+    yield running
+    assert running.broken == 0, "the simulator met a defect of its own; see its log"
+
+
+@pytest.fixture(params=PROVIDERS, ids=lambda provider: provider.name)
+def provider(request: pytest.FixtureRequest) -> Provider:
+    found: Provider = request.param
+    return found
+
+
+def client_of(provider: Provider, simulator: Simulator) -> BatchClient:
+    if provider.name == "openai":
+        return OpenAIBatchClient(
+            base_url=simulator.openai_base_url,
+            api_key=KEY,
+            retries=AT_ONCE,
+            token_limit_field="max_completion_tokens",
+        )
+    if provider.name == "anthropic":
+        return AnthropicBatchClient(
+            base_url=simulator.anthropic_base_url, api_key=KEY, retries=AT_ONCE
+        )
+    return GeminiBatchClient(base_url=simulator.gemini_base_url, api_key=KEY, retries=AT_ONCE)
+
+
+def batch_of(provider: Provider, client: BatchClient, jobs: int = 10, **settings: Any) -> Batch:
+    given = {"poll_interval_seconds": 0.01, "orphan_grace_seconds": 0.05, **settings}
+    batch = Batch(clients={provider.name: client}, **given).defaults(model=provider.model)
+    for n in range(jobs):
+        batch.add_job(f"Zeile {n} / é", prompt=f"question {n}")
+    return batch
+
+
+def check_books(simulator: Simulator, jobs: int) -> None:
+    assert not simulator.books.repeated("prompt"), "a request was executed twice"
+    executed = [record for record in simulator.books.records if record.executed]
+    assert len(executed) == jobs
+
+
+# -- to their ends
+
+
+def test_every_job_ends_with_its_own_answer(provider: Provider, simulator: Simulator) -> None:
+    run = batch_of(provider, client_of(provider, simulator), 50, items_per_batch=20).run(wait=True)
+    results = run.results()
+    assert {job_id: result.response for job_id, result in results.items()} == {
+        f"Zeile {n} / é": f"question {n}" for n in range(50)
+    }
+    status = run.status()
+    assert status.is_complete and status["succeeded"] == 50
+    assert len(status.batches) == 3
+    assert status.cost_usd == pytest.approx(sum(each.cost_usd or 0 for each in results.values()))
+    assert status.cost_usd > 0 and status.reserved_usd == 0
+    check_books(simulator, 50)
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome"),
+    [("batch_missing_lines", "failed"), ("batch_expired", "expired"), ("batch_failed", "failed")],
+)
+def test_no_job_vanishes(provider: Provider, simulator: Simulator, kind: str, outcome: str) -> None:
+    simulator.set_speed(1_000_000)  # what expires takes days
+    simulator.add_fault(Fault(kind=FaultKind(kind)))
+    run = batch_of(provider, client_of(provider, simulator), 50).run(wait=True)
+    results = run.results()
+    assert len(results) == 50
+    others = [result for result in results.values() if not result.is_success]
+    assert others
+    assert {result.outcome for result in others} == {outcome}
+    assert all(result.error for result in others)
+
+
+def test_answers_fit_their_model_or_say_why(provider: Provider, simulator: Simulator) -> None:
+    client = client_of(provider, simulator)
+    batch = batch_of(provider, client, 0).defaults(response_model=Invoice)
+    batch.add_job("right", prompt="An invoice")
+    simulator.add_fault(Fault(kind=FaultKind.LENGTH, prompt_contains="cut"))
+    batch.add_job("cut", prompt="cut off")
+    results = batch.run(wait=True).results()
+    assert isinstance(results["right"].parsed_response, Invoice)
+    assert results["cut"].is_truncated
+    assert results["cut"].outcome == "failed"
+    assert set(results["cut"].parsed_response) == {"error"}
+    assert results["cut"].response
+    assert results["cut"].cost_usd
+
+
+def test_results_are_the_same_after_a_restart(
+    provider: Provider, simulator: Simulator, tmp_path: Path
+) -> None:
+    def batch() -> Batch:
+        client = client_of(provider, simulator)
+        made = batch_of(provider, client, 3, state_file=tmp_path / "state.jsonl")
+        return made.add_job("invoice", prompt="An invoice", response_model=Invoice)
+
+    first = batch().run(wait=True).results()
+    assert batch().run(wait=True).results() == first
+    check_books(simulator, 4)
+
+
+# -- after a crash
+
+
+class CrashError(Exception):
+    """The process is gone."""
+
+
+class CrashingClient:
+    """Ends the process at a step, as far as the run can tell."""
+
+    def __init__(self, client: BatchClient, step: str) -> None:
+        self._client = client
+        self._step = step
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    async def upload(self, *args: Any) -> str | None:
+        self._crash("intent")
+        handle = await self._client.upload(*args)
+        self._crash("upload")
+        return handle
+
+    async def create(self, *args: Any) -> str:
+        self._crash("upload written")
+        remote_id = await self._client.create(*args)
+        self._crash("create")
+        return remote_id
+
+    async def poll(self, remote_id: str) -> Any:
+        self._crash("id written")
+        status = await self._client.poll(remote_id)
+        self._crash("polling")
+        return status
+
+    async def collect(self, *args: Any, **options: Any) -> AsyncIterator[Any]:
+        number = 0
+        async for answer in self._client.collect(*args, **options):
+            if number == 5:
+                self._crash("half collected")
+            number += 1
+            yield answer
+
+    async def delete_files(self, *args: Any) -> None:
+        self._crash("collected")
+        await self._client.delete_files(*args)
+
+    def _crash(self, step: str) -> None:
+        if step == self._step:
+            raise CrashError(step)
+
+
+STEPS = [
+    "intent", "upload", "upload written", "create", "id written", "polling", "half collected",
+    "collected",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_crash_executes_nothing_twice(
+    provider: Provider, simulator: Simulator, tmp_path: Path, step: str
+) -> None:  # fmt: skip
+    client, state = client_of(provider, simulator), tmp_path / "state.jsonl"
+    crashing: Any = CrashingClient(client, step)
+    with pytest.raises(CrashError):
+        batch_of(provider, crashing, state_file=state).run(wait=True)
+    run = batch_of(provider, client, state_file=state).run(wait=True)
+    assert {result.response for result in run.results().values()} == {
+        f"question {n}" for n in range(10)
+    }
+    assert run.status().is_complete
+    check_books(simulator, 10)
+
+
+def test_a_create_whose_answer_is_lost_is_found(provider: Provider, simulator: Simulator) -> None:
+    create = "batches.create"
+    simulator.add_fault(Fault(kind=FaultKind.DROPPED, operation=create, calls=(1,)))
+    run = batch_of(provider, client_of(provider, simulator)).run(wait=True)
+    assert run.status().succeeded == 10
+    check_books(simulator, 10)
+
+
+def test_a_limit_holds_for_remote_batches_one_after_the_other(simulator: Simulator) -> None:
+    provider = PROVIDERS[0]
+    client = client_of(provider, simulator)
+    most = batch_of(provider, client).run(dry_run=True).most_usd
+    assert most is not None
+    limited = batch_of(provider, client, items_per_batch=1, max_concurrent=1)
+    run = limited.add_cost_limit(usd=most * 0.35).run(wait=True)
+    status = run.status()
+    assert status.succeeded > 0
+    assert status.cost_usd + status.reserved_usd <= most * 0.35
+
+
+def test_a_limit_stops_what_does_not_fit(simulator: Simulator) -> None:
+    provider = PROVIDERS[0]
+    batch = batch_of(provider, client_of(provider, simulator))
+    run = batch.add_cost_limit(usd=1e-9).run(wait=True)
+    status = run.status()
+    assert status.pending == 10
+    assert status.completed == 0
+    assert "is left of" in (status.stopped_because or "")
+    assert run.is_complete
+    assert not simulator.books.records
+
+
+def test_a_part_that_fits_a_limit_goes(simulator: Simulator) -> None:
+    provider = PROVIDERS[0]
+    client = client_of(provider, simulator)
+    most = batch_of(provider, client).run(dry_run=True).most_usd
+    assert most is not None
+    run = batch_of(provider, client).add_cost_limit(usd=most * 0.55).run(wait=True)
+    # What is not spent of a reservation lets further jobs go.
+    assert run.status().succeeded >= 5
+    assert run.status().cost_usd <= most * 0.55
+
+
+# -- its face
+
+
+async def test_results_stream_within_a_running_loop(simulator: Simulator) -> None:
+    provider = PROVIDERS[1]
+    batch = batch_of(provider, client_of(provider, simulator), items_per_batch=4)
+    streamed = [result.job_id async for result in batch.run().stream()]
+    assert sorted(streamed) == sorted(f"Zeile {n} / é" for n in range(10))
+
+
+async def test_a_run_waits_within_a_running_loop(simulator: Simulator) -> None:
+    provider = PROVIDERS[0]
+    run = batch_of(provider, client_of(provider, simulator)).run(wait=True)
+    assert run.status().succeeded == 10
+    again = await batch_of(provider, client_of(provider, simulator)).arun()
+    assert again.status().succeeded == 10
+
+
+async def test_a_run_works_off_the_main_thread(simulator: Simulator) -> None:
+    provider = PROVIDERS[2]
+    batch = batch_of(provider, client_of(provider, simulator))
+    run = await asyncio.to_thread(batch.run, True)
+    assert run.status().succeeded == 10
+
+
+def test_failed_jobs_alone_run_again(simulator: Simulator) -> None:
+    provider = PROVIDERS[0]
+    simulator.add_fault(Fault(kind=FaultKind.BATCH_FAILED, times=1))
+    run = batch_of(provider, client_of(provider, simulator), items_per_batch=5).run(wait=True)
+    assert run.status().failed == 5
+    assert run.retry_failed().wait()
+    assert run.status().succeeded == 10
+    check_books(simulator, 10)
+
+
+def test_a_run_that_is_shut_down_goes_on_later(
+    provider: Provider, simulator: Simulator, tmp_path: Path
+) -> None:
+    client, state = client_of(provider, simulator), tmp_path / "state.jsonl"
+    run = batch_of(provider, client, state_file=state).run()
+    run.shutdown(wait_for_active=False)
+    assert run.is_complete
+    later = batch_of(provider, client, state_file=state).run(wait=True)
+    assert later.status().succeeded == 10
+    check_books(simulator, 10)
+
+
+def test_a_cancelled_run_keeps_what_was_done(provider: Provider, simulator: Simulator) -> None:
+    run = batch_of(provider, client_of(provider, simulator)).run()
+    while not any(each["state"] == "created" for each in run.status().batches):
+        if run.is_complete:
+            break
+    run.cancel()
+    assert run.status().is_complete
+    assert len(run.results()) == 10
+
+
+def test_each_result_is_a_file(simulator: Simulator, tmp_path: Path) -> None:
+    provider, folder = PROVIDERS[0], tmp_path / "out"
+    folder.mkdir()
+    (folder / "mine.txt").write_text("stays")
+    client = client_of(provider, simulator)
+    run = batch_of(provider, client, 3, results_dir=folder).run(wait=True)
+    written = [json.loads(path.read_text()) for path in folder.glob("*.json")]
+    assert {each["job_id"] for each in written} == set(run.results())
+    assert (folder / "mine.txt").read_text() == "stays"
+
+
+def test_progress_has_attributes_and_keys(simulator: Simulator) -> None:
+    provider, seen = PROVIDERS[0], list[tuple[int, int]]()
+    batch = batch_of(provider, client_of(provider, simulator))
+    batch.on_progress(lambda stats: seen.append((stats.completed, stats["total"])))
+    batch.run(wait=True)
+    assert seen[-1] == (10, 10)
+
+
+def test_changed_jobs_are_refused_by_name(simulator: Simulator, tmp_path: Path) -> None:
+    provider, state = PROVIDERS[0], tmp_path / "state.jsonl"
+    client = client_of(provider, simulator)
+    batch_of(provider, client, 2, state_file=state).run(wait=True)
+    changed = batch_of(provider, client, 0, state_file=state).add_job("Zeile 1 / é", prompt="other")
+    with pytest.raises(StateMismatchError, match="Zeile 1"):
+        changed.run()
+
+
+def test_a_model_of_no_provider_is_refused_at_once() -> None:
+    with pytest.raises(ConfigurationError, match="openai:NAME"):
+        Batch().add_job(prompt="hello", model="unheard-of").run()
+
+
+def test_the_key_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigurationError, match="ANTHROPIC_API_KEY"):
+        Batch().add_job(prompt="hello", model="claude-of-tomorrow").run(wait=True)
+
+
+# -- programs of users
+
+
+@pytest.fixture
+def environment(simulator: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("OPENAI_BASE_URL", simulator.openai_base_url)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", simulator.anthropic_base_url)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    monkeypatch.setattr("batch_llm.batch.batch._POLL_SECONDS", 0.01)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_simple_program(environment: Path) -> None:
+    files = [environment / f"{n}.txt" for n in range(3)]
+    for file in files:
+        file.write_text(f"The text of {file.name}.")
+    batch = (
+        Batch(state_file="./", results_dir="./output", max_concurrent=10)
+        .defaults(model="claude-haiku-4-5")
+        .add_cost_limit(usd=15)
+    )
+    for file in files:
+        batch.add_job(file=file, prompt="Summarize")
+    run = batch.run(wait=True)
+    assert run.status()["succeeded"] == 3
+    assert len(list((environment / "output").iterdir())) == 3
+
+
+def test_the_advanced_program(
+    environment: Path, simulator: Simulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (environment / "invoice.pdf").write_bytes(b"%PDF-1.4\n%%EOF\n")
+    batch = (
+        Batch(state_file="./", results_dir="./output", max_concurrent=10)
+        .add_cost_limit(usd=5)
+        .defaults(model="claude-haiku-4-5", temperature=0.7, max_tokens=500)
+        .on_progress(lambda stats: print(f"Progress: {stats.completed}/{stats.total}"))
+        .add_job(file="invoice.pdf", prompt="Extract data", response_model=Invoice)
+        .add_job(messages=[{"role": "user", "content": "Hello"}], model="gpt-4o-mini")
+    )
+    run: BatchRun = batch.run()
+    while not run.is_complete:
+        run.status(print=True)
+        run.wait(0.01)
+    results = run.results()
+    assert {result.outcome for result in results.values()} == {"succeeded"}, results
+    assert any(isinstance(result.parsed_response, Invoice) for result in results.values())
+    assert "Progress: 2/2" in capsys.readouterr().out
