@@ -78,6 +78,6 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _check_seconds(name: str, value: object) -> None:
-    if not (_is_number(value) and math.isfinite(value) and value >= 0):  # type: ignore[arg-type]  # a number
+def _check_seconds(name: str, value: float) -> None:
+    if not (_is_number(value) and math.isfinite(value) and value >= 0):
         raise ConfigurationError(f"{name} is seconds from 0 up, not {value!r}.")

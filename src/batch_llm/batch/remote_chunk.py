@@ -185,6 +185,7 @@ class RemoteChunk:
         state, chunk = self._journal.state, self._chunk
         known = {remote_id for each in state.chunks for remote_id in each.remote_ids}
         unprovable: tuple[str, object] | None = None
+        found: object = None
         try:
             for nonce in reversed(chunk.nonces):
                 handle = chunk.file if nonce == chunk.nonce else None

@@ -40,6 +40,7 @@ logger = logging.getLogger("batch_llm")
 
 _PROGRESS_SECONDS = 1.0
 _WAKE_SECONDS = 0.5
+_NOT_STARTED = "The run was not started: call start() first."
 
 
 class BatchRun:
@@ -84,6 +85,7 @@ class BatchRun:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended: list[str] = []
         self._listeners: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self._begun = threading.Event()
         self._done = threading.Event()
         self._fault: BaseException | None = None
 
@@ -153,12 +155,14 @@ class BatchRun:
         Raises:
             ProviderError: if one cannot be told; the others have been.
         """
-        runner, loop = self._runner, self._loop
-        if runner is None or loop is None or self._done.is_set():
+        runner, loop = self._runner, self._running_loop()
+        if runner is None or loop is None:
             return
         told = asyncio.run_coroutine_threadsafe(runner.cancel(), loop)
-        told.result()
-        self._wait_done(None)
+        try:
+            told.result()
+        finally:
+            self._wait_done(None)
 
     def retry_failed(self) -> Self:
         """Run the jobs that failed once more, once the run has ended. Nothing else is sent again.
@@ -194,15 +198,21 @@ class BatchRun:
 
         Args:
             print: whether to print a line too.
+
+        Raises:
+            ConfigurationError: if it was not started.
         """
-        self.start()
         status = self._status()
         if print:
             _say(str(status))
         return status
 
     def results(self) -> dict[str, JobResult]:
-        """Return how jobs ended that have, by id; refused rows are among them."""
+        """Return how jobs ended that have, by id; refused rows are among them.
+
+        Raises:
+            ConfigurationError: if it was not started.
+        """
         return {result.job_id: result for result in self._results()}
 
     async def stream(self) -> AsyncIterator[JobResult]:
@@ -270,6 +280,7 @@ class BatchRun:
     def _open(self) -> None:
         if not self._params.reuse_state:
             StateManager(self._path).clear()
+        self._begun.clear()
         self._done.clear()
         self._fault = None
         journal = open_journal(self._path)
@@ -301,6 +312,7 @@ class BatchRun:
 
     async def _core(self) -> None:
         runner, self._loop = self._running(), asyncio.get_running_loop()
+        self._begun.set()
         limit = self._time_limit_seconds
         timer = None
         if limit is not None:
@@ -325,6 +337,7 @@ class BatchRun:
         finally:
             self._loop = None
             self._done.set()
+            self._begun.set()
             self._wake()
 
     def _run_again(self, outcome: Outcome) -> Self:
@@ -350,9 +363,16 @@ class BatchRun:
         return self._runner
 
     def _stop(self, reason: str, *, leaves: bool) -> None:
-        runner, loop = self._runner, self._loop
-        if runner is not None and loop is not None and not self._done.is_set():
+        runner, loop = self._runner, self._running_loop()
+        if runner is not None and loop is not None:
             loop.call_soon_threadsafe(lambda: runner.stop(reason, leaves=leaves))
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop | None:
+        """Return the loop of the run, once it has one; None before the start and after the end."""
+        if self._runner is None:
+            return None
+        self._begun.wait()
+        return self._loop
 
     def _stop_gently(self) -> None:
         self._stop("it was interrupted", leaves=False)
@@ -398,7 +418,8 @@ class BatchRun:
 
     def _status(self) -> RunStatus:
         journal, runner = self._journal, self._runner
-        assert journal is not None, "it was opened"
+        if journal is None:
+            raise ConfigurationError(_NOT_STARTED)
         return status_of(
             journal.state,
             refused_rows=len(self._refused),
@@ -410,7 +431,8 @@ class BatchRun:
         )
 
     def _results(self) -> Iterator[JobResult]:
-        self.start()
+        if self._journal is None:
+            raise ConfigurationError(_NOT_STARTED)
         yield from self._refused
         for job_id in list(self._ended):
             yield self._result(job_id)

@@ -66,6 +66,7 @@ class Runner:
         self._changed = asyncio.Event()
         self._stop: str | None = None
         self._leaves = False
+        self._cancels = False
         self.active: dict[int, RemoteChunk] = {}
         self.held: list[Held] = []
         self.stopped_because: str | None = None
@@ -103,14 +104,24 @@ class Runner:
         self._changed.set()
 
     async def cancel(self) -> None:
-        """Submit nothing more, have the provider stop, and collect what was done by then."""
+        """Submit nothing more, have the providers stop, and collect what was done by then.
+
+        Raises:
+            ProviderError: if one cannot be told; the others have been.
+        """
+        self._cancels = True
         self.stop("it was cancelled")
-        for number, chunk in list(self.active.items()):
-            if self._journal.state.chunks[number].step is Step.CREATED:
-                self._journal.write(Cancelled(number))
-                await chunk.cancel()
+        told = [self._cancel(number, chunk) for number, chunk in list(self.active.items())]
+        for failure in await asyncio.gather(*told, return_exceptions=True):
+            if failure is not None:
+                raise failure
 
     # -- inside
+
+    async def _cancel(self, number: int, remote: RemoteChunk) -> None:
+        if self._journal.state.chunks[number].step is Step.CREATED:
+            self._journal.write(Cancelled(number))
+            await remote.cancel()
 
     def _client(self, provider: str) -> BatchClient:
         found = self._clients.get(provider)
@@ -229,6 +240,9 @@ class Runner:
         try:
             if is_new:
                 await remote.submit()
+                if self._cancels:
+                    # It was on its way when the others were told.
+                    await self._cancel(chunk.number, remote)
             elif chunk.may_be_orphan:
                 await remote.find()
             if chunk.step in (Step.CREATED, Step.ENDED, Step.COLLECTING):

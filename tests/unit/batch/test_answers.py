@@ -1,0 +1,109 @@
+"""What a provider answered, as results."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, field_validator
+
+from batch_llm.base import Job, JobResult, PricedModel
+from batch_llm.batch.answers import missing_result, result_of
+from batch_llm.exceptions import ServerError
+from batch_llm.wire.batch_item import BatchAnswer
+from batch_llm.wire.remote_status import RemoteError, RemoteStatus
+
+MINI = PricedModel("openai", "gpt-4o-mini")
+
+
+class Total(BaseModel):
+    total: int
+
+
+class Broken(BaseModel):
+    total: int
+
+    @field_validator("total")
+    @classmethod
+    def fail(cls, _: int) -> int:
+        raise RuntimeError("a secret")
+
+
+def read(answer: BatchAnswer, priced: PricedModel = MINI, **fields: Any) -> JobResult:
+    return result_of(Job("a", prompt="x", model="m", **fields), answer, priced, "batch_1")
+
+
+def said(text: str, **fields: Any) -> BatchAnswer:
+    usage = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
+    given: dict[str, Any] = {"custom_id": "a", "outcome": "succeeded", "usage": usage, **fields}
+    return BatchAnswer(text=text, **given)
+
+
+def test_an_answer_is_billed_at_the_price_of_the_lane() -> None:
+    result = read(said("hello"))
+    assert (result.response, result.outcome, result.total_tokens) == ("hello", "succeeded", 15)
+    assert result.cost_usd == pytest.approx((10 * 0.15 + 5 * 0.6) / 2e6)
+
+
+def test_an_answer_without_a_bill_has_a_cost_that_nobody_knows() -> None:
+    assert read(said("hello", usage=None)).cost_usd is None
+
+
+def test_an_answer_fits_its_model() -> None:
+    assert read(said('{"total": 3}'), response_model=Total).parsed_response == Total(total=3)
+
+
+@pytest.mark.parametrize("model", [Total, Broken])
+def test_one_that_does_not_says_why_and_keeps_the_text(model: type[BaseModel]) -> None:
+    text = '{"total": "none"}' if model is Total else '{"total": 1}'
+    result = read(said(text, finish_reason="length"), response_model=model)
+    assert (result.outcome, result.error_category) == ("failed", "validation_error")
+    assert result.parsed_response == {"error": result.error}
+    assert result.response == text
+    assert result.is_truncated
+    assert "max_tokens" in (result.error or "")
+    assert "secret" not in (result.error or "")
+    assert result.cost_usd
+
+
+def test_a_failed_request_costs_nothing() -> None:
+    error = ServerError("The provider failed.", code="server_error")
+    result = read(BatchAnswer(custom_id="a", outcome="errored", error=error))
+    assert (result.outcome, result.error_category) == ("failed", "server_error")
+    assert (result.error, result.cost_usd) == ("The provider failed.", 0.0)
+
+
+@pytest.mark.parametrize(("given", "told"), [("expired", "expired"), ("canceled", "cancelled")])
+def test_ends_keep_their_names(given: Any, told: str) -> None:
+    result = read(BatchAnswer(custom_id="a", outcome=given))
+    assert result.outcome == told
+    assert result.error
+
+
+def test_citations_are_mapped_onto_the_fields() -> None:
+    quote = {
+        "type": "char_location", "cited_text": "Total: 4711", "document_index": 0,
+        "document_title": "Invoice", "start_char_index": 0, "end_char_index": 11,
+    }  # fmt: skip
+    text = '{"total": 4711}'
+    content = [{"type": "text", "text": text, "citations": [quote]}]
+    raw = json.dumps({"result": {"message": {"content": content}}}).encode()
+    priced = PricedModel("anthropic", "claude-haiku-4-5")
+    result = read(said(text, raw=raw), priced, response_model=Total, enable_citations=True)
+    assert [each.cited_text for each in result.citations or ()] == ["Total: 4711"]
+    assert list(result.citation_mappings or ()) == ["total"]
+
+
+def test_a_missing_job_says_how_its_batch_ended() -> None:
+    error = RemoteError("Nothing is left.", "billing")
+    status = RemoteStatus(id="batch_1", state="ended", ended_as="failed", error=error)
+    result = missing_result("a", status)
+    assert (result.outcome, result.error_category) == ("failed", "billing")
+    assert "Nothing is left." in (result.error or "")
+    assert result.cost_usd == 0.0
+
+
+def test_what_a_completed_batch_lacks_may_have_been_billed() -> None:
+    status = RemoteStatus(id="batch_1", state="ended", ended_as="completed")
+    assert missing_result("a", status).cost_usd is None

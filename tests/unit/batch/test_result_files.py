@@ -1,0 +1,28 @@
+"""Results as files, one a job."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from batch_llm.base import JobResult
+from batch_llm.batch.result_files import ResultFiles, file_stem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("job_id", ["../../etc", "a/b", ".", "..", "é" * 300, "a\0b", "C:\\x"])
+def test_no_id_leaves_the_folder(tmp_path: Path, job_id: str) -> None:
+    folder = tmp_path / "out"
+    ResultFiles(folder).write(JobResult(job_id, "hello"))
+    (written,) = folder.iterdir()
+    assert JobResult.from_dict(json.loads(written.read_text())) == JobResult(job_id, "hello")
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_ids_that_differ_have_files_that_differ() -> None:
+    ids = ["a/b", "a%2Fb", "a b", "x" * 200, "x" * 201, ".a", "%2Ea"]
+    assert len({file_stem(job_id) for job_id in ids}) == len(ids)

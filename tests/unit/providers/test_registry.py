@@ -1,0 +1,46 @@
+"""From names of models to Batch APIs."""
+
+from __future__ import annotations
+
+import pytest
+
+from batch_llm.exceptions import ConfigurationError, MissingKeyError
+from batch_llm.providers.registry import Route, find_route, open_client
+
+
+@pytest.mark.parametrize(
+    ("model", "route"),
+    [
+        ("gpt-4", Route("openai", "gpt-4")),
+        ("gpt-9-of-tomorrow", Route("openai", "gpt-9-of-tomorrow")),
+        ("o4-mini", Route("openai", "o4-mini")),
+        ("chatgpt-4o-latest", Route("openai", "chatgpt-4o-latest")),
+        ("ft:gpt-4o-mini:me::1", Route("openai", "ft:gpt-4o-mini:me::1")),
+        ("text-embedding-3-small", Route("openai", "text-embedding-3-small")),
+        ("claude-3-sonnet", Route("anthropic", "claude-3-sonnet")),
+        ("gemini-2.5-flash", Route("gemini", "gemini-2.5-flash")),
+        ("models/gemini-2.5-flash", Route("gemini", "gemini-2.5-flash")),
+        ("gemma-3-27b-it", Route("gemini", "gemma-3-27b-it")),
+        ("openai:llama-3", Route("openai", "llama-3")),
+    ],
+)
+def test_a_name_tells_its_provider(model: str, route: Route) -> None:
+    assert find_route(model) == route
+
+
+@pytest.mark.parametrize("model", ["llama-3", "openai:", "mine:gpt-4", "ogpt-4", ""])
+def test_of_another_name_it_is_said_which_there_are(model: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"openai:NAME"):
+        find_route(model)
+
+
+def test_a_client_without_its_key_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(MissingKeyError, match="OPENAI_API_KEY"):
+        open_client("openai")
+
+
+def test_of_an_unknown_provider_it_is_said_which_there_are() -> None:
+    with pytest.raises(ConfigurationError, match="openai, anthropic, gemini"):
+        open_client("mine")
