@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -105,10 +108,12 @@ def test_every_job_ends_with_its_own_answer(provider: Provider, simulator: Simul
         f"Zeile {n} / é": f"question {n}" for n in range(50)
     }
     status = run.status()
-    assert status.is_complete and status["succeeded"] == 50
+    assert status.is_complete
+    assert status["succeeded"] == 50
     assert len(status.batches) == 3
     assert status.cost_usd == pytest.approx(sum(each.cost_usd or 0 for each in results.values()))
-    assert status.cost_usd > 0 and status.reserved_usd == 0
+    assert status.cost_usd > 0
+    assert status.reserved_usd == 0
     check_books(simulator, 50)
 
 
@@ -420,3 +425,92 @@ def test_the_advanced_program(
     assert {result.outcome for result in results.values()} == {"succeeded"}, results
     assert any(isinstance(result.parsed_response, Invoice) for result in results.values())
     assert "Progress: 2/2" in capsys.readouterr().out
+
+
+# -- signals
+
+PROGRAM = """
+import sys
+from batch_llm.batch import Batch
+batch = Batch(state_file=sys.argv[1], items_per_batch=2, max_concurrent=1)
+batch.defaults(model="claude-haiku-4-5")
+for n in range(10):
+    batch.add_job(f"Zeile {n} / é", prompt=f"question {n}")
+def told(status):
+    if any(each["state"] == "created" for each in status.batches):
+        print("created", flush=True)
+run = batch.run()
+run.set_on_progress(told, 0.05)
+run.wait()
+print("ended:", run.status().stopped_because, flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_two_signals_leave_at_once_and_lose_nothing(
+    environment: Path, simulator: Simulator, number: signal.Signals
+) -> None:
+    state = environment / "state.jsonl"
+    command = [sys.executable, "-c", PROGRAM, str(state)]
+    simulator.set_speed(1.0)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b"created\n"
+        process.send_signal(number)
+        assert b"second signal" in process.stderr.readline()
+        process.send_signal(number)
+        process.communicate()
+    assert process.returncode in (-signal.SIGINT, 128 + number)
+    simulator.set_speed(10_000)
+    provider = PROVIDERS[1]
+    settings = {"state_file": state, "items_per_batch": 2}
+    run = batch_of(provider, client_of(provider, simulator), **settings).run(wait=True)
+    assert run.status().succeeded == 10
+    check_books(simulator, 10)
+
+
+def test_mixed_outcomes_are_told_apart(provider: Provider, simulator: Simulator) -> None:
+    simulator.add_fault(Fault(kind=FaultKind.STATUS, lane="batch", prompt_contains="question 1"))
+    simulator.add_fault(Fault(kind=FaultKind.LENGTH, lane="batch", prompt_contains="question 2"))
+    simulator.add_fault(Fault(kind=FaultKind.BATCH_SHUFFLED))
+    run = batch_of(provider, client_of(provider, simulator), 50).run(wait=True)
+    results = run.results()
+    failed = {job_id for job_id, result in results.items() if result.outcome == "failed"}
+    cut = {job_id for job_id, result in results.items() if result.is_truncated}
+    assert failed == {f"Zeile {n} / é" for n in (1, *range(10, 20))}
+    assert cut == {f"Zeile {n} / é" for n in (2, *range(20, 30))}
+    assert all(results[job_id].error for job_id in failed)
+    assert results["Zeile 33 / é"].response == "question 33"
+
+
+def test_a_failing_poll_fails_no_batch(provider: Provider, simulator: Simulator) -> None:
+    retrieve = "batches.get" if provider.name == "gemini" else "batches.retrieve"
+    simulator.add_fault(Fault(kind=FaultKind.STATUS, status=400, operation=retrieve, times=3))
+    run = batch_of(provider, client_of(provider, simulator)).run(wait=True)
+    assert run.status().succeeded == 10
+    check_books(simulator, 10)
+
+
+def test_a_create_that_is_bad_for_good_fails_its_jobs(
+    provider: Provider, simulator: Simulator
+) -> None:
+    simulator.add_fault(Fault(kind=FaultKind.STATUS, status=401, operation="batches.create"))
+    run = batch_of(provider, client_of(provider, simulator)).run(wait=True)
+    results = run.results()
+    assert {result.error_category for result in results.values()} == {"submission_refused"}
+    assert run.status().cost_usd == 0
+    assert run.status().reserved_usd == 0
+
+
+def test_a_time_limit_ends_the_run_and_a_later_one_goes_on(
+    provider: Provider, simulator: Simulator, tmp_path: Path
+) -> None:
+    client, state = client_of(provider, simulator), tmp_path / "state.jsonl"
+    simulator.set_speed(1.0)
+    run = batch_of(provider, client, state_file=state).run(wait=True, time_limit_seconds=0.2)
+    assert "time limit" in (run.status().stopped_because or "")
+    simulator.set_speed(10_000)
+    later = batch_of(provider, client, state_file=state).run(wait=True)
+    assert later.status().succeeded == 10
+    check_books(simulator, 10)

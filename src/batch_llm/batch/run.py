@@ -439,7 +439,8 @@ class BatchRun:
 
     def _result(self, job_id: str) -> JobResult:
         journal, book = self._journal, self._book
-        assert journal is not None and book is not None, "it was opened"
+        assert journal is not None, "it was opened"
+        assert book is not None, "it was opened"
         told = journal.result(job_id)
         assert told is not None, "it has ended"
         model = None if not told.get("is_model") else book.job(job_id).response_model

@@ -11,7 +11,8 @@ CONTENT: list[dict[str, object]] = [
         "text": "$12",
         "citations": [
             {"type": "char_location", "cited_text": "Total: $12", "document_index": 0,
-             "document_title": "Invoice", "start_char_index": 5, "end_char_index": 15, "file_id": None},
+             "document_title": "Invoice", "start_char_index": 5, "end_char_index": 15,
+             "file_id": None},
             {"type": "page_location", "cited_text": "Sum $12", "document_index": 1,
              "document_title": None, "start_page_number": 2, "end_page_number": 3},
             {"type": "content_block_location", "cited_text": "12", "document_index": 2,

@@ -17,7 +17,8 @@ THIRD_OF_MARCH = CalendarDate(2024, 3, 3)
     "text",
     [
         "2024-03-03", "2024-03-03T09:30:00Z", "2024/03/03", "03.03.2024", "3.3.24", "03/03/24",
-        "March 3, 2024", "Mar. 3rd 2024", "3 March 2024", "3rd of March 2024", "3rd day of March, 2024",
+        "March 3, 2024", "Mar. 3rd 2024", "3 March 2024", "3rd of March 2024",
+        "3rd day of March, 2024",
         "3. März 2024", "3 mars 2024", "03-Mar-2024",
     ],
 )  # fmt: skip
