@@ -17,7 +17,8 @@ WORDS = ["total", "Total:", "due", "12", "1", "1.5", "1,234.50", "True", "yes", 
 NAMES = st.sampled_from(["total", "due_date", "weight_kg", "name", "paid", "year", "items"])
 VALUES = st.one_of(
     st.booleans(), st.none(), st.integers(-50, 2100), st.sampled_from([1.5, 1234.5, 0.05]),
-    st.sampled_from(["Ann", "Ann Lee", "cat", "yes", "True", "2024-04-03", "12", "café", "", "$12"]),
+    st.sampled_from(["Ann", "Ann Lee", "cat", "yes", "True", "2024-04-03", "12", "café", "",
+                     "$12"]),
 )  # fmt: skip
 ANSWERS = st.recursive(
     VALUES,
