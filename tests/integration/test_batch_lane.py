@@ -22,7 +22,7 @@ from batch_llm.providers import (
     OpenAIBatchClient,
     Retries,
 )
-from batch_llm.testing.simulator import Fault, FaultKind, Simulator
+from batch_llm.testing.simulator import Fault, FaultKind, Limit, Simulator
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -513,4 +513,34 @@ def test_a_time_limit_ends_the_run_and_a_later_one_goes_on(
     simulator.set_speed(10_000)
     later = batch_of(provider, client, state_file=state).run(wait=True)
     assert later.status().succeeded == 10
+    check_books(simulator, 10)
+
+
+def test_a_killed_process_loses_nothing(environment: Path, simulator: Simulator) -> None:
+    state = environment / "state.jsonl"
+    command = [sys.executable, "-c", PROGRAM, str(state)]
+    simulator.set_speed(1.0)
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"created\n"
+        process.kill()
+    simulator.set_speed(10_000)
+    client = client_of(PROVIDERS[1], simulator)
+    run = batch_of(PROVIDERS[1], client, state_file=state, items_per_batch=2).run(wait=True)
+    assert run.status().succeeded == 10
+    check_books(simulator, 10)
+
+
+def test_what_is_refused_for_tokens_goes_again(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("batch_llm.batch.plan._FIRST_WAIT_SECONDS", 0.05)
+    simulator.set_limits([Limit(provider="openai", enqueued_tokens=50)])
+    provider, reasons = PROVIDERS[0], set[str]()
+    batch = batch_of(provider, client_of(provider, simulator), items_per_batch=5)
+    run = batch.run()
+    run.set_on_progress(lambda stats: reasons.update(stats.waiting), 0.005)
+    run.wait()
+    assert run.status().succeeded == 10
+    assert any("enqueued" in reason for reason in reasons), reasons
     check_books(simulator, 10)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .plan import Candidate, Held, Standing
     from .run_state import ChunkState
 
-_RECHECK_SECONDS: Final = 1.0
+_RECHECK_SECONDS: Final = 0.05
 _SUBMITTING_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 0.02
 
