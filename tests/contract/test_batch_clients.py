@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -46,12 +45,6 @@ if TYPE_CHECKING:
 AT_ONCE = Retries(attempts=6, initial_seconds=0.001)
 NEVER = Retries(attempts=1)
 KEY = "a-secret-key-of-mine"
-
-
-class Citing(SimpleNamespace):
-    """A request that asks for citations."""
-
-    citations = True
 
 
 @dataclass(frozen=True)
@@ -275,8 +268,8 @@ async def test_citations_come_with_their_places(
     client: BatchClient, case: Case, simulator: Simulator
 ) -> None:
     document = FilePart(data=b"The cat sat. It was red.", media_type="text/plain", name="cat")
-    request = LLMRequest([Message("user", (document, TextPart("What colour was it?")))])
-    asked = cast("LLMRequest", Citing(**{f: getattr(request, f) for f in LLMRequest.__slots__}))
+    turn = Message("user", (document, TextPart("What colour was it?")))
+    asked = LLMRequest([turn], citations=True)
     sent = await submit(client, simulator, [BatchRequestLine("a", asked, case.model)])
     answer = (await collected(client, sent, await ended(client, sent.remote_id)))["a"]
     assert answer.citations

@@ -161,6 +161,17 @@ def test_results_are_the_same_after_a_restart(
     check_books(simulator, 4)
 
 
+def test_an_answer_cites_its_document(simulator: Simulator, tmp_path: Path) -> None:
+    provider, file = PROVIDERS[1], tmp_path / "cat.txt"
+    file.write_text("The cat sat. It was red.")
+    batch = batch_of(provider, client_of(provider, simulator), 0)
+    batch.add_job("cat", file=file, prompt="What colour was it?", enable_citations=True)
+    cited = batch.run(wait=True).results()["cat"].citations
+    assert cited
+    assert cited[0].kind == "char"
+    assert cited[0].cited_text in "The cat sat. It was red."
+
+
 # -- after a crash
 
 
