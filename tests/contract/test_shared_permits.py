@@ -155,7 +155,8 @@ async def test_a_gate_that_follows_another_has_what_that_one_drew() -> None:
     settings = SharedLimits(URL, f"test-{uuid.uuid4()}", 600)
     config = ProcessorConfig(shared_limits=settings)
     earlier = new_gate(config, FixedDelayStrategy(), Events([]))
-    assert (turn := earlier.admit("a")) is not None
+    turn = earlier.admit("a")
+    assert turn is not None
     await turn
     drawn = list(permits_of(earlier))
     assert len(drawn) == 9
