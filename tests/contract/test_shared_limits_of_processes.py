@@ -7,9 +7,9 @@ import sys
 import uuid
 from pathlib import Path
 
-from batch_llm.testing.simulator import Latency, Simulator
-
 from tests.contract.test_shared_permits import URL, needs_redis
+
+from batch_llm.testing.simulator import Latency, Simulator
 
 SENDER = Path(__file__).resolve().parents[1] / "shared_limit_sender.py"
 A_MINUTE = 120
