@@ -83,7 +83,8 @@ class Journal:
                 {
                     "total": stats.total,
                     "succeeded": stats.succeeded,
-                    "failed": stats.failed,
+                    "failed": stats.failed - stats.cancelled,
+                    "cancelled": stats.cancelled,
                     "reused": stats.reused,
                 }
             )
