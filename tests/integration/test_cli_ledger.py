@@ -432,6 +432,15 @@ def test_another_model_takes_over_where_the_first_answers_badly(program: Program
     assert models == {NANO: 3, "gpt-4.1-mini": 3}
 
 
+def test_answers_that_were_cut_are_told_also_if_only_errors_are(program: Program) -> None:
+    program.write(3)
+
+    done = program.run("--quiet", "--max-tokens", "1")
+
+    assert done.stderr == "3 answers were cut at the token limit (--max-tokens).\n"
+    assert {row["finish_reason"] for row in program.results()} == {"length"}
+
+
 def test_status_and_results_tell_what_a_run_did(program: Program) -> None:
     program.run(*RESUME, "--max-cost", "0.0001")
     succeeded = sum(row["status"] == "succeeded" for row in program.results())
