@@ -254,6 +254,33 @@ class TestDoor:
         assert program.path("out.jsonl").read_bytes() == written
         assert program.run(*RESUME, "--force").returncode == 0
 
+    def test_one_run_at_a_time_writes_an_output(self, program: Program) -> None:
+        program.write(5_000)
+        process = program.start("--ledger", "first.db", "--max-workers", "2")
+        while not program.path("out.jsonl.partial").exists():
+            time.sleep(0.01)
+        try:
+            others = [program.run("--ledger", "second.db"), program.run("--force")]
+        finally:
+            process.kill()
+            process.communicate()
+
+        for other in others:
+            self.refused(other, "The output 'out.jsonl' is being written by another run")
+        lines = program.path("out.jsonl.partial").read_bytes().splitlines()
+        assert {json.loads(line)["status"] for line in lines[:-1]} <= {"succeeded"}
+
+    def test_paid_results_that_the_ledger_lacks_are_kept_beside(self, program: Program) -> None:
+        program.run("--ledger", "other.db")
+        lost = program.path("out.jsonl").rename(program.path("out.jsonl.partial")).read_bytes()
+
+        done = program.run(*RESUME)
+
+        assert done.returncode == 0, done.stderr
+        said = "out.jsonl.partial holds 50 results that the ledger does not; kept as "
+        assert f"{said}out.jsonl.partial.1." in done.stderr
+        assert program.path("out.jsonl.partial.1").read_bytes() == lost
+
     @pytest.mark.parametrize(
         ("options", "said"),
         [

@@ -15,12 +15,13 @@ class OutputLock:
 
     Args:
         path: the file of results.
+        shown: what to call it in messages.
 
     Raises:
         ConfigurationError: if another run holds it, in this process or another.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, shown: str) -> None:
         self._file = Path(f"{path.resolve()}.lock")
         # Opened in one thread, it may be closed in another.
         self._lock = FileLock(self._file, timeout=0, thread_local=False)
@@ -29,7 +30,7 @@ class OutputLock:
                 pass
         except Timeout:
             raise ConfigurationError(
-                f"The output {str(path)!r} is being written by another run: wait for it to end, or "
+                f"The output {shown!r} is being written by another run: wait for it to end, or "
                 f"name another file."
             ) from None
         except PermissionError:
@@ -37,7 +38,7 @@ class OutputLock:
             return
         except OSError as error:
             raise ConfigurationError(
-                f"The output {str(path)!r} cannot be locked: {error.strerror or error}."
+                f"The output {shown!r} cannot be locked: {error.strerror or error}."
             ) from error
 
     def close(self) -> None:

@@ -81,7 +81,7 @@ class ReplacingSink(AbstractContextManager["ReplacingSink"]):
         """
         if self._sink is None:
             if self._lock is None:
-                self._lock = OutputLock(self._target)
+                self._lock = OutputLock(self._target, self._shown)
             if self._beside.is_file():
                 self._keep_unknown()
             self._sink = open_sink(self._beside, self._format, self._kept, overwrite=True)

@@ -248,7 +248,7 @@ def open_sink(
     # Devices and named pipes exist before they are written to, and hold nothing to lose.
     is_device = path.exists() and not path.is_file()
     # Before it is emptied: what another run has written is not to be lost.
-    lock = None if is_device else OutputLock(path)
+    lock = None if is_device else OutputLock(path, str(path))
     with ExitStack() as opened:
         if lock is not None:
             opened.callback(lock.close)
