@@ -133,6 +133,71 @@ async def test_a_success_is_not_replaced_by_a_failure(path: Path) -> None:
     assert [row.outcome for row in read_ledger(path).results()] == ["succeeded"]
 
 
+def asked_anew(ended: ResultRecord, prompt: str = "another prompt") -> ResultRecord:
+    """Return the end of the item of the same id with another prompt."""
+    ended.item = identify(ended.item.item_id, request_digest("model", prompt))
+    return ended
+
+
+def standing(path: Path) -> list[tuple[str, str, int]]:
+    return [(row.item_id, row.outcome, row.run) for row in read_ledger(path).results()]
+
+
+async def test_an_id_stands_as_it_ended_last_whatever_its_prompt_was(path: Path) -> None:
+    async with running(path) as ledger:
+        for number in (1, 2, 3, 4):
+            await ledger.keep(record(number) if number % 2 else failure(number))
+    async with running(path) as ledger:
+        await ledger.keep(asked_anew(record(2)))
+        await ledger.keep(asked_anew(failure(1)))
+        await ledger.keep(asked_anew(record(3)))
+        # A failure of what has succeeded counts as little as ever.
+        await ledger.keep(asked_anew(failure(2)))
+    assert standing(path) == [
+        ("item-4", "failed", 1),
+        ("item-2", "succeeded", 2),
+        ("item-1", "failed", 2),
+        ("item-3", "succeeded", 2),
+    ]
+    reader = read_ledger(path)
+    assert [row.item_id for row in reader.results(outcome="failed")] == ["item-4", "item-1"]
+    assert [row.item_id for row in reader.results(outcome="succeeded")] == ["item-2", "item-3"]
+    summary = reader.summary()
+    assert (summary.succeeded, summary.failed) == (2, 2)
+    assert summary.failures == {"connection_error": 2}
+    assert summary.spent_usd == pytest.approx(0.008)
+
+
+async def test_an_older_identity_of_an_id_is_still_found(path: Path) -> None:
+    async with running(path) as ledger:
+        await ledger.keep(record(1))
+    async with running(path) as ledger:
+        await ledger.keep(asked_anew(failure(1)))
+    async with running(path) as ledger:
+        assert ledger.find(record(1).item) is not None
+        assert ledger.find(asked_anew(record(1)).item) is None
+    # A run that has found it writes nothing, and so changes nothing.
+    assert standing(path) == [("item-1", "failed", 2)]
+
+
+async def test_every_end_can_be_read(path: Path) -> None:
+    async with running(path) as ledger:
+        await ledger.keep(failure(1))
+    async with running(path) as ledger:
+        await ledger.keep(record(1))
+        await ledger.keep(asked_anew(record(1)))
+        rows = list(ledger.results(all=True))
+    assert [(row.run, row.outcome) for row in rows] == [
+        (1, "failed"),
+        (2, "succeeded"),
+        (2, "succeeded"),
+    ]
+    same, other = record(1).item.digest, asked_anew(record(1)).item.digest
+    assert [row.digest for row in rows] == [same, same, other]
+    failed = read_ledger(path).results(outcome="failed", all=True)
+    assert [row.run for row in failed] == [1]
+
+
 async def test_equal_requests_are_answered_by_each_other_where_asked(path: Path) -> None:
     one = record(1)
     async with running(path) as ledger:

@@ -96,7 +96,7 @@ class KeptResult:
 
 @dataclass(slots=True, kw_only=True)
 class KeptRow:
-    """The last known end of an item, for readers.
+    """One end of an item, for readers.
 
     Attributes: as those of `ResultRecord`, and
 
@@ -150,8 +150,8 @@ class LedgerSummary:
 
     Attributes:
         path: the file.
-        succeeded: items whose last known end is a success.
-        failed: items whose last known end is a failure.
+        succeeded: item ids whose newest end is a success; see `LedgerReader.results`.
+        failed: item ids whose newest end is a failure.
         failures: the failed ones, by what the failure means.
         usage: tokens of all calls of all items ever kept, replaced failures included.
         spent_usd: what all calls ever settled have cost.
