@@ -242,6 +242,51 @@ async def test_only_what_settlements_say_is_spent_where_calls_are_reserved(path:
     assert read_ledger(path).summary().spent_usd == 0.001
 
 
+async def test_tokens_are_those_of_calls_that_were_made(path: Path) -> None:
+    def using(ended: ResultRecord, tokens: int) -> ResultRecord:
+        ended.usage = {"input_tokens": tokens, "output_tokens": 1, "total_tokens": tokens + 1}
+        return ended
+
+    async with running(path) as ledger:
+        assert read_ledger(path).summary().usage["total_tokens"] == 0
+        remembered = using(record(3), 1000)
+        remembered.settlements, remembered.counts_tokens = (), False
+        await asyncio.gather(
+            ledger.keep(using(failure(1), 1)),
+            ledger.keep(using(record(2), 10)),
+            ledger.keep(remembered),
+        )
+        # Under a cap its calls have been settled one by one: they were made all the same.
+        capped = using(record(4), 100)
+        capped.settlements, capped.usage["cached_input_tokens"] = (), 64
+        await ledger.keep(capped)
+    async with running(path) as ledger:
+        await ledger.keep(using(record(1), 10_000))
+        await ledger.keep(asked_anew(using(record(2), 100_000)))
+    assert read_ledger(path).summary().usage == {
+        "input_tokens": 110_111,
+        "output_tokens": 5,
+        "total_tokens": 110_116,
+        "cached_input_tokens": 64,
+    }
+    rows = {row.item_id: row.usage["input_tokens"] for row in read_ledger(path).results()}
+    assert rows["item-3"] == 1000
+
+
+async def test_why_an_answer_ended_is_kept(path: Path) -> None:
+    cut = record(1)
+    cut.finish_reason = "length"
+    async with running(path) as ledger:
+        await asyncio.gather(ledger.keep(cut), ledger.keep(record(2)))
+    async with running(path, response_cache=True) as ledger:
+        found = [ledger.find(record(number).item) for number in (1, 2)]
+        assert [kept and kept.finish_reason for kept in found] == ["length", None]
+        answer = ledger.find_answer(cut.item.request)
+        assert answer is not None
+        assert answer.finish_reason == "length"
+        assert [row.finish_reason for row in ledger.results()] == ["length", None]
+
+
 async def test_a_call_is_settled_once_and_for_a_finite_sum(path: Path) -> None:
     async with running(path) as ledger:
         number = await ledger.reserve(1.0)

@@ -267,7 +267,7 @@ class Ledger:
     def _make_printable(self, record: ResultRecord) -> None:
         """Replace what no file can hold, half a surrogate pair; digests tell texts apart anyway."""
         record.item = record.item._replace(item_id=_printable(record.item.item_id))
-        for name in ("error", "error_category", "prompt_text"):
+        for name in ("error", "error_category", "prompt_text", "finish_reason"):
             text = getattr(record, name)
             if text is not None and not text.isascii():
                 setattr(record, name, _printable(text))

@@ -105,7 +105,7 @@ _CURRENT = """
 """
 _ROWS = (
     "item_id, succeeded, output, error, error_category, attempts, usage, cost_usd, "
-    "duration_seconds, unanswered_calls, prompt, run, ended_at, digest"
+    "duration_seconds, unanswered_calls, prompt, run, ended_at, digest, finish_reason"
 )
 
 
@@ -173,7 +173,7 @@ class SqliteReader(LedgerReader):
 
 def _row_of(row: tuple[Any, ...]) -> KeptRow:
     item_id, succeeded, output, error, category, attempts, usage, cost, seconds, *rest = row
-    unanswered, prompt, run, at, digest = rest
+    unanswered, prompt, run, at, digest, reason = rest
     return KeptRow(
         item_id=item_id,
         outcome="succeeded" if succeeded else "failed",
@@ -189,6 +189,7 @@ def _row_of(row: tuple[Any, ...]) -> KeptRow:
         run=run,
         ended_at=at,
         digest=digest,
+        finish_reason=reason,
     )
 
 
@@ -203,17 +204,14 @@ def _count_items(connection: sqlite3.Connection, summary: LedgerSummary) -> None
         else:
             summary.failed += count
             summary.failures[category] = count
-    totals = connection.execute(
-        "SELECT key, sum(value) FROM results, json_each(usage) GROUP BY key"
-    ).fetchall()
-    summary.usage = complete_usage({key: int(count) for key, count in totals})
     summary.first_ended_at, summary.last_ended_at = connection.execute(
         "SELECT min(ended_at), max(ended_at) FROM results"
     ).fetchone()
 
 
 def _count_money(connection: sqlite3.Connection, summary: LedgerSummary) -> None:
-    (summary.spent_usd,) = connection.execute("SELECT spent_usd FROM totals").fetchone()
+    summary.spent_usd, usage = connection.execute("SELECT spent_usd, usage FROM totals").fetchone()
+    summary.usage = complete_usage(msgspec.json.decode(usage))
     summary.held_calls, summary.held_usd = connection.execute(
         "SELECT count(*), coalesce(sum(bound_usd), 0.0) FROM calls"
     ).fetchone()
@@ -336,11 +334,12 @@ class _Tally:
                 self._reserved.pop(line.number, None)
 
     def count_money(self, summary: LedgerSummary, line: ResultLine) -> None:
-        """Count what a result has cost, whether or not a later one replaces it."""
+        """Count what a result has cost, whether or not a later one stands in its place."""
         summary.spent_usd += line.spent_usd
         for number in line.settled:
             self._reserved.pop(number, None)
-        summary.usage = add_usage(summary.usage, complete_usage(line.usage))
+        if line.counts_tokens:
+            summary.usage = add_usage(summary.usage, complete_usage(line.usage))
         if summary.first_ended_at is None:
             summary.first_ended_at = line.ended_at
         summary.last_ended_at = line.ended_at
