@@ -623,6 +623,15 @@ def lines(tmp_path: Path) -> Path:
     return tmp_path / "run.jsonl"
 
 
+@pytest.mark.parametrize("name", ["run.JSONL", "run.Jsonl", "run.ndjson", "run.NDJSON"])
+async def test_the_suffix_of_lines_may_be_written_in_any_case(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    async with running(path) as ledger:
+        await ledger.keep(record(1))
+    assert json.loads(path.read_bytes().splitlines()[0])["kind"] == "ledger"
+    assert read_ledger(path).summary().succeeded == 1
+
+
 async def test_a_torn_last_line_is_cut_off(lines: Path) -> None:
     async with running(lines) as ledger:
         await ledger.keep(record(1))

@@ -16,7 +16,7 @@ from ..base import add_usage, complete_usage
 from ..exceptions import ConfigurationError
 from .canonical import text_bytes
 from .digest_index import DigestIndex
-from .files import broken, resolved
+from .files import broken, is_for_lines, resolved
 from .jsonl_file import check_version, lines
 from .jsonl_line import VERSION, CallLine, EndLine, ResultLine, RunLine, SettledLine
 from .record import KeptRow, KeptRun, LedgerSummary
@@ -80,7 +80,7 @@ def read_ledger(path: str | Path) -> LedgerReader:
     place = resolved(path)
     if not place.exists():
         raise ConfigurationError(f"There is no ledger {str(path)!r}.")
-    return JsonlReader(place) if place.suffix == ".jsonl" else SqliteReader(place)
+    return JsonlReader(place) if is_for_lines(place) else SqliteReader(place)
 
 
 def _check_version(version: int, known: int, path: Path) -> None:
