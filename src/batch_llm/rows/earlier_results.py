@@ -30,10 +30,12 @@ class EarlierResults:
         self._digests: set[bytes] = set()
         # An id may stand in several successes, of other prompts or models.
         self._others: set[tuple[str, float]] = set()
-        for row in () if ledger is None else ledger.results():
+        for row in () if ledger is None else ledger.results(all=True):
             if row.outcome == "failed":
-                self._failed.add(row.item_id)
+                if row.digest not in self._digests:  # else its success stands
+                    self._failed.add(row.item_id)
                 continue
+            self._failed.discard(row.item_id)
             if row.item_id in self._succeeded:
                 self._others.add((row.item_id, round(row.duration_seconds, 6)))
             self._succeeded.setdefault(row.item_id, round(row.duration_seconds, 6))
