@@ -68,6 +68,8 @@ def result_row(row: KeptRow) -> ResultRow:
         attempts=row.attempts,
         tokens=row.usage,
         cost_usd=row.cost_usd,
+        unanswered_calls=row.unanswered_calls,
         duration_seconds=row.duration_seconds,
         origin="ledger",
+        finish_reason=getattr(row, "finish_reason", None),
     )

@@ -10,6 +10,7 @@ from typing import Final
 from ..exceptions import ConfigurationError, LedgerError
 
 PRIVATE: Final = 0o600
+LINES_SUFFIXES: Final = (".jsonl", ".ndjson")
 _BINARY: Final = getattr(os, "O_BINARY", 0)  # Windows would translate line ends
 
 
@@ -29,6 +30,11 @@ def resolved(path: str | Path) -> Path:
             f"The ledger's directory {str(place.parent)!r} does not exist; create it first."
         )
     return place
+
+
+def is_for_lines(place: Path) -> bool:
+    """Return whether a ledger at `place` is one of JSON lines, by its suffix in any case."""
+    return place.suffix.lower() in LINES_SUFFIXES
 
 
 def check_writable(place: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .files import check_writable, resolved
+from .files import check_writable, is_for_lines, resolved
 from .jsonl import JsonlStore
 from .ledger import Ledger
 from .lock import LedgerLock
@@ -29,7 +29,7 @@ def open_ledger(config: LedgerConfig) -> Ledger:
     check_writable(path)
     lock = LedgerLock(path)
     try:
-        make = JsonlStore if path.suffix == ".jsonl" else SqliteStore
+        make = JsonlStore if is_for_lines(path) else SqliteStore
         return Ledger(make(path, config), lock, config)
     except BaseException:
         lock.close()

@@ -34,6 +34,7 @@ _NUMBERS: Final = {
     "output_tokens": "int64",
     "total_tokens": "int64",
     "cost_usd": "float64",
+    "unanswered_calls": "int64",
     "duration_seconds": "float64",
 }
 """Types of the columns of results that are no text."""

@@ -27,8 +27,10 @@ RESULT_COLUMNS: Final = (
     "output_tokens",
     "total_tokens",
     "cost_usd",
+    "unanswered_calls",
     "duration_seconds",
     "origin",
+    "finish_reason",
 )
 """The record's fields where it is a row of a table."""
 
@@ -49,10 +51,12 @@ class ResultRow:
         tokens: tokens of all attempts.
         cost_usd: what all answered attempts cost; None where that is not known. Where `origin` is
             not "call", what they cost then: nothing was paid anew.
-        unanswered_calls: calls whose answers never came, and which may be billed nevertheless.
+        unanswered_calls: calls whose answers never came, and which may be billed nevertheless;
+            they are not in `cost_usd`.
         duration_seconds: from the row's start to its end, waits included.
         origin: where the answer came from, as in `WorkItemResult`; None for a row that never got so
             far.
+        finish_reason: why the answer ended, as in `WorkItemResult`: "length" where it was cut.
         input: the fields of the row that were to be kept; None where none were.
     """
 
@@ -68,7 +72,13 @@ class ResultRow:
     unanswered_calls: int = 0
     duration_seconds: float = 0.0
     origin: Origin | None = None
+    finish_reason: str | None = None
     input: Fields | None = None
+
+    @property
+    def is_truncated(self) -> bool:
+        """Whether it has an answer that was cut at the token limit."""
+        return self.status == "succeeded" and self.finish_reason == "length"
 
     def as_dict(self) -> dict[str, object]:
         """Return the record's fields in the order in which they are written."""
@@ -82,8 +92,10 @@ class ResultRow:
             "attempts": self.attempts,
             "tokens": self.tokens,
             "cost_usd": self.cost_usd,
+            "unanswered_calls": self.unanswered_calls,
             "duration_seconds": round(self.duration_seconds, 6),
             "origin": self.origin,
+            "finish_reason": self.finish_reason,
         }
         if self.input is not None:
             values["input"] = self.input

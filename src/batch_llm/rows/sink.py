@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
 from ..exceptions import BatchLLMError, ConfigurationError
+from .output_lock import OutputLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -99,6 +100,7 @@ class RowSink:
         row_format: how rows stand in it.
         name: what to call it in messages.
         kept: the fields of the input that each result repeats.
+        lock: what keeps other runs from the file; closed with the sink.
 
     Attributes:
         rows: results taken so far.
@@ -108,9 +110,15 @@ class RowSink:
     is_begun = True
 
     def __init__(
-        self, stream: BinaryIO, row_format: RowFormat, name: str, kept: Sequence[str] = ()
+        self,
+        stream: BinaryIO,
+        row_format: RowFormat,
+        name: str,
+        kept: Sequence[str] = (),
+        lock: OutputLock | None = None,
     ) -> None:
         self._stream = stream
+        self._lock = lock
         self.name = name
         self.rows = 0
         self._broken: OutputError | None = None
@@ -144,7 +152,14 @@ class RowSink:
             try:
                 self._writer.close()
             finally:
-                self._stream.close()
+                self._close_stream()
+
+    def _close_stream(self) -> None:
+        try:
+            self._stream.close()
+        finally:
+            if self._lock is not None:
+                self._lock.close()
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -220,21 +235,38 @@ def open_sink(
     """Open a file for results, or standard output where `path` is None.
 
     Raises:
-        ConfigurationError: if it cannot be opened, or exists and is not to be overwritten; a
-            `MissingExtraError` if what the format needs is not installed.
+        ConfigurationError: if it cannot be opened, is being written by another run, or exists and
+            is not to be overwritten; a `MissingExtraError` if what the format needs is not
+            installed.
     """
     row_format.check_installed()
     if path is None:
         if sys.stdout is None:
             raise ConfigurationError("Standard output is closed; name a file for the results.")
-        stream = open(sys.stdout.fileno(), "wb", buffering=0, closefd=False)  # noqa: SIM115
-        return RowSink(stream, row_format, "standard output", kept)
+        out = open(sys.stdout.fileno(), "wb", buffering=0, closefd=False)  # noqa: SIM115
+        return RowSink(out, row_format, "standard output", kept)
     # Devices and named pipes exist before they are written to, and hold nothing to lose.
-    new = not overwrite and not (path.exists() and not path.is_file())
+    is_device = path.exists() and not path.is_file()
+    # Before it is emptied: what another run has written is not to be lost.
+    lock = None if is_device else OutputLock(path, str(path))
+    with ExitStack() as opened:
+        if lock is not None:
+            opened.callback(lock.close)
+        stream = opened.enter_context(_open_file(path, "wb" if overwrite or is_device else "xb"))
+        sink = RowSink(stream, row_format, str(path), kept, lock)
+        opened.pop_all()
+    return sink
+
+
+def _open_file(path: Path, mode: Literal["wb", "xb"]) -> BinaryIO:
     try:
-        stream = path.open("xb" if new else "wb", buffering=0)
+        # Whoever else writes to it, no row falls upon another.
+        return open(path, mode, buffering=0, opener=_open_to_append)
     except OSError as error:
         raise ConfigurationError(
             f"The output {str(path)!r} cannot be opened: {error.strerror}."
         ) from error
-    return RowSink(stream, row_format, str(path), kept)
+
+
+def _open_to_append(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_APPEND, 0o666)

@@ -40,8 +40,10 @@ def test_a_row_is_as_a_run_writes_it(ledger: Path, tmp_path: Path) -> None:
         "attempts": 1,
         "tokens": {"input_tokens": 10, "output_tokens": 3, "total_tokens": 13},
         "cost_usd": 0.25,
+        "unanswered_calls": 0,
         "duration_seconds": 1.5,
         "origin": "ledger",
+        "finish_reason": None,
     }
     assert (second["id"], second["status"], second["error"]) == ("b", "failed", "E: b")
 
