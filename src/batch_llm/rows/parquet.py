@@ -36,6 +36,7 @@ _NUMBERS: Final = {
     "cost_usd": "float64",
     "unanswered_calls": "int64",
     "duration_seconds": "float64",
+    "run": "int64",
 }
 """Types of the columns of results that are no text."""
 
@@ -71,14 +72,16 @@ class ParquetFormat(RowFormat):
         with _damage_told():
             yield from rows_of_batches(_batches(stream))
 
-    def writer(self, stream: ByteSink, kept: Sequence[str]) -> ParquetWriter:
+    def writer(
+        self, stream: ByteSink, kept: Sequence[str], columns: Sequence[str] = RESULT_COLUMNS
+    ) -> ParquetWriter:
         """Return what writes results to `stream`.
 
         Raises:
             MissingExtraError: if pyarrow is not installed.
         """
         self.check_installed()
-        return ParquetWriter(stream, kept)
+        return ParquetWriter(stream, kept, columns)
 
 
 class ParquetWriter(RowWriter):
@@ -87,13 +90,15 @@ class ParquetWriter(RowWriter):
     Args:
         stream: where to write.
         kept: the fields of the input that each result repeats.
+        columns: what the table has besides them.
     """
 
-    def __init__(self, stream: ByteSink, kept: Sequence[str]) -> None:
+    def __init__(self, stream: ByteSink, kept: Sequence[str], columns: Sequence[str]) -> None:
         import pyarrow.parquet  # type: ignore[import-untyped]  # it ships no types
 
         self._kept = tuple(kept)
-        self._schema = _schema(self._kept)
+        self._columns = tuple(columns)
+        self._schema = _schema(self._kept, self._columns)
         self._file = pyarrow.parquet.ParquetWriter(stream, self._schema)
         self._held: list[dict[str, object]] = []
         self._held_characters = 0
@@ -101,7 +106,7 @@ class ParquetWriter(RowWriter):
 
     def write(self, row: ResultRow) -> None:
         """Take `row`, and write those that are held where they fill a group."""
-        record = _record(row, self._kept)
+        record = _record(row, self._kept, self._columns)
         self._held.append(record)
         self._held_characters += _characters(record)
         if len(self._held) >= ROWS_OF_A_GROUP or self._held_characters >= CHARACTERS_OF_A_GROUP:
@@ -151,19 +156,19 @@ def _damage_told() -> Iterator[None]:
         raise InputError("it is no Parquet file, or is damaged.") from error
 
 
-def _schema(kept: Sequence[str]) -> Any:
+def _schema(kept: Sequence[str], columns: Sequence[str]) -> Any:
     import pyarrow
 
-    columns = [(name, _NUMBERS.get(name, "string")) for name in RESULT_COLUMNS]
-    fields = [pyarrow.field(name, pyarrow.type_for_alias(kind)) for name, kind in columns]
+    kinds = [(name, _NUMBERS.get(name, "string")) for name in columns]
+    fields = [pyarrow.field(name, pyarrow.type_for_alias(kind)) for name, kind in kinds]
     if kept:
         texts = [pyarrow.field(name, pyarrow.string()) for name in kept]
         fields.append(pyarrow.field("input", pyarrow.struct(texts)))
     return pyarrow.schema(fields)
 
 
-def _record(row: ResultRow, kept: Sequence[str]) -> dict[str, object]:
-    values = row.as_columns()
+def _record(row: ResultRow, kept: Sequence[str], columns: Sequence[str]) -> dict[str, object]:
+    values = row.as_columns(columns)
     record = {
         name: value if name in _NUMBERS else _as_text(value) for name, value in values.items()
     }

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 from ..base import empty_usage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..base import Outcome, TokenUsage
     from ..base.results import Origin
     from .row import Fields
@@ -34,6 +36,9 @@ RESULT_COLUMNS: Final = (
 )
 """The record's fields where it is a row of a table."""
 
+RUN_COLUMNS: Final = (*RESULT_COLUMNS, "run")
+"""Likewise, where rows of several runs stand in one table."""
+
 
 @dataclass(slots=True, kw_only=True)
 class ResultRow:
@@ -57,6 +62,7 @@ class ResultRow:
         origin: where the answer came from, as in `WorkItemResult`; None for a row that never got so
             far.
         finish_reason: why the answer ended, as in `WorkItemResult`: "length" where it was cut.
+        run: the number of the run in which it ended; None where all are of one.
         input: the fields of the row that were to be kept; None where none were.
     """
 
@@ -73,6 +79,7 @@ class ResultRow:
     duration_seconds: float = 0.0
     origin: Origin | None = None
     finish_reason: str | None = None
+    run: int | None = None
     input: Fields | None = None
 
     @property
@@ -97,11 +104,13 @@ class ResultRow:
             "origin": self.origin,
             "finish_reason": self.finish_reason,
         }
+        if self.run is not None:
+            values["run"] = self.run
         if self.input is not None:
             values["input"] = self.input
         return values
 
-    def as_columns(self) -> dict[str, object]:
-        """Return the values of `RESULT_COLUMNS`, in their order."""
-        values = {**self.as_dict(), **self.tokens}
-        return {name: values[name] for name in RESULT_COLUMNS}
+    def as_columns(self, columns: Sequence[str] = RESULT_COLUMNS) -> dict[str, object]:
+        """Return the values of `columns`, in their order."""
+        values = {"run": self.run, **self.as_dict(), **self.tokens}
+        return {name: values[name] for name in columns}

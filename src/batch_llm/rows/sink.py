@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
 from ..exceptions import BatchLLMError, ConfigurationError
 from .output_lock import OutputLock
+from .result_row import RESULT_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,6 +101,7 @@ class RowSink:
         row_format: how rows stand in it.
         name: what to call it in messages.
         kept: the fields of the input that each result repeats.
+        columns: what a table has besides them.
         lock: what keeps other runs from the file; closed with the sink.
 
     Attributes:
@@ -115,6 +117,8 @@ class RowSink:
         row_format: RowFormat,
         name: str,
         kept: Sequence[str] = (),
+        *,
+        columns: Sequence[str] = RESULT_COLUMNS,
         lock: OutputLock | None = None,
     ) -> None:
         self._stream = stream
@@ -123,7 +127,7 @@ class RowSink:
         self.rows = 0
         self._broken: OutputError | None = None
         with self._told():
-            self._writer = row_format.writer(WholeWrites(stream), tuple(kept))
+            self._writer = row_format.writer(WholeWrites(stream), tuple(kept), columns)
 
     def begin(self) -> None:
         """Do nothing: it is open from the start."""
@@ -230,7 +234,12 @@ def discarding_sink(row_format: RowFormat, kept: Sequence[str] = ()) -> RowSink:
 
 
 def open_sink(
-    path: Path | None, row_format: RowFormat, kept: Sequence[str] = (), *, overwrite: bool = False
+    path: Path | None,
+    row_format: RowFormat,
+    kept: Sequence[str] = (),
+    *,
+    columns: Sequence[str] = RESULT_COLUMNS,
+    overwrite: bool = False,
 ) -> RowSink:
     """Open a file for results, or standard output where `path` is None.
 
@@ -244,7 +253,7 @@ def open_sink(
         if sys.stdout is None:
             raise ConfigurationError("Standard output is closed; name a file for the results.")
         out = open(sys.stdout.fileno(), "wb", buffering=0, closefd=False)  # noqa: SIM115
-        return RowSink(out, row_format, "standard output", kept)
+        return RowSink(out, row_format, "standard output", kept, columns=columns)
     # Devices and named pipes exist before they are written to, and hold nothing to lose.
     is_device = path.exists() and not path.is_file()
     # Before it is emptied: what another run has written is not to be lost.
@@ -253,7 +262,7 @@ def open_sink(
         if lock is not None:
             opened.callback(lock.close)
         stream = opened.enter_context(_open_file(path, "wb" if overwrite or is_device else "xb"))
-        sink = RowSink(stream, row_format, str(path), kept, lock)
+        sink = RowSink(stream, row_format, str(path), kept, columns=columns, lock=lock)
         opened.pop_all()
     return sink
 

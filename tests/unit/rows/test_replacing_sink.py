@@ -120,7 +120,9 @@ def test_a_file_with_a_hole_never_takes_the_place(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(JSONL), "encode", lambda self, row, kept: interrupted(row, kept))
+        patch.setattr(
+            type(JSONL), "encode", lambda self, row, kept, columns: interrupted(row, kept)
+        )
         with pytest.raises(KeyboardInterrupt):
             sink.write(ROW)
     sink.close()
