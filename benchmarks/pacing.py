@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .senders import Sender
 
 RPM: Final = 600
-TPM: Final = 60_000
+TPMS: Final = (60_000, 600_000)
 SECONDS: Final = 120
 EARLY_SECONDS: Final = 15
 BIG_EVERY: Final = 10
@@ -30,10 +30,18 @@ def pacing() -> None:
         async_batch_llm("and quota_burst_seconds=1", **limit, quota_burst_seconds=1, items=3_000),
         flexllm("max_qps", max_qps=RPM / 60, concurrency_limit=WORKERS),
     ]
-    by_tokens = ours("tokens", max_tokens_per_minute=TPM, max_workers=WORKERS, big_every=BIG_EVERY)
+    by_tokens = {
+        tpm: ours(
+            f"max_tokens_per_minute={tpm:_}",
+            max_tokens_per_minute=tpm,
+            max_workers=WORKERS,
+            big_every=BIG_EVERY,
+        )
+        for tpm in TPMS
+    }
     latency = Latency(kind="lognormal", seconds=0.3, sigma=0.4)
     with Simulator(latency=latency) as simulator:
-        with sending([*by_requests, by_tokens], simulator, SECONDS + EARLY_SECONDS):
+        with sending([*by_requests, *by_tokens.values()], simulator, SECONDS + EARLY_SECONDS):
             time.sleep(SECONDS + EARLY_SECONDS)
         _show_requests(by_requests, simulator)
         _show_tokens(by_tokens, simulator)
@@ -58,22 +66,26 @@ def _show_requests(senders: list[Sender], simulator: Simulator) -> None:
     table(f"{RPM:,} requests a minute, all packages at the same time", head, rows)
 
 
-def _show_tokens(sender: Sender, simulator: Simulator) -> None:
-    records = simulator.books.select(key=sender.name, executed=True)
-    first = min(record.started_at for record in records)
-    used = sum(
-        record.usage.input_tokens + record.usage.output_tokens
-        for record in records
-        if record.executed_at - first < SECONDS
-    )
-    row = [
-        sender.name,
-        f"{simulator.books.largest_tokens(60, key=sender.name):,}",
-        f"{used / (TPM * SECONDS / 60):.3f}",
-        f"{sender.figures['small_wait_seconds']:.1f}",
-        f"{sender.figures['big_wait_seconds']:.1f}",
-    ]
+def _show_tokens(senders: dict[int, Sender], simulator: Simulator) -> None:
+    rows = []
+    for tpm, sender in senders.items():
+        records = simulator.books.select(key=sender.name, executed=True)
+        first = min(record.started_at for record in records)
+        used = sum(
+            record.usage.input_tokens + record.usage.output_tokens
+            for record in records
+            if record.executed_at - first < SECONDS
+        )
+        rows.append(
+            [
+                sender.name,
+                f"{simulator.books.largest_tokens(60, key=sender.name):,}",
+                f"{used / (tpm * SECONDS / 60):.3f}",
+                f"{sender.figures['small_wait_seconds']:.1f}",
+                f"{sender.figures['big_wait_seconds']:.1f}",
+            ]
+        )
     head = ["", "tokens billed in the busiest 60 s", f"of the allowed in {SECONDS} s"]
     head += ["longest wait of a small one, s", "of a big one, s"]
-    title = f"{TPM:,} tokens a minute, one in {BIG_EVERY} takes twenty times as many"
-    table(title, head, [row])
+    title = f"tokens a minute, of calls with 200 tokens and, one in {BIG_EVERY}, with 4,000"
+    table(f"{title}; batch-llm, at the same time", head, rows)

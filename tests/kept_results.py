@@ -11,6 +11,7 @@ from batch_llm.core import LedgerConfig
 from batch_llm.ledger import KeptOutput, ResultRecord, identify, open_ledger, request_digest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -41,7 +42,13 @@ class Kept:
         )
 
 
-def keep(path: Path, *rows: Kept, ends: bool = True, held_usd: float | None = None) -> None:
+def keep(
+    path: Path,
+    *rows: Kept,
+    ends: bool = True,
+    held_usd: float | None = None,
+    counts: Mapping[str, int] | None = None,
+) -> None:
     """Add a run with these rows to the ledger at `path`.
 
     Args:
@@ -49,16 +56,20 @@ def keep(path: Path, *rows: Kept, ends: bool = True, held_usd: float | None = No
         rows: what ended, in order.
         ends: whether the run ends in good order.
         held_usd: for a call whose answer never came.
+        counts: what the run has counted by its end; None for that of `rows` alone.
     """
-    asyncio.run(_keep(path, rows, ends, held_usd))
+    usual = {"total": len(rows), "succeeded": 0, "failed": 0, "reused": 0}
+    asyncio.run(_keep(path, rows, dict(counts or usual) if ends else None, held_usd))
 
 
-async def _keep(path: Path, rows: tuple[Kept, ...], ends: bool, held_usd: float | None) -> None:
+async def _keep(
+    path: Path, rows: tuple[Kept, ...], counts: dict[str, int] | None, held_usd: float | None
+) -> None:
     async with open_ledger(LedgerConfig(path)) as ledger:
         await ledger.begin_run("test")
         for row in rows:
             await ledger.keep(row.record())
         if held_usd is not None:
             ledger.hold(await ledger.reserve(held_usd))
-        if ends:
-            await ledger.end_run({"total": len(rows), "succeeded": 0, "failed": 0, "reused": 0})
+        if counts is not None:
+            await ledger.end_run(counts)

@@ -13,7 +13,20 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.benchmark
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("section", ["import", "noop", "suspend", "latency", "http", "simulator"])
+@pytest.mark.parametrize(
+    "section",
+    [
+        "import",
+        "noop",
+        "suspend",
+        "latency",
+        "http",
+        "simulator",
+        "pacing",
+        "discovery",
+        "retry",
+    ],
+)
 def test_a_section_of_the_benchmarks_runs_and_prints_its_table(section: str) -> None:
     command = [sys.executable, "-m", "benchmarks", "--rounds", "1", section]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -133,6 +133,71 @@ async def test_a_success_is_not_replaced_by_a_failure(path: Path) -> None:
     assert [row.outcome for row in read_ledger(path).results()] == ["succeeded"]
 
 
+def asked_anew(ended: ResultRecord, prompt: str = "another prompt") -> ResultRecord:
+    """Return the end of the item of the same id with another prompt."""
+    ended.item = identify(ended.item.item_id, request_digest("model", prompt))
+    return ended
+
+
+def standing(path: Path) -> list[tuple[str, str, int]]:
+    return [(row.item_id, row.outcome, row.run) for row in read_ledger(path).results()]
+
+
+async def test_an_id_stands_as_it_ended_last_whatever_its_prompt_was(path: Path) -> None:
+    async with running(path) as ledger:
+        for number in (1, 2, 3, 4):
+            await ledger.keep(record(number) if number % 2 else failure(number))
+    async with running(path) as ledger:
+        await ledger.keep(asked_anew(record(2)))
+        await ledger.keep(asked_anew(failure(1)))
+        await ledger.keep(asked_anew(record(3)))
+        # A failure of what has succeeded counts as little as ever.
+        await ledger.keep(asked_anew(failure(2)))
+    assert standing(path) == [
+        ("item-4", "failed", 1),
+        ("item-2", "succeeded", 2),
+        ("item-1", "failed", 2),
+        ("item-3", "succeeded", 2),
+    ]
+    reader = read_ledger(path)
+    assert [row.item_id for row in reader.results(outcome="failed")] == ["item-4", "item-1"]
+    assert [row.item_id for row in reader.results(outcome="succeeded")] == ["item-2", "item-3"]
+    summary = reader.summary()
+    assert (summary.succeeded, summary.failed) == (2, 2)
+    assert summary.failures == {"connection_error": 2}
+    assert summary.spent_usd == pytest.approx(0.008)
+
+
+async def test_an_older_identity_of_an_id_is_still_found(path: Path) -> None:
+    async with running(path) as ledger:
+        await ledger.keep(record(1))
+    async with running(path) as ledger:
+        await ledger.keep(asked_anew(failure(1)))
+    async with running(path) as ledger:
+        assert ledger.find(record(1).item) is not None
+        assert ledger.find(asked_anew(record(1)).item) is None
+    # A run that has found it writes nothing, and so changes nothing.
+    assert standing(path) == [("item-1", "failed", 2)]
+
+
+async def test_every_end_can_be_read(path: Path) -> None:
+    async with running(path) as ledger:
+        await ledger.keep(failure(1))
+    async with running(path) as ledger:
+        await ledger.keep(record(1))
+        await ledger.keep(asked_anew(record(1)))
+        rows = list(ledger.results(all=True))
+    assert [(row.run, row.outcome) for row in rows] == [
+        (1, "failed"),
+        (2, "succeeded"),
+        (2, "succeeded"),
+    ]
+    same, other = record(1).item.digest, asked_anew(record(1)).item.digest
+    assert [row.digest for row in rows] == [same, same, other]
+    failed = read_ledger(path).results(outcome="failed", all=True)
+    assert [row.run for row in failed] == [1]
+
+
 async def test_equal_requests_are_answered_by_each_other_where_asked(path: Path) -> None:
     one = record(1)
     async with running(path) as ledger:
@@ -175,6 +240,51 @@ async def test_only_what_settlements_say_is_spent_where_calls_are_reserved(path:
         await ledger.keep(record(2))
         assert ledger.spent_usd == 0.001
     assert read_ledger(path).summary().spent_usd == 0.001
+
+
+async def test_tokens_are_those_of_calls_that_were_made(path: Path) -> None:
+    def using(ended: ResultRecord, tokens: int) -> ResultRecord:
+        ended.usage = {"input_tokens": tokens, "output_tokens": 1, "total_tokens": tokens + 1}
+        return ended
+
+    async with running(path) as ledger:
+        assert read_ledger(path).summary().usage["total_tokens"] == 0
+        remembered = using(record(3), 1000)
+        remembered.settlements, remembered.counts_tokens = (), False
+        await asyncio.gather(
+            ledger.keep(using(failure(1), 1)),
+            ledger.keep(using(record(2), 10)),
+            ledger.keep(remembered),
+        )
+        # Under a cap its calls have been settled one by one: they were made all the same.
+        capped = using(record(4), 100)
+        capped.settlements, capped.usage["cached_input_tokens"] = (), 64
+        await ledger.keep(capped)
+    async with running(path) as ledger:
+        await ledger.keep(using(record(1), 10_000))
+        await ledger.keep(asked_anew(using(record(2), 100_000)))
+    assert read_ledger(path).summary().usage == {
+        "input_tokens": 110_111,
+        "output_tokens": 5,
+        "total_tokens": 110_116,
+        "cached_input_tokens": 64,
+    }
+    rows = {row.item_id: row.usage["input_tokens"] for row in read_ledger(path).results()}
+    assert rows["item-3"] == 1000
+
+
+async def test_why_an_answer_ended_is_kept(path: Path) -> None:
+    cut = record(1)
+    cut.finish_reason = "length"
+    async with running(path) as ledger:
+        await asyncio.gather(ledger.keep(cut), ledger.keep(record(2)))
+    async with running(path, response_cache=True) as ledger:
+        found = [ledger.find(record(number).item) for number in (1, 2)]
+        assert [kept and kept.finish_reason for kept in found] == ["length", None]
+        answer = ledger.find_answer(cut.item.request)
+        assert answer is not None
+        assert answer.finish_reason == "length"
+        assert [row.finish_reason for row in ledger.results()] == ["length", None]
 
 
 async def test_a_call_is_settled_once_and_for_a_finite_sum(path: Path) -> None:
@@ -511,6 +621,15 @@ async def test_nothing_durable_is_lost_when_the_process_is_killed(path: Path) ->
 @pytest.fixture
 def lines(tmp_path: Path) -> Path:
     return tmp_path / "run.jsonl"
+
+
+@pytest.mark.parametrize("name", ["run.JSONL", "run.Jsonl", "run.ndjson", "run.NDJSON"])
+async def test_the_suffix_of_lines_may_be_written_in_any_case(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    async with running(path) as ledger:
+        await ledger.keep(record(1))
+    assert json.loads(path.read_bytes().splitlines()[0])["kind"] == "ledger"
+    assert read_ledger(path).summary().succeeded == 1
 
 
 async def test_a_torn_last_line_is_cut_off(lines: Path) -> None:

@@ -254,6 +254,33 @@ class TestDoor:
         assert program.path("out.jsonl").read_bytes() == written
         assert program.run(*RESUME, "--force").returncode == 0
 
+    def test_one_run_at_a_time_writes_an_output(self, program: Program) -> None:
+        program.write(5_000)
+        process = program.start("--ledger", "first.db", "--max-workers", "2")
+        while not program.path("out.jsonl.partial").exists():
+            time.sleep(0.01)
+        try:
+            others = [program.run("--ledger", "second.db"), program.run("--force")]
+        finally:
+            process.kill()
+            process.communicate()
+
+        for other in others:
+            self.refused(other, "The output 'out.jsonl' is being written by another run")
+        lines = program.path("out.jsonl.partial").read_bytes().splitlines()
+        assert {json.loads(line)["status"] for line in lines[:-1]} <= {"succeeded"}
+
+    def test_paid_results_that_the_ledger_lacks_are_kept_beside(self, program: Program) -> None:
+        program.run("--ledger", "other.db")
+        lost = program.path("out.jsonl").rename(program.path("out.jsonl.partial")).read_bytes()
+
+        done = program.run(*RESUME)
+
+        assert done.returncode == 0, done.stderr
+        said = "out.jsonl.partial holds 50 results that the ledger does not; kept as "
+        assert f"{said}out.jsonl.partial.1." in done.stderr
+        assert program.path("out.jsonl.partial.1").read_bytes() == lost
+
     @pytest.mark.parametrize(
         ("options", "said"),
         [
@@ -264,6 +291,10 @@ class TestDoor:
             (["--ledger", "in.jsonl"], "--ledger names the input 'in.jsonl' itself"),
             (["--ledger", "none/run.db"], "directory"),
             (["--ledger", "out.jsonl"], "--ledger and --output both name 'out.jsonl'"),
+            (["--ledger", "out.jsonl.partial"], "a run keeps beside --output 'out.jsonl'"),
+            (["--ledger", "out.jsonl-wal"], "a run keeps beside --output 'out.jsonl'"),
+            (["--ledger", "in.jsonl.lock"], "a run keeps beside the input 'in.jsonl'"),
+            (["--ledger", "run", "-o", "run.lock"], "a run keeps beside --ledger 'run'"),
             (["--max-cost", "0"], "--max-cost takes a number above 0"),
             (["--max-cost", "1", "--priced-as", "openai:none"], "price of openai's 'none'"),
             (["--priced-as", "nano"], "--priced-as is 'provider:model'"),
@@ -430,6 +461,15 @@ def test_another_model_takes_over_where_the_first_answers_badly(program: Program
     assert [row["attempts"] for row in program.results()] == [2, 2, 2]
     models = Counter(record.model for record in program.provider.books.records)
     assert models == {NANO: 3, "gpt-4.1-mini": 3}
+
+
+def test_answers_that_were_cut_are_told_also_if_only_errors_are(program: Program) -> None:
+    program.write(3)
+
+    done = program.run("--quiet", "--max-tokens", "1")
+
+    assert done.stderr == "3 answers were cut at the token limit (--max-tokens).\n"
+    assert {row["finish_reason"] for row in program.results()} == {"length"}
 
 
 def test_status_and_results_tell_what_a_run_did(program: Program) -> None:

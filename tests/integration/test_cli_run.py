@@ -201,7 +201,9 @@ class TestEveryRow:
             "attempts": 1,
             "tokens": {"input_tokens": 10, "output_tokens": 3, "total_tokens": 13},
             "cost_usd": None,
+            "unanswered_calls": 0,
             "origin": "call",
+            "finish_reason": "stop",
         }
         report = done.stderr.decode()
         assert "20 succeeded." in report

@@ -281,12 +281,13 @@ async def test_a_cancellation_while_a_result_is_written_loses_nothing(ledger: Pa
 async def test_equal_requests_are_answered_from_the_cache_where_that_is_asked_for(
     ledger: Path,
 ) -> None:
-    model = Known("out")
+    model = Known("out", usage={"input_tokens": 5, "output_tokens": 1})
     config = LedgerConfig(ledger, response_cache=True)
     await run(config, [LLMWorkItem("a", model, "the same")])
     result, _ = await run(config, [LLMWorkItem("b", model, "the same")])
     assert model.calls == 1
     assert result.results[0].origin == "cache"
+    assert read_ledger(ledger).summary().usage["total_tokens"] == 6, "paid for once"
     result, _ = await run(ledger, [LLMWorkItem("b", model, "the same")])
     assert result.results[0].origin == "ledger"
     await run(ledger, [LLMWorkItem("c", model, "the same")])

@@ -31,10 +31,14 @@ COLUMNS: Final = (
     "cost_usd",
     "duration_seconds",
     "origin",
+    "unanswered_calls",
+    "finish_reason",
 )
 CONTEXT: Final = "context"
 
-_INTEGERS: Final = frozenset({"attempts", "input_tokens", "output_tokens", "cached_input_tokens"})
+_INTEGERS: Final = frozenset(
+    {"attempts", "input_tokens", "output_tokens", "cached_input_tokens", "unanswered_calls"}
+)
 _FLOATS: Final = frozenset({"cost_usd", "duration_seconds"})
 
 
@@ -54,6 +58,8 @@ def record_of(result: WorkItemResult[Any, Any], *, include_context: bool) -> dic
         "cost_usd": result.cost_usd,
         "duration_seconds": result.duration_seconds,
         "origin": result.origin,
+        "unanswered_calls": result.unanswered_calls,
+        "finish_reason": result.finish_reason,
     }
     if include_context:
         record[CONTEXT] = json_value(result.context)

@@ -67,6 +67,8 @@ class WorkItemResult(Generic[TOutput, TContext]):
         unanswered_calls: calls whose answer never came. They may have been billed, and are not in
             `cost_usd`.
         origin: where the answer came from.
+        finish_reason: why the answer ended, where the strategy says so: "stop", "length" at the
+            token limit, or another word of the provider's.
     """
 
     item_id: str
@@ -83,6 +85,12 @@ class WorkItemResult(Generic[TOutput, TContext]):
     cost_usd: float | None = None
     unanswered_calls: int = 0
     origin: Origin = "call"
+    finish_reason: str | None = None
+
+    @property
+    def is_truncated(self) -> bool:
+        """Whether there is an output that stopped at the token limit."""
+        return self.success and self.finish_reason == "length"
 
     @property
     def outcome(self) -> Outcome:

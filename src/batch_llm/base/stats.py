@@ -19,6 +19,7 @@ class ProcessingStats:
         total: items that went in so far.
         processed: items that ended: `succeeded + failed`.
         start_time: seconds since the epoch at which the run began.
+        cancelled: the part of `failed` that the end of the run cut short.
         error_counts: failed items by exception type.
         rate_limit_count: calls refused by a rate limit.
         reused: items answered without a call: by a ledger, a cache, or an equal item's call; their
@@ -39,6 +40,7 @@ class ProcessingStats:
     total_tokens: int = 0
     cached_input_tokens: int = 0
     reused: int = 0
+    cancelled: int = 0
 
     @property
     def total_cached_tokens(self) -> int:
@@ -70,4 +72,5 @@ class ProcessingStats:
             "cached_input_tokens": self.cached_input_tokens,
             "total_cached_tokens": self.cached_input_tokens,
             "reused": self.reused,
+            "cancelled": self.cancelled,
         }

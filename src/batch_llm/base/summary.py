@@ -36,6 +36,10 @@ def _row(name: str, value: str) -> str:
 
 def _facts(batch: BatchResult[Any, Any]) -> Iterator[tuple[str, str]]:
     yield "Items", _items(batch)
+    if reused := sum(result.origin != "call" for result in batch):
+        yield "Answered without a call", f"{reused:,}; what they took at first is no part of Cost"
+    if cut := sum(result.is_truncated for result in batch):
+        yield "Cut at the token limit", f"{cut:,}"
     yield "Tokens", _tokens(batch)
     yield "Cost", _cost(batch)
     if batch.unanswered_calls:
@@ -62,9 +66,14 @@ def _tokens(batch: BatchResult[Any, Any]) -> str:
 
 def _cost(batch: BatchResult[Any, Any]) -> str:
     if batch.total_cost_usd is not None:
-        return f"${batch.total_cost_usd:,.4f}"
+        return _dollars(batch.total_cost_usd)
     known = batch.known_cost_usd
-    return f"${known:,.4f} and calls of unknown price" if known else "unknown"
+    return f"{_dollars(known)} and calls of unknown price" if known else "unknown"
+
+
+def _dollars(usd: float) -> str:
+    """Return a sum of money; a small one with the digits that tell it from nothing."""
+    return f"${usd:,.4f}" if usd >= 0.1 or not usd else f"${usd:.3g}"
 
 
 def _causes(batch: BatchResult[Any, Any]) -> Iterator[tuple[str, str, str]]:

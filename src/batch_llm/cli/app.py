@@ -155,6 +155,7 @@ def results_command(
     ledger: ledger_flags.LedgerArgument,
     failed: ledger_flags.FailedOption = False,
     succeeded: ledger_flags.SucceededOption = False,
+    every_end: ledger_flags.AllOption = False,
     output: ledger_flags.OutputOption = "-",
     output_format: ledger_flags.FormatOption = None,
     force: ledger_flags.ForceOption = False,
@@ -170,6 +171,7 @@ def results_command(
             output_format=output_format,
             outcome=None if failed == succeeded else "failed" if failed else "succeeded",
             overwrite=force,
+            every_end=every_end,
         )
         raise typer.Exit(status)
 

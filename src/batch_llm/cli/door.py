@@ -18,6 +18,7 @@ from ..rows.run import RowRun
 from ..rows.sink import check_output, discarding_sink, open_sink
 from ..rows.source import RowSource, open_source
 from ..rows.survey import survey
+from .sameness import is_beside, is_same_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +65,7 @@ def enter(options: RunOptions, resources: ExitStack) -> Job:
         _check_output(options, output_format, earlier)
     source, found = survey_of(options, resources)
     kept = found.fields if plan.keep is None else tuple(plan.keep)
-    sink = _sink(options, output_format, kept, resources)
+    sink = _sink(options, output_format, kept, earlier, resources)
     rows = RowRun(source, plan, found, sink, in_input_order=files.in_input_order, earlier=earlier)
     return Job(
         rows=rows,
@@ -196,18 +197,35 @@ def earlier_results(ledger: LedgerOptions | None) -> EarlierResults:
 
 
 def _check_ledger_name(options: RunOptions) -> None:
-    """Refuse a ledger that is to be the input or the output too."""
+    """Refuse a ledger that is the input or the output too, or a file beside one of them."""
     files, ledger = options.files, options.ledger
     if ledger is None:
         return
-    place = ledger.path.resolve()
-    if files.input is not None and files.input.resolve() == place:
+    if files.input is not None:
+        if is_same_file(ledger.path, files.input):
+            raise ConfigurationError(
+                f"--ledger names the input {str(files.input)!r} itself; name another file."
+            )
+        _check_beside(ledger.path, files.input, "the input")
+    if files.output is not None:
+        if is_same_file(ledger.path, files.output):
+            raise ConfigurationError(
+                f"--ledger and --output both name {str(files.output)!r}; name two files."
+            )
+        _check_beside(ledger.path, files.output, "--output")
+
+
+def _check_beside(ledger: Path, other: Path, role: str) -> None:
+    """Refuse names of which one is that of a file which a run keeps beside the other."""
+    if is_beside(ledger, other):
         raise ConfigurationError(
-            f"--ledger names the input {str(files.input)!r} itself; name another file."
+            f"--ledger {str(ledger)!r} has the name of a file that a run keeps beside {role} "
+            f"{str(other)!r}; name another file."
         )
-    if files.output is not None and files.output.resolve() == place:
+    if is_beside(other, ledger):
         raise ConfigurationError(
-            f"--ledger and --output both name {str(files.output)!r}; name two files."
+            f"{role[:1].upper()}{role[1:]} {str(other)!r} has the name of a file that a run keeps "
+            f"beside --ledger {str(ledger)!r}; name another ledger."
         )
 
 
@@ -266,13 +284,19 @@ def format_or(path: Path | None, name: str | None, *, standard: str | None) -> R
 
 
 def _sink(
-    options: RunOptions, row_format: RowFormat, kept: tuple[str, ...], resources: ExitStack
+    options: RunOptions,
+    row_format: RowFormat,
+    kept: tuple[str, ...],
+    earlier: EarlierResults,
+    resources: ExitStack,
 ) -> ResultSink:
     if options.dry_run:
         return resources.enter_context(discarding_sink(row_format, kept))
     if options.ledger is not None and _is_replaceable(options.files):
         assert options.files.output is not None, "a file"
-        return resources.enter_context(ReplacingSink(options.files.output, row_format, kept))
+        return resources.enter_context(
+            ReplacingSink(options.files.output, row_format, kept, earlier=earlier)
+        )
     files = options.files
     return resources.enter_context(
         open_sink(files.output, row_format, kept, overwrite=files.overwrite)

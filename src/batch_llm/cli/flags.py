@@ -306,4 +306,6 @@ DryRunOption = Annotated[
         rich_help_panel=TRIAL,
     ),
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print only errors, and how many answers were cut.")
+]

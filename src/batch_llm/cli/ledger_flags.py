@@ -14,6 +14,10 @@ LedgerArgument = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 FailedOption = Annotated[bool, typer.Option("--failed", help="Only rows that failed.")]
 SucceededOption = Annotated[bool, typer.Option("--succeeded", help="Only rows that succeeded.")]
+AllOption = Annotated[
+    bool,
+    typer.Option("--all", help="Every end of a row that is kept, with its run; not the last only."),
+]
 OutputOption = Annotated[
     str,
     typer.Option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ..ledger import read_ledger
-from ..rows.result_row import ResultRow
+from ..rows.result_row import RESULT_COLUMNS, RUN_COLUMNS, ResultRow
 from ..rows.sink import OutputError, check_output, open_sink
 from .door import format_or
 from .exit_status import ExitStatus
@@ -26,8 +26,9 @@ def results(
     output_format: str | None = None,
     outcome: KeptOutcome | None = None,
     overwrite: bool = False,
+    every_end: bool = False,
 ) -> ExitStatus:
-    """Write the last known end of each row, in the order in which they ended.
+    """Write how each row stands, in the order in which they ended.
 
     Args:
         path: the ledger.
@@ -35,6 +36,7 @@ def results(
         output_format: its format; None takes that of its suffix, and JSONL for standard output.
         outcome: only rows of this one.
         overwrite: whether `output` may exist.
+        every_end: write all ends of each row that are kept, with their runs.
 
     Raises:
         ConfigurationError: if there is no such ledger, or the output cannot be written.
@@ -44,11 +46,14 @@ def results(
     ledger = read_ledger(path)
     check_output(output, ledger.path, overwrite=overwrite)
     row_format = format_or(output, output_format, standard="jsonl")
+    columns = RUN_COLUMNS if every_end else RESULT_COLUMNS
     try:
         with ExitStack() as resources:
-            sink = resources.enter_context(open_sink(output, row_format, overwrite=overwrite))
-            for row in ledger.results(outcome=outcome):
-                sink.write(result_row(row))
+            sink = resources.enter_context(
+                open_sink(output, row_format, columns=columns, overwrite=overwrite)
+            )
+            for row in ledger.results(outcome=outcome, all=every_end):
+                sink.write(result_row(row, with_run=every_end))
     except OutputError as error:
         if not isinstance(error.__cause__, BrokenPipeError):
             raise
@@ -56,7 +61,7 @@ def results(
     return ExitStatus.SUCCEEDED
 
 
-def result_row(row: KeptRow) -> ResultRow:
+def result_row(row: KeptRow, *, with_run: bool = False) -> ResultRow:
     """Return what the ledger keeps of a row, as a run writes it; the ledger knows no lines."""
     return ResultRow(
         id=row.item_id,
@@ -68,6 +73,9 @@ def result_row(row: KeptRow) -> ResultRow:
         attempts=row.attempts,
         tokens=row.usage,
         cost_usd=row.cost_usd,
+        unanswered_calls=row.unanswered_calls,
         duration_seconds=row.duration_seconds,
         origin="ledger",
+        finish_reason=row.finish_reason,
+        run=row.run if with_run else None,
     )

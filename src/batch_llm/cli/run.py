@@ -16,7 +16,7 @@ from .door import enter
 from .exit_status import ExitStatus
 from .monitor import Monitor
 from .stderr import logged_to
-from .summary import Cap, dry_run_summary, summary
+from .summary import Cap, dry_run_summary, summary, truncated_answers
 from .wording import in_words_of_the_command
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ def run(options: RunOptions, console: ErrorConsole, *, quiet: bool) -> ExitStatu
         monitor = Monitor(job.rows.tally)
         with logged_to(console, logging.ERROR if quiet else logging.WARNING):
             trouble = carry_out(job, monitor, display_for(console, quiet=quiet))
-        if not quiet:
-            for line in _report(options, job, monitor.glance()):
-                console.print(line, soft_wrap=True)
+        report = _report(options, job, monitor.glance())
+        for line in truncated_answers(job.rows.tally) if quiet else report:
+            console.print(line, soft_wrap=True)
     if trouble is not None:
         console.say(f"Error: {in_words_of_the_command(str(trouble))}", style="red")
         return ExitStatus.FAILED

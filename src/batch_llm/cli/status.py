@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _COUNTS: Final = (
     ("succeeded", "succeeded"),
     ("failed", "failed"),
+    ("cancelled", "cancelled"),
     ("reused", "of them without a call of their own"),
 )
 
@@ -121,7 +122,7 @@ def _run(run: KeptRun) -> str:
         counts = (
             f"{figures.count(int(run.counts.get(key, 0)))} {said}"
             for key, said in _COUNTS
-            if run.counts.get(key) or key != "reused"
+            if run.counts.get(key) or key in ("succeeded", "failed")
         )
         parts.append(f"{total}: {', '.join(counts)}")
     return ", ".join(parts)

@@ -65,9 +65,18 @@ def summary(
         f"Rate limits: {figures.count(glance.rate_limits)}."
     )
     yield Text(" ".join((_cost(tally), *_left(cap))))
+    yield from truncated_answers(tally)
     yield from _failures(tally)
     yield from _advice(tally, again, ran_out=ran_out)
     yield Text(f"Results: {output}")
+
+
+def truncated_answers(tally: Tally) -> Iterator[Text]:
+    """Yield a line where answers were cut: their rows count as succeeded, and may be of no use."""
+    if tally.truncated:
+        answers = figures.plural(tally.truncated, "answer")
+        were = "was" if tally.truncated == 1 else "were"
+        yield Text(f"{answers} {were} cut at the token limit (--max-tokens).", style="yellow")
 
 
 def dry_run_summary(tally: Tally) -> Iterator[Text]:

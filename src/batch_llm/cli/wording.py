@@ -19,6 +19,7 @@ _WORDS: Final = (
     ("LLMRequest.top_p", "--top-p"),
     ("To look into it, use read_ledger;", "To look into it, use batch-llm results;"),
     (" Further ones are counted in truncated_answers.", ""),
+    ("the token limit (max_output_tokens=None)", "the model's own limit"),
     ("max_output_tokens=", "--max-tokens "),
 )
 """Parameters of Python that a user of the command meets, and what is said in their place."""

@@ -132,8 +132,8 @@ class LedgerConfig:
     """Where a run keeps what it has done, so that a later one need not do it again.
 
     Args:
-        path: the file; its suffix says how it is kept: ".jsonl" as lines of JSON, any other as an
-            SQLite database.
+        path: the file; its suffix, in any case, says how it is kept: ".jsonl" or ".ndjson" as lines
+            of JSON, any other as an SQLite database.
         store_prompts: keep prompts as text; without, their hashes alone.
         durability: what a result must survive before you see it: "process" the end of this
             process at any instant, `kill -9` included; "power" also that of the machine, at the

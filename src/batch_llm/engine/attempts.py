@@ -13,7 +13,12 @@ from ..base import empty_usage
 from ..base.repair import repair_bytes
 from ..base.retry_state import LAST_CATEGORY, LAST_ERROR
 from ..base.strategy import RoutingStrategy, resolve
-from ..exceptions import BudgetExceededError, ConfigurationError, LedgerError
+from ..exceptions import (
+    BudgetExceededError,
+    ConfigurationError,
+    LedgerError,
+    OutputTruncatedError,
+)
 from ..observers.base import ProcessingEvent
 from ..pricing import cost_usd
 from ..pricing.billing import billing_of
@@ -153,7 +158,25 @@ class Attempts:
         finally:
             gate.leave(lease.scope, self._now() - life.called)
         gate.succeeded(lease.scope, life.epoch)
+        if life.home.routes and life.state.get("finish_reason") == "length":
+            self._escalate_cut_answer(life)
         return output
+
+    def _escalate_cut_answer(self, life: ItemLife[Any, Any, Any]) -> None:
+        """Have a text that stopped at the token limit asked of the next model, if there is one.
+
+        Raises:
+            OutputTruncatedError: if there is.
+        """
+        routing = life.home.strategy
+        life.state.set(LAST_CATEGORY, "client_error")
+        life.state.set(LAST_ERROR, OutputTruncatedError.__name__)
+        if (
+            life.attempt < self._retry.max_attempts
+            and isinstance(routing, RoutingStrategy)
+            and routing.tries_on(life.state)
+        ):
+            raise OutputTruncatedError("The answer stopped at the token limit.")
 
     async def _call(self, life: ItemLife[Any, Any, Any], lease: Lease, hold: Hold | None) -> Any:
         """Return the output of one call, billed, whatever becomes of it afterwards."""

@@ -83,7 +83,8 @@ class Journal:
                 {
                     "total": stats.total,
                     "succeeded": stats.succeeded,
-                    "failed": stats.failed,
+                    "failed": stats.failed - stats.cancelled,
+                    "cancelled": stats.cancelled,
                     "reused": stats.reused,
                 }
             )
@@ -170,6 +171,8 @@ def _record_of(
         cost_usd=result.cost_usd,
         duration_seconds=result.duration_seconds,
         unanswered_calls=result.unanswered_calls,
+        finish_reason=result.finish_reason,
+        counts_tokens=result.origin == "call",
         prompt_text=_text_of(life.item),
         # Under a cap, calls are settled one by one; and the answer of another costs nothing.
         settlements=() if life.is_settled or result.origin != "call" else None,
@@ -210,6 +213,7 @@ def _replayed(
         cost_usd=kept.cost_usd,
         unanswered_calls=kept.unanswered_calls,
         origin=origin,
+        finish_reason=kept.finish_reason,
     )
 
 

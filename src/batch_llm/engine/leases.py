@@ -185,16 +185,21 @@ class Lease:
             self.broken = error
             self._broken_at = error.__traceback__
 
-    async def leave(self) -> None:
-        """Release what belongs to this loop; who prepares it here meanwhile waits for that."""
+    def begin_leave(self) -> None:
+        """Let who comes here meanwhile wait for `leave`, and no other loop close the strategy."""
         self.ready = False
         self._leaving = self.loop.create_future()
+
+    async def leave(self) -> None:
+        """Release what belongs to this loop, `begin_leave` having been called."""
+        leaving = self._leaving
         try:
             with logged_faults("%s failed to leave its loop.", type(self.strategy).__name__):
                 await self.strategy.leave_loop()
         finally:
-            self._leaving.set_result(None)
             self._leaving = None
+            if leaving is not None:
+                leaving.set_result(None)
 
     async def close(self) -> None:
         """Close the strategy, `Sharing.begin_close` having been called."""
@@ -314,8 +319,12 @@ class _SharedLeases:
     def _begin_leave(self, lease: Lease) -> bool:
         """Return whether its loop is to be left: it has no user there, and others elsewhere."""
         with self._lock:
-            is_here = lease.loop is asyncio.get_running_loop()
-            return lease.leaves and is_here and self._is_idle(lease) and lease.sharing.is_used
+            if not lease.leaves or lease.loop is not asyncio.get_running_loop():
+                return False
+            if not self._is_idle(lease) or not lease.sharing.is_used:
+                return False
+            lease.begin_leave()
+            return True
 
     def _begin_close(self, lease: Lease) -> bool:
         """Return whether the strategy is to be closed by the caller: no one uses it any more."""

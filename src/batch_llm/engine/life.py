@@ -115,6 +115,8 @@ class ItemLife(Generic[TInput, TOutput, TContext]):
             now - self.began,
             self.cost_usd,
             self.unanswered,
+            "call",
+            _finish_reason(self.state),
         )
 
     def answered_by_twin(self, output: TOutput, now: float) -> WorkItemResult[TOutput, TContext]:
@@ -161,6 +163,12 @@ class ItemLife(Generic[TInput, TOutput, TContext]):
             cost_usd=self.cost_usd,
             unanswered_calls=self.unanswered,
         )
+
+
+def _finish_reason(state: RetryState) -> str | None:
+    """Return why the last answer ended, as built-in strategies write it down."""
+    reason = state.data.get("finish_reason") if state.data else None
+    return reason if isinstance(reason, str) else None
 
 
 def unstarted(

@@ -351,6 +351,8 @@ class Lifecycle(Generic[TInput, TOutput, TContext]):
             stats.succeeded += 1
         else:
             stats.failed += 1
+            if result.error_category == CANCELLED:
+                stats.cancelled += 1
             stats.error_counts[error_type(result)] += 1
 
 

@@ -81,6 +81,8 @@ class ResultLine(msgspec.Struct, tag_field="kind", tag="result", omit_defaults=T
     unanswered_calls: int = 0
     prompt: str | None = None
     settled: list[int] = []
+    counts_tokens: bool = True
+    finish_reason: str | None = None
 
     @property
     def succeeded(self) -> bool:
@@ -99,6 +101,7 @@ class ResultLine(msgspec.Struct, tag_field="kind", tag="result", omit_defaults=T
             duration_seconds=self.duration_seconds,
             unanswered_calls=self.unanswered_calls,
             ended_at=self.ended_at,
+            finish_reason=self.finish_reason,
         )
 
     def kept_row(self) -> KeptRow:
@@ -118,6 +121,7 @@ class ResultLine(msgspec.Struct, tag_field="kind", tag="result", omit_defaults=T
             run=self.run,
             ended_at=self.ended_at,
             digest=self.digest,
+            finish_reason=self.finish_reason,
         )
 
 
@@ -162,6 +166,8 @@ def _result_line(ended: ItemEnded, *, stores_prompts: bool) -> ResultLine:
         unanswered_calls=record.unanswered_calls,
         prompt=record.prompt_text if stores_prompts else None,
         settled=[s.call_number for s in record.settlements or () if s.usd is not None],
+        counts_tokens=record.counts_tokens,
+        finish_reason=record.finish_reason,
     )
 
 

@@ -203,9 +203,14 @@ class Ledger:
 
     # -- looking at it
 
-    def results(self, *, outcome: KeptOutcome | None = None) -> Iterator[KeptRow]:
-        """Yield the last known end of each item, as `LedgerReader.results` does."""
-        return read_ledger(self.path).results(outcome=outcome)
+    def results(
+        self,
+        *,
+        outcome: KeptOutcome | None = None,
+        all: bool = False,  # noqa: A002 - what callers read as a word
+    ) -> Iterator[KeptRow]:
+        """Yield how each item id stands, as `LedgerReader.results` does."""
+        return read_ledger(self.path).results(outcome=outcome, all=all)
 
     def summary(self) -> LedgerSummary:
         """Return what the file says of all its runs, without what is not durable yet."""
@@ -263,7 +268,7 @@ class Ledger:
     def _make_printable(self, record: ResultRecord) -> None:
         """Replace what no file can hold, half a surrogate pair; digests tell texts apart anyway."""
         record.item = record.item._replace(item_id=_printable(record.item.item_id))
-        for name in ("error", "error_category", "prompt_text"):
+        for name in ("error", "error_category", "prompt_text", "finish_reason"):
             text = getattr(record, name)
             if text is not None and not text.isascii():
                 setattr(record, name, _printable(text))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..files import PathLock
-from .files import LEDGER
+from .files import LEDGER, is_for_lines
 from .jsonl import JsonlStore
 from .ledger import Ledger
 from .sqlite import SqliteStore
@@ -29,7 +29,7 @@ def open_ledger(config: LedgerConfig) -> Ledger:
     LEDGER.check_writable(path, reader="read_ledger")
     lock = PathLock(path, LEDGER)
     try:
-        make = JsonlStore if path.suffix == ".jsonl" else SqliteStore
+        make = JsonlStore if is_for_lines(path) else SqliteStore
         return Ledger(make(path, config), lock, config)
     except BaseException:
         lock.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from abc import ABC, abstractmethod
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -13,8 +14,9 @@ import msgspec
 
 from ..base import add_usage, complete_usage
 from ..exceptions import ConfigurationError
+from .canonical import text_bytes
 from .digest_index import DigestIndex
-from .files import LEDGER
+from .files import LEDGER, is_for_lines
 from .jsonl_file import check_version, lines
 from .jsonl_line import VERSION, CallLine, EndLine, ResultLine, RunLine, SettledLine
 from .record import KeptRow, KeptRun, LedgerSummary
@@ -39,11 +41,21 @@ class LedgerReader(ABC):
         self.path = path
 
     @abstractmethod
-    def results(self, *, outcome: KeptOutcome | None = None) -> Iterator[KeptRow]:
-        """Yield the last known end of each item, in the order in which they ended.
+    def results(
+        self,
+        *,
+        outcome: KeptOutcome | None = None,
+        all: bool = False,  # noqa: A002 - what callers read as a word
+    ) -> Iterator[KeptRow]:
+        """Yield how each item id stands, in the order in which they ended.
+
+        That is the newest end, whatever the prompt, model or context was. Where these stayed the
+        same, a success stands over any failure.
 
         Args:
             outcome: only those with this one.
+            all: every end that was ever kept, those of older prompts and replaced failures
+                included; `KeptRow.run` and `KeptRow.digest` tell them apart.
 
         Raises:
             LedgerError: if the file cannot be read.
@@ -68,7 +80,7 @@ def read_ledger(path: str | Path) -> LedgerReader:
     place = LEDGER.resolved(path)
     if not place.exists():
         raise ConfigurationError(f"There is no ledger {str(path)!r}.")
-    return JsonlReader(place) if place.suffix == ".jsonl" else SqliteReader(place)
+    return JsonlReader(place) if is_for_lines(place) else SqliteReader(place)
 
 
 def _check_version(version: int, known: int, path: Path) -> None:
@@ -81,16 +93,19 @@ def _check_version(version: int, known: int, path: Path) -> None:
         )
 
 
-# One row an item: a success if there is one, else what came last. The numbers are below 2 ** 62.
+# One row an identity, a success if there is one, else what came last; and of these, the newest of
+# each id. The numbers are below 2 ** 62.
 _CURRENT = """
-    WITH latest AS (
-        SELECT max(number + (succeeded << 62)) & ((1 << 62) - 1) AS number
-        FROM results GROUP BY digest
+    WITH standing AS (
+        SELECT item_id, max(number + (succeeded << 62)) & ((1 << 62) - 1) AS number
+        FROM results GROUP BY item_id, digest
+    ), latest AS (
+        SELECT max(number) AS number FROM standing GROUP BY item_id
     )
 """
 _ROWS = (
     "item_id, succeeded, output, error, error_category, attempts, usage, cost_usd, "
-    "duration_seconds, unanswered_calls, prompt, run, ended_at, digest"
+    "duration_seconds, unanswered_calls, prompt, run, ended_at, digest, finish_reason"
 )
 
 
@@ -101,9 +116,16 @@ class SqliteReader(LedgerReader):
         super().__init__(path)
         self._opened().close()
 
-    def results(self, *, outcome: KeptOutcome | None = None) -> Iterator[KeptRow]:
-        """Yield the last known end of each item."""
-        question = f"{_CURRENT} SELECT {_ROWS} FROM results JOIN latest USING (number)"
+    def results(
+        self,
+        *,
+        outcome: KeptOutcome | None = None,
+        all: bool = False,  # noqa: A002 - what callers read as a word
+    ) -> Iterator[KeptRow]:
+        """Yield how each item id stands."""
+        question = f"SELECT {_ROWS} FROM results"
+        if not all:
+            question = f"{_CURRENT} {question} JOIN latest USING (number)"
         if outcome is not None:
             question += f" WHERE succeeded = {int(outcome == 'succeeded')}"
         connection = self._opened()
@@ -151,7 +173,7 @@ class SqliteReader(LedgerReader):
 
 def _row_of(row: tuple[Any, ...]) -> KeptRow:
     item_id, succeeded, output, error, category, attempts, usage, cost, seconds, *rest = row
-    unanswered, prompt, run, at, digest = rest
+    unanswered, prompt, run, at, digest, reason = rest
     return KeptRow(
         item_id=item_id,
         outcome="succeeded" if succeeded else "failed",
@@ -167,6 +189,7 @@ def _row_of(row: tuple[Any, ...]) -> KeptRow:
         run=run,
         ended_at=at,
         digest=digest,
+        finish_reason=reason,
     )
 
 
@@ -181,17 +204,14 @@ def _count_items(connection: sqlite3.Connection, summary: LedgerSummary) -> None
         else:
             summary.failed += count
             summary.failures[category] = count
-    totals = connection.execute(
-        "SELECT key, sum(value) FROM results, json_each(usage) GROUP BY key"
-    ).fetchall()
-    summary.usage = complete_usage({key: int(count) for key, count in totals})
     summary.first_ended_at, summary.last_ended_at = connection.execute(
         "SELECT min(ended_at), max(ended_at) FROM results"
     ).fetchone()
 
 
 def _count_money(connection: sqlite3.Connection, summary: LedgerSummary) -> None:
-    (summary.spent_usd,) = connection.execute("SELECT spent_usd FROM totals").fetchone()
+    summary.spent_usd, usage = connection.execute("SELECT spent_usd, usage FROM totals").fetchone()
+    summary.usage = complete_usage(msgspec.json.decode(usage))
     summary.held_calls, summary.held_usd = connection.execute(
         "SELECT count(*), coalesce(sum(bound_usd), 0.0) FROM calls"
     ).fetchone()
@@ -223,11 +243,18 @@ class JsonlReader(LedgerReader):
         except OSError as error:
             raise LEDGER.broken(path, "Reading", error) from error
 
-    def results(self, *, outcome: KeptOutcome | None = None) -> Iterator[KeptRow]:
-        """Yield the last known end of each item."""
-        latest = _latest(self._lines())
+    def results(
+        self,
+        *,
+        outcome: KeptOutcome | None = None,
+        all: bool = False,  # noqa: A002 - what callers read as a word
+    ) -> Iterator[KeptRow]:
+        """Yield how each item id stands."""
+        latest = None if all else _latest(self._lines())
         for place, line in self._lines():
-            if isinstance(line, ResultLine) and latest.find(line.digest) == _rank(place, line):
+            if isinstance(line, ResultLine) and (
+                latest is None or latest.find(_id_digest(line)) == place
+            ):
                 row = line.kept_row()
                 if outcome in (None, row.outcome):
                     yield row
@@ -239,7 +266,7 @@ class JsonlReader(LedgerReader):
         for place, line in self._lines():
             if isinstance(line, ResultLine):
                 tally.count_money(summary, line)
-                if latest.find(line.digest) == _rank(place, line):
+                if latest.find(_id_digest(line)) == place:
                     _count_item(summary, line)
             else:
                 tally.count(summary, line)
@@ -253,18 +280,21 @@ class JsonlReader(LedgerReader):
             raise LEDGER.broken(self.path, "Reading", error) from error
 
 
-def _rank(place: int, line: ResultLine) -> int:
-    return place << 1 | line.succeeded
+def _id_digest(line: ResultLine) -> bytes:
+    return blake2b(text_bytes(line.item_id), digest_size=8).digest()
 
 
 def _latest(all_lines: Iterator[tuple[int, Line]]) -> DigestIndex:
-    """Know the line that counts for each item: a success if there is one, else the last."""
-    latest = DigestIndex()
+    """Know the line that counts for each id: the last, but for failures of what had succeeded."""
+    latest, succeeded = DigestIndex(), DigestIndex()
     for place, line in all_lines:
-        if isinstance(line, ResultLine) and (
-            line.succeeded or not (latest.find(line.digest) or 0) & 1
-        ):
-            latest.put(line.digest, _rank(place, line))
+        if not isinstance(line, ResultLine):
+            continue
+        if line.succeeded:
+            succeeded.put(line.digest, place)
+        elif succeeded.find(line.digest) is not None:
+            continue
+        latest.put(_id_digest(line), place)
     return latest
 
 
@@ -304,11 +334,12 @@ class _Tally:
                 self._reserved.pop(line.number, None)
 
     def count_money(self, summary: LedgerSummary, line: ResultLine) -> None:
-        """Count what a result has cost, whether or not a later one replaces it."""
+        """Count what a result has cost, whether or not a later one stands in its place."""
         summary.spent_usd += line.spent_usd
         for number in line.settled:
             self._reserved.pop(number, None)
-        summary.usage = add_usage(summary.usage, complete_usage(line.usage))
+        if line.counts_tokens:
+            summary.usage = add_usage(summary.usage, complete_usage(line.usage))
         if summary.first_ended_at is None:
             summary.first_ended_at = line.ended_at
         summary.last_ended_at = line.ended_at

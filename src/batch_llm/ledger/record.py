@@ -62,6 +62,9 @@ class ResultRecord:
             the result. None: no call was reserved, and `cost_usd` is what was spent. Where calls
             were reserved, or none was made (an answer from a cache), give a sequence, empty
             perhaps: then what it says is spent, and `cost_usd` is only remembered.
+        counts_tokens: whether `usage` was used by calls of this item; False where it is only
+            remembered: the answer came from a cache, or from an equal item's call.
+        finish_reason: why the answer ended; None where the strategy does not say.
     """
 
     item: ItemIdentity
@@ -75,6 +78,8 @@ class ResultRecord:
     unanswered_calls: int = 0
     prompt_text: str | None = field(default=None, repr=False)
     settlements: Sequence[Settlement] | None = None
+    counts_tokens: bool = True
+    finish_reason: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,11 +97,12 @@ class KeptResult:
     duration_seconds: float
     unanswered_calls: int
     ended_at: float
+    finish_reason: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
 class KeptRow:
-    """The last known end of an item, for readers.
+    """One end of an item, for readers.
 
     Attributes: as those of `ResultRecord`, and
 
@@ -121,6 +127,7 @@ class KeptRow:
     run: int
     ended_at: float
     digest: bytes = field(repr=False)
+    finish_reason: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -150,10 +157,11 @@ class LedgerSummary:
 
     Attributes:
         path: the file.
-        succeeded: items whose last known end is a success.
-        failed: items whose last known end is a failure.
+        succeeded: item ids whose newest end is a success; see `LedgerReader.results`.
+        failed: item ids whose newest end is a failure.
         failures: the failed ones, by what the failure means.
-        usage: tokens of all calls of all items ever kept, replaced failures included.
+        usage: tokens of all calls of all items ever kept: those of replaced failures and of older
+            prompts count, and those of an answer from a cache do not count again.
         spent_usd: what all calls ever settled have cost.
         held_usd: reservations of calls that are not settled: of those in flight, where a run is
             going on, and of those whose answer never came.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
+from ..base import add_usage, complete_usage
 from ..files import Place, create_private
 from .entry import CallReserved, CallSettled, ItemEnded, RunBegun, RunEnded
 from .files import LEDGER
@@ -19,17 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from ..base import TokenUsage
     from ..core import LedgerConfig
     from .entry import Entry
+    from .record import ResultRecord
 
 _COLUMNS: Final = (
     "digest, request, item_id, run, succeeded, output, output_class, error, error_category, "
-    "attempts, usage, cost_usd, duration_seconds, unanswered_calls, prompt, ended_at"
+    "attempts, usage, cost_usd, duration_seconds, unanswered_calls, prompt, ended_at, finish_reason"
 )
 _PLACES: Final = f"({', '.join('?' * len(_COLUMNS.split(',')))})"
 _FOUND: Final = (
     "item_id, output, output_class, attempts, usage, cost_usd, duration_seconds, "
-    "unanswered_calls, ended_at"
+    "unanswered_calls, ended_at, finish_reason"
 )
 _FIND: Final = (
     f"SELECT {_FOUND} FROM finished JOIN results USING (number) WHERE finished.digest = ?"
@@ -71,6 +74,13 @@ class _Batch:
     settled: list[int] = field(default_factory=list)
     runs: list[RunBegun | RunEnded] = field(default_factory=list)
     spent_usd: float = 0.0
+    usage: TokenUsage | None = None
+
+    def count_tokens(self, record: ResultRecord) -> None:
+        """Add what calls of the item itself have used."""
+        if record.counts_tokens:
+            used = complete_usage(record.usage)  # type: ignore[arg-type]  # a TypedDict is a mapping
+            self.usage = used if self.usage is None else add_usage(self.usage, used)
 
 
 class SqliteStore(Store):
@@ -120,6 +130,8 @@ class SqliteStore(Store):
                 execute(f"DELETE FROM calls WHERE number IN ({places})", numbers)
             if batch.spent_usd:
                 execute("UPDATE totals SET spent_usd = spent_usd + ?", (batch.spent_usd,))
+            if batch.usage is not None:
+                self._add_usage(batch.usage)
             if self._has_answers and batch.results:
                 execute(_FILL_ANSWERS)
                 execute(_MOVE_ANSWERS)
@@ -137,6 +149,7 @@ class SqliteStore(Store):
                 case ItemEnded():
                     batch.results.append(self._row(entry))
                     batch.spent_usd += entry.spent_usd
+                    batch.count_tokens(entry.record)
                     if settlements := entry.record.settlements:
                         batch.settled += [s.call_number for s in settlements if s.usd is not None]
                 case CallReserved():
@@ -168,7 +181,14 @@ class SqliteStore(Store):
             record.unanswered_calls,
             record.prompt_text if self._stores_prompts else None,
             ended.at,
+            record.finish_reason,
         )
+
+    def _add_usage(self, usage: TokenUsage) -> None:
+        execute = self._writing.execute
+        (before,) = execute("SELECT usage FROM totals").fetchone()
+        total = add_usage(complete_usage(msgspec.json.decode(before)), usage)
+        execute("UPDATE totals SET usage = ?", (msgspec.json.encode(total).decode(),))
 
     def _write_run(self, entry: RunBegun | RunEnded) -> None:
         execute = self._writing.execute
@@ -255,7 +275,7 @@ def _chunks(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
 
 
 def _kept(row: Iterable[Any]) -> KeptResult:
-    item_id, output, output_class, attempts, usage, cost, seconds, unanswered, at = row
+    item_id, output, output_class, attempts, usage, cost, seconds, unanswered, at, reason = row
     return KeptResult(
         item_id=item_id,
         output=KeptOutput(output, output_class),
@@ -265,4 +285,5 @@ def _kept(row: Iterable[Any]) -> KeptResult:
         duration_seconds=seconds,
         unanswered_calls=unanswered,
         ended_at=at,
+        finish_reason=reason,
     )

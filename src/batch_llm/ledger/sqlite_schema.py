@@ -16,10 +16,11 @@ APPLICATION_ID: Final = 0x624C4C4D
 _FIRST: Final = """
 CREATE TABLE totals (
     spent_usd REAL NOT NULL,
+    usage TEXT NOT NULL,
     finished_upto INTEGER NOT NULL,
     answers_upto INTEGER NOT NULL
 );
-INSERT INTO totals VALUES (0.0, 0, 0);
+INSERT INTO totals VALUES (0.0, '{}', 0, 0);
 CREATE TABLE runs (
     number INTEGER PRIMARY KEY,
     pid INTEGER NOT NULL,
@@ -50,7 +51,8 @@ CREATE TABLE results (
     duration_seconds REAL NOT NULL,
     unanswered_calls INTEGER NOT NULL,
     prompt TEXT,
-    ended_at REAL NOT NULL
+    ended_at REAL NOT NULL,
+    finish_reason TEXT
 );
 CREATE TABLE finished (digest BLOB PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE answers (request BLOB PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID

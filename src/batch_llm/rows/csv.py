@@ -54,16 +54,18 @@ class CsvFormat(LineFormat):
             for line, record in records:
                 yield _read_record(line, record, header)
 
-    def header(self, kept: Sequence[str]) -> bytes:
+    def header(self, kept: Sequence[str], columns: Sequence[str] = RESULT_COLUMNS) -> bytes:
         """Return the names of the columns; a kept field `f` stands under `input.f`."""
-        names = (*RESULT_COLUMNS, *(f"input.{name}" for name in kept))
+        names = (*columns, *(f"input.{name}" for name in kept))
         return csv_line(names, self._delimiter)
 
-    def encode(self, row: ResultRow, kept: Sequence[str]) -> bytes:
+    def encode(
+        self, row: ResultRow, kept: Sequence[str], columns: Sequence[str] = RESULT_COLUMNS
+    ) -> bytes:
         """Return `row` as one record; values that are not text stand in it as JSON."""
-        columns = row.as_columns()
+        record = row.as_columns(columns)
         fields = row.input or {}
-        values = (*columns.values(), *(fields.get(name) for name in kept))
+        values = (*record.values(), *(fields.get(name) for name in kept))
         return csv_line(values, self._delimiter)
 
 

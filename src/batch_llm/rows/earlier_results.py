@@ -8,7 +8,7 @@ from ..exceptions import InputError
 from .row import BrokenRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ..ledger import KeptOutcome, LedgerReader
     from .row import Row
@@ -30,10 +30,12 @@ class EarlierResults:
         self._digests: set[bytes] = set()
         # An id may stand in several successes, of other prompts or models.
         self._others: set[tuple[str, float]] = set()
-        for row in () if ledger is None else ledger.results():
+        for row in () if ledger is None else ledger.results(all=True):
             if row.outcome == "failed":
-                self._failed.add(row.item_id)
+                if row.digest not in self._digests:  # else its success stands
+                    self._failed.add(row.item_id)
                 continue
+            self._failed.discard(row.item_id)
             if row.item_id in self._succeeded:
                 self._others.add((row.item_id, round(row.duration_seconds, 6)))
             self._succeeded.setdefault(row.item_id, round(row.duration_seconds, 6))
@@ -59,15 +61,28 @@ class EarlierResults:
         last line of a file whose writer was killed may be cut.
         """
         try:
-            rows = iter(file)
-            for row in rows:
-                if isinstance(row, BrokenRow):
-                    return next(rows, None) is None
-                if not self._is_known(row.fields):
-                    return False
+            return next(self._strangers(file), None) is None
         except InputError:
             return False
-        return True
+
+    def count_unknown(self, file: Iterable[Row | BrokenRow]) -> int:
+        """Return how many rows of `file` would be lost with it, of those that can be read."""
+        count = 0
+        try:
+            for _ in self._strangers(file):
+                count += 1
+        except InputError:
+            pass  # nobody can read the rest: a table of columns whose writer was killed
+        return count
+
+    def _strangers(self, file: Iterable[Row | BrokenRow]) -> Iterator[Row | BrokenRow]:
+        broken: BrokenRow | None = None
+        for row in file:
+            if broken is not None:
+                yield broken
+            broken = row if isinstance(row, BrokenRow) else None
+            if not isinstance(row, BrokenRow) and not self._is_known(row.fields):
+                yield row
 
     def _is_known(self, fields: Mapping[str, object]) -> bool:
         status, row_id = fields.get("status"), str(fields.get("id"))

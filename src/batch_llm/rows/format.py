@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from .result_row import RESULT_COLUMNS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -71,10 +73,13 @@ class RowFormat(ABC):
         """
 
     @abstractmethod
-    def writer(self, stream: ByteSink, kept: Sequence[str]) -> RowWriter:
+    def writer(
+        self, stream: ByteSink, kept: Sequence[str], columns: Sequence[str] = RESULT_COLUMNS
+    ) -> RowWriter:
         """Return what writes results to `stream`; what a file begins with is written at once.
 
         Args:
             stream: where to write.
             kept: the fields of the input that each result repeats.
+            columns: what a table has besides them.
         """

@@ -10,6 +10,7 @@ import msgspec
 
 from ..base.json_text import as_json
 from .lines import LineFormat
+from .result_row import RESULT_COLUMNS
 from .row import BrokenRow, Row
 
 if TYPE_CHECKING:
@@ -36,11 +37,13 @@ class JsonlFormat(LineFormat):
             if content.strip():
                 yield _read_line(line, content)
 
-    def header(self, kept: Sequence[str]) -> bytes:
+    def header(self, kept: Sequence[str], columns: Sequence[str] = RESULT_COLUMNS) -> bytes:
         """Return what stands before the first row: nothing."""
         return b""
 
-    def encode(self, row: ResultRow, kept: Sequence[str]) -> bytes:
+    def encode(
+        self, row: ResultRow, kept: Sequence[str], columns: Sequence[str] = RESULT_COLUMNS
+    ) -> bytes:
         """Return `row` as one line."""
         return as_json(row.as_dict()) + b"\n"
 

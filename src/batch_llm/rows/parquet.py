@@ -29,7 +29,9 @@ _NUMBERS: Final = {
     "output_tokens": "int64",
     "total_tokens": "int64",
     "cost_usd": "float64",
+    "unanswered_calls": "int64",
     "duration_seconds": "float64",
+    "run": "int64",
 }
 """Types of the columns of results that are no text."""
 
@@ -64,14 +66,16 @@ class ParquetFormat(RowFormat):
         with _damage_told():
             yield from rows_of_batches(_batches(stream))
 
-    def writer(self, stream: ByteSink, kept: Sequence[str]) -> ParquetWriter:
+    def writer(
+        self, stream: ByteSink, kept: Sequence[str], columns: Sequence[str] = RESULT_COLUMNS
+    ) -> ParquetWriter:
         """Return what writes results to `stream`.
 
         Raises:
             MissingExtraError: if pyarrow is not installed.
         """
         self.check_installed()
-        return ParquetWriter(stream, kept)
+        return ParquetWriter(stream, kept, columns)
 
 
 class ParquetWriter(RowWriter):
@@ -80,15 +84,16 @@ class ParquetWriter(RowWriter):
     Args:
         stream: where to write.
         kept: the fields of the input that each result repeats.
+        columns: what the table has besides them.
     """
 
-    def __init__(self, stream: ByteSink, kept: Sequence[str]) -> None:
-        self._kept = tuple(kept)
-        self._table = ParquetTable(stream, _schema(self._kept))
+    def __init__(self, stream: ByteSink, kept: Sequence[str], columns: Sequence[str]) -> None:
+        self._kept, self._columns = tuple(kept), tuple(columns)
+        self._table = ParquetTable(stream, _schema(self._kept, self._columns))
 
     def write(self, row: ResultRow) -> None:
         """Take `row`, and write those that are held where they fill a group."""
-        self._table.add(_record(row, self._kept))
+        self._table.add(_record(row, self._kept, self._columns))
 
     def close(self) -> None:
         """Write what is held back, and the file's footer."""
@@ -119,19 +124,19 @@ def _damage_told() -> Iterator[None]:
         raise InputError("it is no Parquet file, or is damaged.") from error
 
 
-def _schema(kept: Sequence[str]) -> Any:
+def _schema(kept: Sequence[str], columns: Sequence[str]) -> Any:
     import pyarrow
 
-    columns = [(name, _NUMBERS.get(name, "string")) for name in RESULT_COLUMNS]
-    fields = [pyarrow.field(name, pyarrow.type_for_alias(kind)) for name, kind in columns]
+    kinds = [(name, _NUMBERS.get(name, "string")) for name in columns]
+    fields = [pyarrow.field(name, pyarrow.type_for_alias(kind)) for name, kind in kinds]
     if kept:
         texts = [pyarrow.field(name, pyarrow.string()) for name in kept]
         fields.append(pyarrow.field("input", pyarrow.struct(texts)))
     return pyarrow.schema(fields)
 
 
-def _record(row: ResultRow, kept: Sequence[str]) -> dict[str, object]:
-    values = row.as_columns()
+def _record(row: ResultRow, kept: Sequence[str], columns: Sequence[str]) -> dict[str, object]:
+    values = row.as_columns(columns)
     record = {name: value if name in _NUMBERS else as_text(value) for name, value in values.items()}
     if kept and row.input is not None:
         record["input"] = {name: as_text(row.input.get(name)) for name in kept}

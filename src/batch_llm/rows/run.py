@@ -147,6 +147,7 @@ class RowRun:
             unanswered_calls=result.unanswered_calls,
             duration_seconds=result.duration_seconds,
             origin=result.origin,
+            finish_reason=result.finish_reason,
             input=entry.kept,
         )
 

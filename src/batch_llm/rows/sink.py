@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
 from ..exceptions import BatchLLMError, ConfigurationError
+from .output_lock import OutputLock
+from .result_row import RESULT_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -99,6 +101,8 @@ class RowSink:
         row_format: how rows stand in it.
         name: what to call it in messages.
         kept: the fields of the input that each result repeats.
+        columns: what a table has besides them.
+        lock: what keeps other runs from the file; closed with the sink.
 
     Attributes:
         rows: results taken so far.
@@ -108,14 +112,22 @@ class RowSink:
     is_begun = True
 
     def __init__(
-        self, stream: BinaryIO, row_format: RowFormat, name: str, kept: Sequence[str] = ()
+        self,
+        stream: BinaryIO,
+        row_format: RowFormat,
+        name: str,
+        kept: Sequence[str] = (),
+        *,
+        columns: Sequence[str] = RESULT_COLUMNS,
+        lock: OutputLock | None = None,
     ) -> None:
         self._stream = stream
+        self._lock = lock
         self.name = name
         self.rows = 0
         self._broken: OutputError | None = None
         with self._told():
-            self._writer = row_format.writer(WholeWrites(stream), tuple(kept))
+            self._writer = row_format.writer(WholeWrites(stream), tuple(kept), columns)
 
     def begin(self) -> None:
         """Do nothing: it is open from the start."""
@@ -144,7 +156,14 @@ class RowSink:
             try:
                 self._writer.close()
             finally:
-                self._stream.close()
+                self._close_stream()
+
+    def _close_stream(self) -> None:
+        try:
+            self._stream.close()
+        finally:
+            if self._lock is not None:
+                self._lock.close()
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -215,26 +234,48 @@ def discarding_sink(row_format: RowFormat, kept: Sequence[str] = ()) -> RowSink:
 
 
 def open_sink(
-    path: Path | None, row_format: RowFormat, kept: Sequence[str] = (), *, overwrite: bool = False
+    path: Path | None,
+    row_format: RowFormat,
+    kept: Sequence[str] = (),
+    *,
+    columns: Sequence[str] = RESULT_COLUMNS,
+    overwrite: bool = False,
 ) -> RowSink:
     """Open a file for results, or standard output where `path` is None.
 
     Raises:
-        ConfigurationError: if it cannot be opened, or exists and is not to be overwritten; a
-            `MissingExtraError` if what the format needs is not installed.
+        ConfigurationError: if it cannot be opened, is being written by another run, or exists and
+            is not to be overwritten; a `MissingExtraError` if what the format needs is not
+            installed.
     """
     row_format.check_installed()
     if path is None:
         if sys.stdout is None:
             raise ConfigurationError("Standard output is closed; name a file for the results.")
-        stream = open(sys.stdout.fileno(), "wb", buffering=0, closefd=False)  # noqa: SIM115
-        return RowSink(stream, row_format, "standard output", kept)
+        out = open(sys.stdout.fileno(), "wb", buffering=0, closefd=False)  # noqa: SIM115
+        return RowSink(out, row_format, "standard output", kept, columns=columns)
     # Devices and named pipes exist before they are written to, and hold nothing to lose.
-    new = not overwrite and not (path.exists() and not path.is_file())
+    is_device = path.exists() and not path.is_file()
+    # Before it is emptied: what another run has written is not to be lost.
+    lock = None if is_device else OutputLock(path, str(path))
+    with ExitStack() as opened:
+        if lock is not None:
+            opened.callback(lock.close)
+        stream = opened.enter_context(_open_file(path, "wb" if overwrite or is_device else "xb"))
+        sink = RowSink(stream, row_format, str(path), kept, columns=columns, lock=lock)
+        opened.pop_all()
+    return sink
+
+
+def _open_file(path: Path, mode: Literal["wb", "xb"]) -> BinaryIO:
     try:
-        stream = path.open("xb" if new else "wb", buffering=0)
+        # Whoever else writes to it, no row falls upon another.
+        return open(path, mode, buffering=0, opener=_open_to_append)
     except OSError as error:
         raise ConfigurationError(
             f"The output {str(path)!r} cannot be opened: {error.strerror}."
         ) from error
-    return RowSink(stream, row_format, str(path), kept)
+
+
+def _open_to_append(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_APPEND, 0o666)

@@ -33,6 +33,7 @@ class Tally:
 
     Attributes:
         total: rows that went in.
+        truncated: rows whose answers were cut at the token limit; they count as succeeded.
         input_tokens: of this run's own calls, as are all counts of tokens and money.
         cost_usd: what answered calls of a known price cost.
         called: rows that had a call of their own.
@@ -51,6 +52,7 @@ class Tally:
     succeeded: int = 0
     failed: int = 0
     cancelled: int = 0
+    truncated: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float = 0.0
@@ -97,6 +99,7 @@ class Tally:
         """Count one result that has been written; its tokens are counted apart."""
         if row.status == "succeeded":
             self.succeeded += 1
+            self.truncated += row.is_truncated
         elif row.status == "cancelled":
             self.cancelled += 1
         else:

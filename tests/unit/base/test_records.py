@@ -37,6 +37,8 @@ COLUMNS = [
     "cost_usd",
     "duration_seconds",
     "origin",
+    "unanswered_calls",
+    "finish_reason",
 ]
 
 
@@ -93,6 +95,8 @@ def test_a_record_is_flat() -> None:
         0.5,
         1.25,
         "ledger",
+        0,
+        None,
     ]
     assert MIXED.to_records(include_context=True)[0]["context"] == {"row": 1}
 

@@ -20,6 +20,7 @@ def test_it_begins_at_nothing_and_now() -> None:
         "rate_limit_count",
         "retries",
         "reused",
+        "cancelled",
         "total_input_tokens",
         "total_output_tokens",
         "total_tokens",

@@ -11,7 +11,9 @@ from tests.kept_results import Kept, keep
 
 from batch_llm.cli.results import results
 from batch_llm.exceptions import ConfigurationError
-from batch_llm.rows.formats import PARQUET
+from batch_llm.rows.formats import PARQUET, format_of
+from batch_llm.rows.row import Row
+from batch_llm.rows.source import RowSource
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,8 +42,10 @@ def test_a_row_is_as_a_run_writes_it(ledger: Path, tmp_path: Path) -> None:
         "attempts": 1,
         "tokens": {"input_tokens": 10, "output_tokens": 3, "total_tokens": 13},
         "cost_usd": 0.25,
+        "unanswered_calls": 0,
         "duration_seconds": 1.5,
         "origin": "ledger",
+        "finish_reason": None,
     }
     assert (second["id"], second["status"], second["error"]) == ("b", "failed", "E: b")
 
@@ -84,3 +88,17 @@ def test_a_file_that_exists_is_left_alone_unless_asked(ledger: Path, tmp_path: P
 def test_the_ledger_itself_is_never_written_over(ledger: Path) -> None:
     with pytest.raises(ConfigurationError, match="the input itself"):
         results(ledger, ledger, output_format="jsonl", overwrite=True)
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv", "out.parquet"])
+def test_every_end_of_a_row_can_be_had_with_its_run(
+    ledger: Path, tmp_path: Path, name: str
+) -> None:
+    keep(ledger, Kept(item_id="b", output="at last"))
+
+    results(ledger, tmp_path / name, every_end=True)
+
+    with (tmp_path / name).open("rb") as stream:
+        rows = list(RowSource(stream, format_of(tmp_path / name), name))
+    told = [(row.fields["id"], str(row.fields["run"])) for row in rows if isinstance(row, Row)]
+    assert told == [("a", "1"), ("b", "1"), ("b", "2")]

@@ -121,3 +121,13 @@ def test_a_run_that_goes_on_is_told_while_it_does(
 def test_a_ledger_that_is_not_there(path: Path) -> None:
     with pytest.raises(ConfigurationError, match="There is no ledger"):
         status(path, as_json_text=False)
+
+
+def test_rows_that_were_cancelled_stand_apart(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(
+        path, Kept(item_id="a", output="x"), counts={"total": 60, "succeeded": 40, "cancelled": 20}
+    )
+
+    assert lines_of(path, capsys)[-1].endswith("60 rows: 40 succeeded, 0 failed, 20 cancelled")

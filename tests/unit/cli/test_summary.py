@@ -165,3 +165,13 @@ def test_a_deadline_that_has_passed_says_how_to_go_on() -> None:
     lines = lines_of(Tally(5), again=AGAIN, ran_out=True)
 
     assert f"The deadline has passed; to go on, {AGAIN}." in lines
+
+
+def test_answers_that_were_cut_are_told() -> None:
+    one = "1 answer was cut at the token limit (--max-tokens)."
+
+    assert one in lines_of(Tally(1, succeeded=1, truncated=1))
+    assert "2 answers were cut at the token limit (--max-tokens)." in lines_of(
+        Tally(2, succeeded=2, truncated=2)
+    )
+    assert not any("cut" in line for line in lines_of(Tally(1, succeeded=1)))

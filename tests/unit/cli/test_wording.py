@@ -66,6 +66,7 @@ def test_other_messages_stay_as_they_are() -> None:
         ("Set max_output_tokens.", "Set --max-tokens."),
         ("the limit (max_output_tokens=50) and", "the limit (--max-tokens 50) and"),
         ("longer than 5 s (item_deadline_seconds)", "longer than 5 s (--row-deadline)"),
+        ("stopped at the token limit (max_output_tokens=None)", "stopped at the model's own limit"),
         ("priced_as is 'provider:model'", "--priced-as is 'provider:model'"),
         ("max_output_tokens_per_minute", "--output-tpm"),
     ],

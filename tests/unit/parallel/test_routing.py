@@ -119,3 +119,41 @@ async def test_leaving_a_line_loses_no_permit() -> None:
         finders = [scope._concurrency for scope in scopes]
         assert [finder.in_flight for finder in finders if finder is not None] == [0, 0]
     assert result.succeeded == 300
+
+
+class Cut(Model):
+    """A model whose plain texts stop at the token limit, as built-in strategies tell it."""
+
+    async def execute(self, prompt: str, attempt: int, timeout: float, state: Any = None) -> Any:
+        answer = await super().execute(prompt, attempt, timeout, state)
+        state.set("finish_reason", "length")
+        return answer
+
+
+class Whole(Model):
+    """A model whose texts come to their end."""
+
+    async def execute(self, prompt: str, attempt: int, timeout: float, state: Any = None) -> Any:
+        answer = await super().execute(prompt, attempt, timeout, state)
+        state.set("finish_reason", "stop")
+        return answer
+
+
+async def test_a_text_that_was_cut_goes_to_the_next_model() -> None:
+    short, long = Cut("Effective but", usage={"input_tokens": 1}), Whole("Effective but to whom?")
+    result = await run(EscalatingStrategy([short, long]), 2)
+    assert [each.output for each in result] == ["Effective but to whom?"] * 2
+    assert (short.calls, long.calls) == (2, 2)
+    assert result.results[0].token_usage["input_tokens"] == 1
+
+
+async def test_a_text_that_the_last_model_cuts_too_is_returned_as_it_is() -> None:
+    result = await run(EscalatingStrategy([Cut("a"), Cut("ab")]), 1)
+    assert result.results[0].output == "ab"
+    assert result.results[0].is_truncated
+
+
+async def test_without_another_model_a_cut_text_is_a_success() -> None:
+    result = await run(Cut("a"), 1)
+    assert result.results[0].is_truncated
+    assert result.results[0].attempts == 1

@@ -28,6 +28,12 @@ def new_processor() -> ParallelBatchProcessor[Any, Any, None]:
     return ParallelBatchProcessor(config=ProcessorConfig(max_workers=2))
 
 
+async def turn() -> None:
+    """Let all go on until they wait for something."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
 async def work(processor: ParallelBatchProcessor[Any, Any, None], model: Any) -> int:
     return (await processor.process_all(items(3, model))).succeeded
 
@@ -107,6 +113,53 @@ def test_without_such_a_release_it_stays_prepared_on_a_loop_that_it_left(
     assert (model.preparations, model.closings) == (3, 2), "closed is closed on all loops"
 
 
+def test_who_comes_while_the_loop_is_left_waits_and_no_other_loop_closes_it(
+    loops: tuple[asyncio.Runner, asyncio.Runner],
+) -> None:
+    log: list[str] = []
+    may_end = asyncio.Event()
+
+    class Slow(Model):
+        async def prepare(self) -> None:
+            log.append("prepare")
+
+        async def leave_loop(self) -> None:
+            if asyncio.get_running_loop() is there.get_loop():
+                return
+            log.append("leaving")
+            await may_end.wait()
+            log.append("left")
+
+        async def aclose(self) -> None:
+            log.append("close")
+
+    here, there = loops
+    model, one, other, third = Slow(), new_processor(), new_processor(), new_processor()
+    here.run(work(one, model))
+    there.run(work(other, model))
+    log.clear()
+
+    async def leave() -> asyncio.Task[None]:
+        leaving = asyncio.create_task(one.cleanup())
+        await turn()
+        return leaving
+
+    async def come() -> None:
+        coming = asyncio.create_task(work(third, model))
+        await turn()
+        assert log == ["leaving"]
+        may_end.set()
+        await leaving
+        assert await coming == 3
+
+    leaving = here.run(leave())
+    there.run(other.cleanup())
+    here.run(come())
+    assert log == ["leaving", "left", "prepare"]
+    here.run(third.cleanup())
+    assert log[3:] == ["close"]
+
+
 def test_a_release_that_fails_is_logged(
     loops: tuple[asyncio.Runner, asyncio.Runner], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -143,10 +196,6 @@ def test_who_comes_on_another_loop_while_it_closes_waits_for_that(
         task = asyncio.ensure_future(step)
         await turn()
         return task
-
-    async def turn() -> None:
-        for _ in range(20):
-            await asyncio.sleep(0)
 
     async def end(task: asyncio.Task[Any]) -> Any:
         may_end.set()

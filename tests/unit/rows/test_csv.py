@@ -124,6 +124,6 @@ def test_a_result_that_failed_has_an_empty_output() -> None:
 
     assert line.decode() == (
         "id,line,status,output,error,error_category,attempts,input_tokens,output_tokens,"
-        "total_tokens,cost_usd,duration_seconds,origin,input.n\n"
-        "a,2,failed,,E: x,unknown,0,0,0,0,0.0,0.0,,\n"
+        "total_tokens,cost_usd,unanswered_calls,duration_seconds,origin,finish_reason,input.n\n"
+        "a,2,failed,,E: x,unknown,0,0,0,0,0.0,0,0.0,,,\n"
     )

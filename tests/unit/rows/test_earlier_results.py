@@ -54,6 +54,22 @@ def test_each_id_has_its_last_end(earlier: EarlierResults) -> None:
     assert len(earlier) == 2
 
 
+@pytest.mark.parametrize("name", ["run.db", "run.jsonl"])
+def test_an_id_whose_prompt_has_changed_has_the_end_of_the_new_one(
+    tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    keep(path, Kept(item_id="a"), Kept(item_id="b", output="x"))
+    keep(path, Kept(item_id="a", output="y", prompt="Other"), Kept(item_id="b", prompt="Other"))
+    earlier = EarlierResults(read_ledger(path))
+
+    assert [earlier.outcome(row_id) for row_id in "ab"] == ["succeeded", "failed"]
+    assert {row.item_id: row.outcome for row in read_ledger(path).results()} == {
+        "a": "succeeded",
+        "b": "failed",
+    }
+
+
 def test_a_success_is_one_of_the_same_prompt_and_model(earlier: EarlierResults) -> None:
     def has(row_id: str, fingerprint: str, prompt: str) -> bool:
         return earlier.has_success(identify(row_id, request_digest(fingerprint, prompt)).digest)

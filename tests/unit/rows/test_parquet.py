@@ -230,3 +230,13 @@ def test_the_extra_is_named_before_a_file_is_touched(
     assert not path.exists()
     with pytest.raises(MissingExtraError), open_source(path, PARQUET):
         pass
+
+
+def test_calls_without_an_answer_are_a_number() -> None:
+    stream = io.BytesIO()
+    writer = PARQUET.writer(stream, ())
+    writer.write(ResultRow(id="a", line=1, status="failed", unanswered_calls=2))
+    writer.close()
+
+    (row,) = PARQUET.read(stream)
+    assert row.fields["unanswered_calls"] == 2

@@ -264,3 +264,19 @@ def test_an_item_is_known_by_its_id_and_its_prompt_alone() -> None:
 
     assert (again.item_id, again.prompt, again.context) == (first.item_id, first.prompt, None)
     assert first.context is None
+
+
+def test_calls_without_an_answer_and_why_an_answer_ended_are_written() -> None:
+    bench = Bench()
+    first, second, _third = bench.items
+
+    bench.run.finish(answer(first, attempts=1, cost_usd=0.5, finish_reason="length"))
+    bench.run.finish(
+        answer(second, attempts=1, success=False, error_category="timeout", unanswered_calls=1)
+    )
+
+    told = {
+        row["id"]: (row["unanswered_calls"], row["finish_reason"]) for row in bench.written.rows()
+    }
+    assert told == {"a": (0, "length"), "2": (0, None), "c": (1, None), "d": (0, None)}
+    assert bench.run.tally.truncated == 1

@@ -116,3 +116,44 @@ def test_a_device_may_be_written_to_though_it_exists() -> None:
     with open_sink(Path("/dev/null"), JSONL) as sink:
         sink.write(ROW)
     assert sink.rows == 1
+
+
+def test_a_file_that_is_being_written_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with open_sink(path, JSONL) as sink:
+        sink.write(ROW)
+        with pytest.raises(
+            ConfigurationError, match=r"out\.jsonl' is being written by another run"
+        ):
+            open_sink(path, JSONL, overwrite=True)
+
+    assert path.read_bytes() == JSONL.encode(ROW, ())
+    assert [file.name for file in tmp_path.iterdir()] == ["out.jsonl"]
+    open_sink(path, JSONL, overwrite=True).close()
+
+
+def test_a_lock_that_a_killed_run_has_left_holds_nobody_up(tmp_path: Path) -> None:
+    (tmp_path / "out.jsonl.lock").touch()
+
+    open_sink(tmp_path / "out.jsonl", JSONL).close()
+
+    assert [file.name for file in tmp_path.iterdir()] == ["out.jsonl"]
+
+
+def test_what_cannot_be_opened_stays_locked_by_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_text("precious")
+    with pytest.raises(ConfigurationError, match="File exists"):
+        open_sink(path, JSONL)
+
+    assert [file.name for file in tmp_path.iterdir()] == ["out.jsonl"]
+
+
+def test_rows_are_appended_whoever_else_writes(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with open_sink(path, JSONL) as sink:
+        with path.open("ab") as other:
+            other.write(b"other\n")
+        sink.write(ROW)
+
+    assert path.read_bytes() == b"other\n" + JSONL.encode(ROW, ())

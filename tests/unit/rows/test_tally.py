@@ -77,3 +77,12 @@ def test_all_succeeded_once_every_row_has() -> None:
     assert not tally.all_succeeded
     tally.add(ResultRow(id="b", line=2, status="succeeded"))
     assert tally.all_succeeded
+
+
+def test_answers_that_were_cut_are_counted_with_the_successes() -> None:
+    tally = Tally(3)
+    tally.add(ResultRow(id="a", line=1, status="succeeded", finish_reason="length"))
+    tally.add(ResultRow(id="b", line=2, status="succeeded", finish_reason="stop"))
+    tally.add(ResultRow(id="c", line=3, status="failed", finish_reason="length"))
+
+    assert (tally.truncated, tally.succeeded) == (1, 2)

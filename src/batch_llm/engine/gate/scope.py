@@ -49,7 +49,8 @@ class Scope:
         self._finder = RateFinder(_SHARE_WHEN_ADAPTIVE if is_adaptive else _SHARE_WHEN_FIXED)
         self._concurrency = ConcurrencyFinder(now) if is_adaptive else None
         self._breaker: Breaker | None = None
-        self._last_started = 0.0
+        # A scope may be made at a refusal, of a call that began before there was one.
+        self._last_started = now
         self._latency = 0.0
 
     def settle_here(self, now: float) -> None:

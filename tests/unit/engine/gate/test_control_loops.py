@@ -156,3 +156,22 @@ async def test_refusals_now_and_then_are_waited_out_and_slow_nothing_else(every:
         batch = await processor.process_all(item(str(n), model) for n in range(1_000))
     assert batch.succeeded == 1_000
     assert now() <= 1.1 * (len(waits) * 1.0 + 1_000 * 0.05 / 10)
+
+
+async def test_a_fixed_pool_is_not_slowed_by_its_first_refusals() -> None:
+    """Of a scope of which nothing is known before them, long after the loop's clock began."""
+    await asyncio.sleep(8_000)
+    model = Bucket(50.0, burst=50.0, retry_after=in_milliseconds, seed=1)
+    began = now()
+    config = ProcessorConfig(max_workers=32, timeout_per_item=600.0)
+    async with ParallelBatchProcessor[Any, Any, None](config=config) as processor:
+
+        async def read() -> None:
+            async for _ in processor.stream(endless(model)):
+                pass
+
+        reading = asyncio.create_task(read())
+        await asyncio.sleep(120)
+        reading.cancel()
+        await asyncio.wait([reading])
+    assert within(model.answered, began + 60, began + 120) >= 0.85 * 50 * 60
