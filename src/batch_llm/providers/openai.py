@@ -88,8 +88,10 @@ class OpenAIBatchClient(BatchClient):
         endpoint = find_endpoint(_API, base_url, api_key, headers or {})
         self._connection = Connection(endpoint, error_from_response)
         self._chat_endpoint = chat_endpoint
-        own = "max_completion_tokens" if endpoint.is_the_providers else "max_tokens"
-        self._token_limit_field = token_limit_field or cast("TokenLimitField", own)
+        own: TokenLimitField = (
+            "max_completion_tokens" if endpoint.is_the_providers else "max_tokens"
+        )
+        self._token_limit_field: TokenLimitField = token_limit_field or own
         self._retries = retries or Retries()
 
     def endpoint_for(self, request: LLMRequest | EmbeddingText) -> str:
