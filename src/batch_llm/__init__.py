@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         TokenUsage,
         WorkItemResult,
     )
-    from .batch import Batch
+    from .batch import Batch, BatchRun
     from .classifiers import GeminiErrorClassifier
     from .core import (
         AgentLike,
@@ -118,7 +118,7 @@ _HOMES = {
         "PricedModel ProcessingStats ProgressCallbackFunc RequestStrategy RetryState "
         "RoutingStrategy TextPart TokenBound TokenUsage WorkItemResult"
     ),
-    "batch": "Batch",
+    "batch": "Batch BatchRun",
     "classifiers": "GeminiErrorClassifier",
     "core": (
         "AgentLike HedgeConfig LedgerConfig ProcessorConfig RateLimitConfig ResultLike RetryConfig "
@@ -163,6 +163,7 @@ __all__ = [
     "BatchLLMError",
     "BatchProcessor",
     "BatchResult",
+    "BatchRun",
     "ConfigurationError",
     "ConnectionFailedError",
     "DefaultErrorClassifier",
