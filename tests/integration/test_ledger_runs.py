@@ -252,6 +252,8 @@ async def test_cancelled_items_are_not_finished(ledger: Path) -> None:
         processor.stop()
         first = await running
     assert (first.succeeded, first.cancelled) == (2, 4)
+    counts = read_ledger(ledger).summary().runs[0].counts
+    assert (counts["succeeded"], counts["failed"], counts["cancelled"]) == (2, 0, 4)
     second, stats = await run(ledger, items(6, model))
     assert second.succeeded == 6
     assert stats["reused"] == 2

@@ -7,6 +7,7 @@ from typing import Any
 
 from batch_llm import (
     AuthenticationError,
+    ConfigurationError,
     ConnectionFailedError,
     HedgeConfig,
     ParallelBatchProcessor,
@@ -168,3 +169,12 @@ async def test_where_both_answer_both_are_paid_for() -> None:
     result = await run(model, 31, after_seconds=5)
     assert result.results[-1].output == "call 31"
     assert result.results[-1].token_usage["input_tokens"] == 2
+
+
+async def test_a_strategy_without_a_bound_is_hedged_where_nothing_limits_tokens_or_money() -> None:
+    class Unbounded(Slow):
+        def token_bound(self, prompt: Any) -> Any:
+            raise ConfigurationError("nobody knows")
+
+    result = await run(Unbounded({30: 50.0}), 31, after_seconds=5)
+    assert result.results[-1].output == "call 31"
