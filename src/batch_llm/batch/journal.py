@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import msgspec
@@ -56,7 +57,8 @@ class Journal:
         self._lock = lock
         self._syncs = durability == "power"
         self._fault: StateError | None = None
-        self._writing = threading.Lock()
+        # A signal's handler may look at the state in the middle of a write.
+        self._writing = threading.RLock()
         prepare(path, header)
         folded = fold(path)
         assert folded.header is not None, "there is one now"
@@ -166,6 +168,12 @@ class Journal:
         self._write([Note(text=text)])
 
     # -- reading
+
+    @contextmanager
+    def steady(self) -> Iterator[RunState]:
+        """Give the state while no other thread changes it; be quick."""
+        with self._writing:
+            yield self.state
 
     def spec(self, job_id: str) -> dict[str, Any]:
         """Return a job as it was added.

@@ -420,15 +420,16 @@ class BatchRun:
         journal, runner = self._journal, self._runner
         if journal is None:
             raise ConfigurationError(_NOT_STARTED)
-        return status_of(
-            journal.state,
-            refused_rows=len(self._refused),
-            held=[] if runner is None else list(runner.held),
-            why={} if runner is None else {n: c.why for n, c in list(runner.active.items())},
-            is_running=not self._done.is_set(),
-            stopped_because=None if runner is None else runner.stopped_because,
-            cost_limit_usd=self._params.cost_limit_usd,
-        )
+        with journal.steady() as state:
+            return status_of(
+                state,
+                refused_rows=len(self._refused),
+                held=[] if runner is None else list(runner.held),
+                why={} if runner is None else {n: c.why for n, c in list(runner.active.items())},
+                is_running=not self._done.is_set(),
+                stopped_because=None if runner is None else runner.stopped_because,
+                cost_limit_usd=self._params.cost_limit_usd,
+            )
 
     def _results(self) -> Iterator[JobResult]:
         if self._journal is None:

@@ -7,15 +7,18 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.batch_runs import job, planned, result
 
 from batch_llm.batch.events import Collected, Collecting, Created, Note, Resubmitted, Settled
-from batch_llm.batch.journal import job_digest, next_step, open_journal
+from batch_llm.batch.journal import Journal, job_digest, next_step, open_journal
 from batch_llm.batch.run_state import ImpossibleEventError, Step
+from batch_llm.batch.run_status import status_of
 from batch_llm.exceptions import StateError, StateMismatchError
 
 
@@ -229,3 +232,22 @@ def test_every_step_has_its_next_in_words(path: Path) -> None:
         for step in Step:
             journal.state.chunks[0].step = step
             assert next_step(journal.state.chunks[0])
+
+
+def test_a_state_can_be_looked_at_while_another_thread_writes(path: Path) -> None:
+    found = list[float]()
+    with open_journal(path, durability="process") as journal:
+        journal.add_jobs({"id": f"job-{n}", "prompt": "Hello."} for n in range(400))
+        writer = threading.Thread(target=_plan_one_chunk_a_job, args=(journal,))
+        writer.start()
+        while writer.is_alive():
+            with journal.steady() as state:
+                found.append(status_of(state).reserved_usd)
+        writer.join()
+    assert found == sorted(found)
+    assert found[-1] <= 400.0
+
+
+def _plan_one_chunk_a_job(journal: Journal) -> None:
+    for number, job_id in enumerate(list(journal.state.job_ids)):
+        journal.write(replace(planned(number, job_id), reserved_usd=1.0))
