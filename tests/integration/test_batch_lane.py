@@ -14,7 +14,7 @@ import pytest
 from pydantic import BaseModel
 
 from batch_llm.batch import Batch, BatchRun
-from batch_llm.exceptions import ConfigurationError, StateMismatchError
+from batch_llm.exceptions import AuthenticationError, ConfigurationError, StateMismatchError
 from batch_llm.providers import (
     AnthropicBatchClient,
     BatchClient,
@@ -506,12 +506,26 @@ def test_a_failing_poll_fails_no_batch(provider: Provider, simulator: Simulator)
 def test_a_create_that_is_bad_for_good_fails_its_jobs(
     provider: Provider, simulator: Simulator
 ) -> None:
-    simulator.add_fault(Fault(kind=FaultKind.STATUS, status=401, operation="batches.create"))
+    simulator.add_fault(Fault(kind=FaultKind.STATUS, status=400, operation="batches.create"))
     run = batch_of(provider, client_of(provider, simulator)).run(wait=True)
     results = run.results()
     assert {result.error_category for result in results.values()} == {"submission_refused"}
     assert run.status().cost_usd == 0
     assert run.status().reserved_usd == 0
+
+
+def test_a_refused_key_ends_the_run_and_its_jobs_wait_for_a_better_one(
+    provider: Provider, simulator: Simulator, tmp_path: Path
+) -> None:
+    client, state = client_of(provider, simulator), tmp_path / "state.jsonl"
+    simulator.add_fault(
+        Fault(kind=FaultKind.STATUS, status=401, operation="batches.create", times=1)
+    )
+    with pytest.raises(AuthenticationError, match="refuses the key"):
+        batch_of(provider, client, state_file=state).run(wait=True)
+    later = batch_of(provider, client_of(provider, simulator), state_file=state).run(wait=True)
+    assert later.status().succeeded == 10
+    check_books(simulator, 10)
 
 
 def test_a_time_limit_ends_the_run_and_a_later_one_goes_on(

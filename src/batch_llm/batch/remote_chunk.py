@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..base import PricedModel
-from ..exceptions import InputError, ProviderError, SubmissionError
+from ..exceptions import AuthenticationError, InputError, ProviderError, SubmissionError
 from ..providers.chunk import Chunk, Intent
 from ..providers.orphan import Found, Unprovable
 from ..wire.batch_results import UNMATCHED_RESULTS
@@ -39,8 +39,9 @@ logger = logging.getLogger("batch_llm")
 NEVER_TAKEN: Final = "no remote batch of it was found"
 """Why a chunk goes again whose create nobody saw the end of."""
 
-_BAD_FOR_GOOD: Final = frozenset({400, 401, 404, 413})
+_BAD_FOR_GOOD: Final = frozenset({400, 404, 413})
 """HTTP says so of a create or an upload that will not do better another time."""
+_BAD_KEY: Final = frozenset({401, 403})
 _GROUP: Final = 500
 _GONE: Final = frozenset({404, 410})
 
@@ -79,7 +80,11 @@ class RemoteChunk:
         """Why it waits, for a person; "" where the provider is at work."""
 
     async def submit(self) -> None:
-        """Upload and create what was just planned, once."""
+        """Upload and create what was just planned, once.
+
+        Raises:
+            AuthenticationError: if the key is refused; the jobs wait for a better one.
+        """
         self.is_submitting = True
         try:
             is_known = await self._submit()
@@ -168,6 +173,11 @@ class RemoteChunk:
         self._journal.write(Refused(self._chunk.number, str(error)))
         if is_final:
             self._fail_all(str(error))
+        if status in _BAD_KEY:
+            raise AuthenticationError(
+                f"{self._client.provider} refuses the key, and its jobs wait: {error}",
+                status_code=status,
+            ) from error
 
     def _fail_all(self, why: str) -> None:
         from ..base import JobResult

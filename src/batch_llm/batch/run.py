@@ -130,7 +130,8 @@ class BatchRun:
             timeout_seconds: how long at the most.
 
         Raises:
-            Exception: that ended the run, such as a `StateError` if the state cannot be written.
+            Exception: that ended the run, such as an `AuthenticationError` if a key is refused, or
+                a `StateError` if the state cannot be written. What is in the state stays good.
         """
         self.start()
         with stopping_signals(self._stop_gently, self._leave):

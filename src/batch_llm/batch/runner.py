@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ..base import JobResult
+from ..exceptions import AuthenticationError
 from ..providers import registry
 from ..rows.result_row import INPUT_ERROR
 from ..wire.custom_ids import new_nonce
@@ -67,6 +68,8 @@ class Runner:
         self._stop: str | None = None
         self._leaves = False
         self._cancels = False
+        self._refused_key: AuthenticationError | None = None
+        self._began_at = time.time()
         self.active: dict[int, RemoteChunk] = {}
         self.held: list[Held] = []
         self.stopped_because: str | None = None
@@ -82,6 +85,8 @@ class Runner:
         Raises:
             ConfigurationError: for a model that no provider is known for, or a client that cannot
                 be made; nothing new was submitted then.
+            AuthenticationError: if a provider refused its key; what was under way has ended, and
+                what was refused waits.
             StateError: if the state cannot be written.
         """
         try:
@@ -89,6 +94,8 @@ class Runner:
             if self._stop is None:
                 await self._draft()
             await self._turn()
+            if self._refused_key is not None:
+                raise self._refused_key
         finally:
             await self._end_tasks()
             for client in self._clients.values():
@@ -174,8 +181,11 @@ class Runner:
     def _candidates(self) -> list[Candidate]:
         # A refused chunk has a task until it has ended.
         again = [
-            # Whose create never came to the provider was refused by nobody: it goes at once.
-            replace(each, refusals=0) if each.reason == NEVER_TAKEN else each
+            # Whose create never came to the provider was refused by nobody, and who starts the
+            # program once more may have mended the reason: these go at once.
+            replace(each, refusals=0)
+            if each.reason == NEVER_TAKEN or each.refused_at < self._began_at
+            else each
             for each in refused_candidates(self._journal.state)
             if each.number not in self._tasks
         ]
@@ -252,9 +262,15 @@ class Runner:
 
     def _raise_faults(self) -> None:
         for number, task in list(self._tasks.items()):
-            if task.done():
-                del self._tasks[number]
+            if not task.done():
+                continue
+            del self._tasks[number]
+            try:
                 task.result()
+            except AuthenticationError as error:
+                # Others have keys of their own, or were taken before: they go on to their ends.
+                self._refused_key = self._refused_key or error
+                self.stop(str(error))
 
     def _is_over(self, standing: Standing) -> bool:
         """Whether nothing is at work, and no time will change that."""
