@@ -89,10 +89,19 @@ def missing_result(job_id: str, status: RemoteStatus, why: str | None = None) ->
         outcome=_OF_BATCHES[ended_as],
         error=f"{said} {reason}" if reason else said,
         error_category=(status.error and status.error.code) or MISSING,
-        # A batch that completed may have run it, and billed it.
-        cost_usd=None if ended_as == "completed" else 0.0,
+        cost_usd=None if _may_be_billed(status) else 0.0,
         batch_id=status.id,
     )
+
+
+def _may_be_billed(status: RemoteStatus) -> bool:
+    """Return whether a batch may have run jobs of which its results say nothing.
+
+    Google keeps the answers of a batch that expired or was cancelled to itself, and bills them.
+    """
+    counts = status.counts
+    is_counted = counts.total > 0 or status.ended_as == "failed"
+    return status.ended_as == "completed" or counts.succeeded > 0 or not is_counted
 
 
 def _set_bill(result: JobResult, answer: BatchAnswer, priced: PricedModel) -> None:
