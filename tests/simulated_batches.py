@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.integration.killed_batch import MODELS, Order, client_of
+from tests.integration.killed_batch import MODELS, Order, client_of, name_of
 
 from batch_llm.batch import Batch
 
@@ -32,7 +32,7 @@ def empty_batch(provider: str, simulator: Simulator, **settings: Any) -> Batch:
     """Return a batch without jobs, of a model of the provider."""
     given = {"poll_interval_seconds": 0.01, "orphan_grace_seconds": 0.05, **settings}
     client = open_client(provider, simulator)
-    batch = Batch(clients={provider.split()[0]: client}, **given)
+    batch = Batch(clients={name_of(provider): client}, **given)
     return batch.defaults(model=MODELS[provider], max_tokens=50)
 
 

@@ -223,6 +223,11 @@ class WatchedClient:
         return {status.id for status in (await self._client._page(None)).batches}
 
 
+def name_of(provider: str) -> str:
+    """Return the name of whom a provider of `MODELS` is a way to speak to."""
+    return provider.partition(" ")[0]
+
+
 def client_of(order: Order) -> BatchClient:
     """Return the client of the order's provider."""
     given: dict[str, Any] = {
@@ -246,7 +251,7 @@ def batch_of(order: Order, client: Any) -> Batch:
         items_per_batch=order.items_per_batch,
         poll_interval_seconds=0.01,
         orphan_grace_seconds=0.1,
-        clients={order.provider.split()[0]: client},
+        clients={name_of(order.provider): client},
     ).defaults(model=MODELS[order.provider], max_tokens=20)
     if order.cost_limit_usd is not None:
         batch.add_cost_limit(usd=order.cost_limit_usd)

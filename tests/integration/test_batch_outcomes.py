@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import BaseModel
+from tests.integration.killed_batch import name_of
 from tests.simulated_batches import PROVIDERS, empty_batch, open_client, told_apart
 
 from batch_llm.batch.answers import VALIDATION_ERROR
@@ -169,7 +170,7 @@ def check_sent_again(again: Callable[[], BatchRun], jobs: set[str], simulator: S
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_each_of_10_000_jobs_ends_in_one_way(provider: str, simulator: Simulator) -> None:
-    models = dict(zip(FATES, MODELS[provider.split()[0]], strict=True))
+    models = dict(zip(FATES, MODELS[name_of(provider)], strict=True))
     set_faults(simulator, models)
     run = mixed_batch(provider, simulator, models).run()
     cancel_by_hand(run, provider, simulator, models["is cancelled"])
