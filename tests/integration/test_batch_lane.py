@@ -319,6 +319,39 @@ def test_a_dear_job_holds_up_none_after_it(
     assert "is left of" in (run.status().stopped_because or "")
 
 
+class PairingClient:
+    """Lets no batch end before a second one was created."""
+
+    def __init__(self, client: BatchClient) -> None:
+        self._client = client
+        self._created = 0
+        self._are_two = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    async def create(self, *args: Any) -> str:
+        self._created += 1
+        if self._created == 2:
+            self._are_two.set()
+        return await self._client.create(*args)
+
+    async def poll(self, remote_id: str) -> Any:
+        await asyncio.wait_for(self._are_two.wait(), 20)
+        return await self._client.poll(remote_id)
+
+
+def test_a_job_that_nothing_makes_room_for_leaves_room_for_others(simulator: Simulator) -> None:
+    provider = PROVIDERS[0]
+    pairing: Any = PairingClient(client_of(provider, simulator))
+    batch = batch_of(provider, pairing, 0, items_per_batch=1, max_concurrent=2)
+    batch.add_job("dear", prompt="question of weight", max_tokens=16_000)
+    for n in range(2):
+        batch.add_job(f"cheap {n}", prompt=f"question {n}", max_tokens=100)
+    run = batch.add_cost_limit(usd=0.004).run(wait=True)
+    assert set(run.results()) == {"cheap 0", "cheap 1"}
+
+
 class CountingClient:
     """Counts the jobs that were encoded for their size by the time that results are fetched."""
 
