@@ -47,7 +47,6 @@ class Runner:
         kept: told of results once they are kept.
 
     Attributes:
-        held: why chunks wait; those that are new have numbers below 0.
         stopped_because: why not all jobs have ended, once the run has; None where all have.
         active: by number, chunks that are at work.
     """
@@ -68,6 +67,7 @@ class Runner:
         self._changed = asyncio.Event()
         self._refused: list[JobResult] = []
         self._drafting = Drafting(self._drafts(), self._changed.set)
+        self._held: list[Held] = []
         self._given_up: list[Held] = []
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._stop: str | None = None
@@ -76,8 +76,12 @@ class Runner:
         self._refused_key: AuthenticationError | None = None
         self._began_at = time.time()
         self.active: dict[int, RemoteChunk] = {}
-        self.held: list[Held] = []
         self.stopped_because: str | None = None
+
+    @property
+    def held(self) -> list[Held]:
+        """Why chunks wait; those that are new have numbers below 0."""
+        return [*self._given_up, *self._held]
 
     async def run(self) -> None:
         """Run until every job has ended, or nothing more may be done.
@@ -203,7 +207,7 @@ class Runner:
 
     def _has_room(self) -> bool:
         """Whether a further chunk could go, for all that is known."""
-        drafts = [each for each in self.held if each.number < 0]
+        drafts = [each for each in self._held if each.number < 0]
         return not self._tasks or all(each.hold not in _UNTIL_ONE_ENDS for each in drafts)
 
     def _candidates(self) -> list[Candidate]:
@@ -222,7 +226,7 @@ class Runner:
     async def _submit(self) -> None:
         waiting = self._drafting.waiting
         chosen = self._plan()
-        self.held = self._given_up + chosen.held
+        self._held = chosen.held
         going = [waiting[-1 - number] for number in chosen.submit if number < 0]
         for number in chosen.submit:
             if number >= 0:
@@ -230,7 +234,7 @@ class Runner:
                 go_again(self._journal, chunk)
                 self._begin(chunk, is_new=True)
         if not going and not self._tasks:
-            going = self._affordable(chosen.held)
+            going = self._affordable()
         for draft in going:
             if self._stop is not None:
                 return
@@ -246,7 +250,7 @@ class Runner:
         }
         return plan(candidates, standing)
 
-    def _affordable(self, held: list[Held]) -> list[Draft]:
+    def _affordable(self) -> list[Draft]:
         """Return the part of a draft that the limit has room for, where no whole one goes.
 
         Nothing is under way then that could make more room: a draft of which no job fits is given
@@ -254,7 +258,7 @@ class Runner:
         """
         state, waiting = self._journal.state, self._drafting.waiting
         left_usd = (self._params.cost_limit_usd or 0.0) - state.spent_usd - state.reserved_usd
-        of_money = [each for each in held if each.hold in _OF_MONEY and each.number < 0]
+        of_money = [each for each in self._held if each.hold in _OF_MONEY and each.number < 0]
         for each, draft in [(each, waiting[-1 - each.number]) for each in of_money]:
             place = waiting.index(draft)
             parts = cut_to_budget(draft, left_usd)
@@ -262,6 +266,7 @@ class Runner:
                 waiting[place : place + 1] = parts
                 return [parts[0]]
             del waiting[place]
+            self._held.remove(each)
             self._given_up.append(each)
         return []
 
@@ -320,11 +325,11 @@ class Runner:
 
     def _is_over(self) -> bool:
         """Whether nothing is at work, and no time will change that."""
-        is_waiting = any(held.until is not None for held in self.held)
+        is_waiting = any(held.until is not None for held in self._held)
         return not (self._drafting.is_at_work or is_waiting or self._plan().submit)
 
     async def _wait(self) -> None:
-        untils = [held.until for held in self.held if held.until is not None]
+        untils = [held.until for held in self._held if held.until is not None]
         seconds = max(min(untils) - time.time(), 0.0) + _RECHECK_SECONDS if untils else None
         if self._stop is not None:
             seconds = None
