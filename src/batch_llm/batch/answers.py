@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from ..base import JobResult, PricedModel
-from ..base.schema import OutputSchema
 from ..exceptions import BatchLLMError, OutputValidationError
 from ..pricing import cost_usd
 from .citations import all_citations, map_citations, read_anthropic, read_gemini
@@ -117,10 +116,11 @@ def _set_bill(result: JobResult, answer: BatchAnswer, priced: PricedModel) -> No
 
 
 def _set_parsed(result: JobResult, job: Job) -> None:
-    if job.response_model is None:
+    schema = job.output_schema
+    if schema is None:
         return
     try:
-        result.parsed_response = OutputSchema(job.response_model).parse(result.response)
+        result.parsed_response = schema.parse(result.response)
     except OutputValidationError as error:
         _fail_parse(result, str(error))
     except Exception as error:  # validators are the user's, and may raise anything

@@ -85,7 +85,7 @@ def estimate(
         model = found.models.setdefault(name, ModelEstimate())
         model.jobs += len(chunk.job_ids)
         model.batches += 1
-        model.most_input_tokens += chunk.input_tokens
+        model.most_input_tokens += draft.most_input_tokens
         known = None if model.most_usd is None or most is None else model.most_usd + most
         model.most_usd = known
     return found
