@@ -104,6 +104,7 @@ def _set_bill(result: JobResult, answer: BatchAnswer, priced: PricedModel) -> No
     result.input_tokens = usage.get("input_tokens", 0)
     result.output_tokens = usage.get("output_tokens", 0)
     result.cached_input_tokens = usage.get("cached_input_tokens", 0)
+    result.reasoning_tokens = usage.get("reasoning_tokens", 0)
     result.cost_usd = cost_usd(priced, usage, lane="batch")
 
 
