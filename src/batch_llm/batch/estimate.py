@@ -39,8 +39,8 @@ class ModelEstimate:
         pdf_pages: pages of those whose pages can be counted.
         uncounted_pdfs: PDFs whose pages cannot be: encrypted or broken ones, and addresses.
         images: files, and parts of messages, that are images.
-        low_usd: what they cost if each text has as many tokens as is guessed, and each answer one;
-            None where no price is known.
+        low_usd: what they cost if each text has as many tokens as is guessed, none of them read
+            from a cache, and each answer one; None where no price is known.
         most_usd: what they can cost together; None where nothing bounds it or no price is known.
     """
 
