@@ -15,7 +15,12 @@ import pytest
 from pydantic import BaseModel
 
 from batch_llm.batch import Batch, BatchRun
-from batch_llm.exceptions import AuthenticationError, ConfigurationError, StateMismatchError
+from batch_llm.exceptions import (
+    AuthenticationError,
+    ConfigurationError,
+    JobError,
+    StateMismatchError,
+)
 from batch_llm.providers import (
     AnthropicBatchClient,
     BatchClient,
@@ -493,8 +498,11 @@ def test_changed_jobs_are_refused_by_name(simulator: Simulator, tmp_path: Path) 
 
 
 def test_a_model_of_no_provider_is_refused_at_once() -> None:
+    with pytest.raises(JobError, match="openai:NAME") as refused:
+        Batch().add_job("a", prompt="hello", model="unheard-of")
+    assert (refused.value.job_id, refused.value.field) == ("a", "model")
     with pytest.raises(ConfigurationError, match="openai:NAME"):
-        Batch().add_job(prompt="hello", model="unheard-of").run()
+        Batch().add_job(prompt="hello", model="nobodys:model").run()
 
 
 def test_the_key_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,6 +112,7 @@ def _set_bill(result: JobResult, answer: BatchAnswer, priced: PricedModel) -> No
     result.input_tokens = usage.get("input_tokens", 0)
     result.output_tokens = usage.get("output_tokens", 0)
     result.cached_input_tokens = usage.get("cached_input_tokens", 0)
+    result.reasoning_tokens = usage.get("reasoning_tokens", 0)
     result.cost_usd = cost_usd(priced, usage, lane="batch")
 
 
@@ -141,10 +142,7 @@ def _set_citations(result: JobResult, answer: BatchAnswer, provider: str) -> Non
         return
     # No citation is worth the answer: a model of the user's may not be walked through.
     with suppress(BatchLLMError, TypeError, ValueError):
-        found = map_citations(result.parsed_response, (), blocks=parts)
-        result.citation_mappings = {
-            path: [value.citation for value in values] for path, values in found.items()
-        }
+        result.citation_mappings = map_citations(result.parsed_response, (), blocks=parts)
 
 
 def _cited_parts(raw: dict[str, Any] | None, provider: str) -> list[CitedText]:
