@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import BaseModel
 
-from batch_llm.batch import Batch
+from batch_llm.batch import Batch, BatchRun
 from batch_llm.exceptions import (
     AuthenticationError,
     ConfigurationError,
@@ -607,7 +607,7 @@ def test_the_advanced_program(
 
 PROGRAM = """
 import sys
-from batch_llm.batch import Batch
+from batch_llm.batch import Batch, BatchRun
 batch = Batch(state_file=sys.argv[1], items_per_batch=2, max_concurrent=1)
 batch.defaults(model="claude-haiku-4-5")
 for n in range(10):
