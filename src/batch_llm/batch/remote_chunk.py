@@ -38,6 +38,8 @@ logger = logging.getLogger("batch_llm")
 
 NEVER_TAKEN: Final = "no remote batch of it was found"
 """Why a chunk goes again whose create nobody saw the end of."""
+WITHDRAWN: Final = "the run was stopped before it was sent"
+"""Why a chunk goes again whose create was never made."""
 
 _BAD_FOR_GOOD: Final = frozenset({400, 404, 413})
 """HTTP says so of a create or an upload that will not do better another time."""
@@ -56,6 +58,7 @@ class RemoteChunk:
         client: of the provider.
         params: how the run is run.
         kept: told of results once they are kept.
+        may_submit: whether the run still submits; asked right before a create.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class RemoteChunk:
         client: BatchClient,
         params: BatchParams,
         kept: Kept,
+        may_submit: Callable[[], bool],
     ) -> None:
         self._chunk = chunk
         self._journal = journal
@@ -73,6 +77,7 @@ class RemoteChunk:
         self._client = client
         self._params = params
         self._kept = kept
+        self._may_submit = may_submit
         self._job_ids = tuple(journal.state.job_ids_of(chunk))
         self.is_submitting = False
         self._costs: dict[str, float | None] = {}
@@ -102,6 +107,10 @@ class RemoteChunk:
             return True
         if handle is not None:
             self._journal.write(Uploaded(self._chunk.number, handle))
+        if not self._may_submit():
+            self._journal.write(Refused(self._chunk.number, WITHDRAWN))
+            await self._discard([handle] if handle is not None else [])
+            return True
         try:
             remote_id = await self._client.create(self._sent(), handle, self._intent())
         except SubmissionError as error:

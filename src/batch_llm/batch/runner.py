@@ -291,11 +291,16 @@ class Runner:
 
     def _begin(self, chunk: ChunkState, *, is_new: bool) -> None:
         client = self._client(chunk.plan.provider)
-        remote = RemoteChunk(chunk, self._journal, self._book, client, self._params, self._kept)
+        remote = RemoteChunk(
+            chunk, self._journal, self._book, client, self._params, self._kept, self._may_submit
+        )
         self.active[chunk.number] = remote
         task = asyncio.create_task(self._live(remote, chunk, is_new))
         self._tasks[chunk.number] = task
         task.add_done_callback(lambda _: self._changed.set())
+
+    def _may_submit(self) -> bool:
+        return self._stop is None
 
     async def _live(self, remote: RemoteChunk, chunk: ChunkState, is_new: bool) -> None:
         try:
