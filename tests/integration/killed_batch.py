@@ -91,6 +91,7 @@ class Order:
         folder: state, results and `ended.json` are there.
         jobs: how many.
         items_per_batch: jobs a chunk.
+        max_concurrent: remote batches at a time.
         cost_limit_usd: of the run; None for no limit.
         step: where it is to die; "" lets it run to the end.
         nth: at which time that the step is reached.
@@ -103,6 +104,7 @@ class Order:
     folder: str
     jobs: int = 10
     items_per_batch: int = 10
+    max_concurrent: int = 10
     cost_limit_usd: float | None = None
     step: str = ""
     nth: int = 1
@@ -248,6 +250,7 @@ def batch_of(order: Order, client: Any) -> Batch:
     batch = Batch(
         f"{order.folder}/state.jsonl",
         f"{order.folder}/results",
+        max_concurrent=order.max_concurrent,
         items_per_batch=order.items_per_batch,
         poll_interval_seconds=0.01,
         orphan_grace_seconds=0.1,
