@@ -8,7 +8,13 @@ import time
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..base import PricedModel
-from ..exceptions import AuthenticationError, InputError, ProviderError, SubmissionError
+from ..exceptions import (
+    AuthenticationError,
+    InputError,
+    MalformedAnswerError,
+    ProviderError,
+    SubmissionError,
+)
 from ..providers.chunk import Chunk, Intent
 from ..providers.orphan import Found, Unprovable
 from ..wire.batch_results import UNMATCHED_RESULTS
@@ -269,26 +275,39 @@ class RemoteChunk:
     # -- collecting
 
     async def _collect(self, status: RemoteStatus) -> None:
-        chunk, pauses = self._chunk, Pauses(self._params.poll_interval_seconds)
+        chunk = self._chunk
         self._journal.write(Collecting(chunk.number))
-        gone: str | None = None
+        wrong = await self._fetch(status)
+        missing = list(self._journal.state.waiting_ids(chunk))
+        self._keep(missing_result(job_id, status, wrong) for job_id in missing)
+        self._close()
+        if not self._params.keep_remote_files:
+            # Where something is wrong with results, a person may still find something in them.
+            await self._discard([*status.inputs, *(() if wrong else status.outputs)])
+
+    async def _fetch(self, status: RemoteStatus) -> str | None:
+        """Keep the results, as soon as they can be fetched; return what stays wrong with them.
+
+        Results that are not there, cannot be read or lack jobs may be whole the next time: a
+        gateway sends a page of its own, a connection is cut. After the time of grace that is
+        believed.
+        """
+        pauses, since = Pauses(self._params.poll_interval_seconds), time.monotonic()
+        wrong: str | None = None
         while True:
             try:
                 await self._collect_once(status)
                 break
             except ProviderError as error:
-                if error.code == UNMATCHED_RESULTS or error.status_code in _GONE:
-                    logger.warning("Chunk %d: %s", chunk.number, error)
-                    gone = str(error)
+                may_last = error.code == UNMATCHED_RESULTS or error.status_code in _GONE
+                if may_last and time.monotonic() - since >= self._params.orphan_grace_seconds:
+                    logger.warning("Chunk %d: %s", self._chunk.number, error)
+                    wrong = str(error)
                     break
                 self.why = f"the results cannot be fetched: {error}"
-                await asyncio.sleep(pauses.next_seconds())
+            await asyncio.sleep(pauses.next_seconds())
         self.why = ""
-        missing = list(self._journal.state.waiting_ids(chunk))
-        self._keep(missing_result(job_id, status, gone) for job_id in missing)
-        self._close()
-        if not self._params.keep_remote_files:
-            await self._discard([*status.inputs, *status.outputs])
+        return wrong
 
     async def _collect_once(self, status: RemoteStatus) -> None:
         plan, ids = self._chunk.plan, self._custom_ids()
@@ -310,6 +329,9 @@ class RemoteChunk:
                     group = []
         finally:
             self._keep(group)
+        if status.ended_as == "completed" and self._chunk.waiting:
+            lacking = f"{self._chunk.waiting} of {self._chunk.jobs} jobs are not among the results."
+            raise MalformedAnswerError(lacking, code=UNMATCHED_RESULTS)
 
     def _keep(self, results: Iterable[JobResult]) -> None:
         state, number = self._journal.state, self._chunk.number
