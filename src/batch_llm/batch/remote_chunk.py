@@ -227,12 +227,9 @@ class RemoteChunk:
     def _adopt(self, nonce: str, remote_id: str) -> None:
         number = self._chunk.number
         if nonce != self._chunk.nonce:
-            # What an earlier submission was stamped with: its custom ids are made of that.
-            reserved = self._chunk.reserved_usd
-            self._journal.write(
-                Refused(number, "an earlier submission of it was found"),
-                Again(number, nonce, reserved),
-            )
+            # What an earlier submission was stamped with: its custom ids are made of that. At no
+            # moment is the chunk one that goes again: nobody would look for the batch any more.
+            self._journal.write(Again(number, nonce, self._chunk.reserved_usd))
         self._journal.write(Created(number, remote_id, adopted=True))
 
     # -- polling
