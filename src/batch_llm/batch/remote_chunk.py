@@ -126,8 +126,15 @@ class RemoteChunk:
                 return True
             logger.warning("Chunk %d: %s Looking for it.", self._chunk.number, error)
             return False
+        except InputError as error:
+            self._refused(error)
+            return True
         self._journal.write(Created(self._chunk.number, remote_id))
         return True
+
+    def give_up(self) -> None:
+        """Fail the jobs that wait, of a chunk that was refused for good: others of it have."""
+        self._fail_all(self._chunk.reasons[-1])
 
     async def find(self) -> None:
         """Look for the remote batch of a create that nobody saw the end of; adopt it.

@@ -143,7 +143,7 @@ class Runner:
 
     def _resume(self) -> None:
         for chunk in list(self._journal.state.open_chunks.values()):
-            if chunk.step is not Step.REFUSED:
+            if chunk.step is not Step.REFUSED or chunk.waiting < chunk.jobs:
                 self._begin(chunk, is_new=False)
 
     def _open_clients(self) -> None:
@@ -311,6 +311,8 @@ class Runner:
                     await self._cancel(chunk.number, remote)
             elif chunk.may_be_orphan:
                 await remote.find()
+            elif chunk.step is Step.REFUSED:
+                remote.give_up()
             if chunk.step in (Step.CREATED, Step.ENDED, Step.COLLECTING):
                 await remote.finish()
         finally:
