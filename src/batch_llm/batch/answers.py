@@ -107,7 +107,8 @@ def _set_bill(result: JobResult, answer: BatchAnswer, priced: PricedModel) -> No
     usage = answer.usage
     if usage is None:
         # Providers bill what they answer. An answer without its bill has a cost nobody knows.
-        result.cost_usd = None if answer.outcome == "succeeded" else 0.0
+        is_answered = answer.outcome == "succeeded" or answer.may_be_billed
+        result.cost_usd = None if is_answered else 0.0
         return
     result.input_tokens = usage.get("input_tokens", 0)
     result.output_tokens = usage.get("output_tokens", 0)

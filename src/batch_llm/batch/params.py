@@ -27,7 +27,8 @@ class BatchParams:
         poll_interval_seconds: between two looks at a remote batch, at first; it grows to ten times
             as much, and is shortened by chance, by up to a fifth.
         orphan_grace_seconds: how long a batch that may have been created is looked for before it
-            is believed that there is none: the lists of providers lag behind.
+            is believed that there is none: the lists of providers lag behind. Results that are
+            missing or cannot be read are fetched again for as long.
         keep_remote_files: whether files at the provider stay once their results are here.
         max_enqueued_tokens: input tokens that a model may have enqueued at its provider, as the
             account's limits say: one number for each model, or by the model's name; None, or a
