@@ -75,17 +75,17 @@ class Draft:
 
 
 class JobSize(NamedTuple):
-    """What a job takes of a batch, and the most that it can cost.
+    """What a job takes of a batch, in plain numbers: there may be a hundred thousand of them.
 
     Attributes:
-        sized: what chunking asks.
+        usd: that it can cost at the most; infinity where nothing bounds it or no price is known.
+        tokens: that it counts as enqueued.
         most_input_tokens: that it can be billed.
-        most_usd: that it can cost; None where nothing bounds it or no price is known.
     """
 
-    sized: SizedJob
+    usd: float
+    tokens: int
     most_input_tokens: int
-    most_usd: float | None
 
 
 def drafts_of(
@@ -119,11 +119,11 @@ def drafts_of(
     def sized() -> Iterator[SizedJob]:
         for job_id in job_ids:
             try:
-                size = sizes[job_id] = sizer.size_of(book.job(job_id))
+                job, sizes[job_id] = sizer.size_of(book.job(job_id))
             except InputError as error:
                 refuse(job_id, str(error))
                 continue
-            yield size.sized
+            yield job
 
     @cache
     def limits(provider: str, model: str) -> ChunkLimits:
@@ -157,7 +157,7 @@ class JobSizer:
         self._client = client
         self._nonce = new_nonce()
 
-    def size_of(self, job: Job) -> JobSize:
+    def size_of(self, job: Job) -> tuple[SizedJob, JobSize]:
         """Return what a job takes of a batch; its file is read.
 
         Raises:
@@ -177,7 +177,9 @@ class JobSizer:
             len(encoded) + _DIGITS_OF_A_PLACE,
             _enqueued(line.request, bound.input_tokens),
         )
-        return JobSize(sized, bound.input_tokens, most_usd(priced, bound, lane="batch"))
+        most = most_usd(priced, bound, lane="batch")
+        size = JobSize(_UNBOUNDED if most is None else most, sized.input_tokens, bound.input_tokens)
+        return sized, size
 
 
 def cut_to_budget(draft: Draft, left_usd: float) -> tuple[Draft, Draft] | None:
@@ -201,8 +203,8 @@ def cut_to_budget(draft: Draft, left_usd: float) -> tuple[Draft, Draft] | None:
 def _draft(chunk: Chunk, sizes: list[JobSize]) -> Draft:
     return Draft(
         chunk,
-        array("d", [_UNBOUNDED if size.most_usd is None else size.most_usd for size in sizes]),
-        array("q", [size.sized.input_tokens for size in sizes]),
+        array("d", [size.usd for size in sizes]),
+        array("q", [size.tokens for size in sizes]),
         sum(size.most_input_tokens for size in sizes),
     )
 
