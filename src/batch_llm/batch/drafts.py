@@ -6,7 +6,7 @@ import math
 from array import array
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..base import PricedModel, TextPart, TokenBound
 from ..base.token_estimate import estimate_tokens
@@ -74,18 +74,13 @@ class Draft:
         )
 
 
-class JobSize(NamedTuple):
-    """What a job takes of a batch, in plain numbers: there may be a hundred thousand of them.
+JobSize: TypeAlias = tuple[float, int, int]
+"""What a job takes of a batch: the most that it can cost in USD, infinity where nothing bounds it
+or no price is known; the tokens that it counts as enqueued; the most input tokens that it can have.
 
-    Attributes:
-        usd: that it can cost at the most; infinity where nothing bounds it or no price is known.
-        tokens: that it counts as enqueued.
-        most_input_tokens: that it can be billed.
-    """
-
-    usd: float
-    tokens: int
-    most_input_tokens: int
+No object: there may be a hundred thousand of them, and the garbage collector, which stops all
+threads, passes over tuples of numbers.
+"""
 
 
 def drafts_of(
@@ -178,8 +173,8 @@ class JobSizer:
             _enqueued(line.request, bound.input_tokens),
         )
         most = most_usd(priced, bound, lane="batch")
-        size = JobSize(_UNBOUNDED if most is None else most, sized.input_tokens, bound.input_tokens)
-        return sized, size
+        usd = _UNBOUNDED if most is None else most
+        return sized, (usd, sized.input_tokens, bound.input_tokens)
 
 
 def cut_to_budget(draft: Draft, left_usd: float) -> tuple[Draft, Draft] | None:
@@ -201,12 +196,8 @@ def cut_to_budget(draft: Draft, left_usd: float) -> tuple[Draft, Draft] | None:
 
 
 def _draft(chunk: Chunk, sizes: list[JobSize]) -> Draft:
-    return Draft(
-        chunk,
-        array("d", [size.usd for size in sizes]),
-        array("q", [size.tokens for size in sizes]),
-        sum(size.most_input_tokens for size in sizes),
-    )
+    usd, tokens, most_input_tokens = zip(*sizes, strict=True)
+    return Draft(chunk, array("d", usd), array("q", tokens), sum(most_input_tokens))
 
 
 def _part(draft: Draft, places: list[int]) -> Draft:
