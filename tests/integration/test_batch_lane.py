@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import BaseModel
 
 from batch_llm.batch import Batch, BatchRun
-from batch_llm.exceptions import AuthenticationError, ConfigurationError, StateMismatchError
+from batch_llm.exceptions import (
+    AuthenticationError,
+    ConfigurationError,
+    JobError,
+    StateMismatchError,
+)
 from batch_llm.providers import (
     AnthropicBatchClient,
     BatchClient,
@@ -27,7 +35,6 @@ from batch_llm.testing.simulator import Fault, FaultKind, Limit, Simulator
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
 
 KEY = "a-key"
 AT_ONCE = Retries(attempts=6, initial_seconds=0.001)
@@ -493,8 +500,11 @@ def test_changed_jobs_are_refused_by_name(simulator: Simulator, tmp_path: Path) 
 
 
 def test_a_model_of_no_provider_is_refused_at_once() -> None:
+    with pytest.raises(JobError, match="openai:NAME") as refused:
+        Batch().add_job("a", prompt="hello", model="unheard-of")
+    assert (refused.value.job_id, refused.value.field) == ("a", "model")
     with pytest.raises(ConfigurationError, match="openai:NAME"):
-        Batch().add_job(prompt="hello", model="unheard-of").run()
+        Batch().add_job(prompt="hello", model="nobodys:model").run()
 
 
 def test_the_key_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -518,49 +528,86 @@ def environment(simulator: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path:
     return tmp_path
 
 
-def test_the_simple_program(environment: Path) -> None:
-    files = [environment / f"{n}.txt" for n in range(3)]
-    for file in files:
-        file.write_text(f"The text of {file.name}.")
-    batch = (
-        Batch(state_file="./", results_dir="./output", max_concurrent=10)
-        .defaults(model="claude-haiku-4-5")
-        .add_cost_limit(usd=15)
-    )
-    for file in files:
-        batch.add_job(file=file, prompt="Summarize")
-    run = batch.run(wait=True)
-    assert run.status()["succeeded"] == 3
-    assert len(list((environment / "output").iterdir())) == 3
+DOCUMENTS = Path(__file__).parents[2] / "examples" / "data" / "documents"
+
+# As users write them, word for word but for the names of models.
+SIMPLE = """
+batch = (Batch(state_file="./", results_dir="./output", max_concurrent=10)
+    .defaults(model="claude-haiku-4-5")
+    .add_cost_limit(usd=15))
+
+for file in files:
+    batch.add_job(file=file, prompt="Summarize")
+
+run = batch.run(wait=True)
+print(run.status())
+"""
+ADVANCED = """
+batch = (Batch(state_file="./", results_dir="./output", max_concurrent=10)
+    .add_cost_limit(usd=5)
+    .defaults(model="claude-haiku-4-5", temperature=0.7, max_tokens=500)
+    .on_progress(lambda stats: print(f"Progress: {stats.completed}/{stats.total}"))
+    .add_job(file="invoice.pdf", prompt="Extract data", response_model=Invoice)
+    .add_job(messages=[{"role": "user", "content": "Hello"}], model="gpt-4o-mini"))
+
+run = batch.run()
+while not run.is_complete:
+    run.status(print=True)
+    time.sleep(5)
+
+results = run.results()
+"""
+
+
+def test_the_simple_program(environment: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [shutil.copy(path, environment) for path in sorted(DOCUMENTS.iterdir())]
+    assert {Path(file).suffix for file in files} == {".pdf", ".txt"}
+    names: dict[str, Any] = {"Batch": Batch, "files": files}
+    exec(SIMPLE, names)
+    assert "3/3 jobs ended (3 succeeded), 0 in flight, 0 pending, $0.0" in capsys.readouterr().out
+    results = names["run"].results()
+    assert names["run"].status()["succeeded"] == 3
+    assert all("Summarize" in result.response for result in results.values())
+    written = [json.loads(path.read_text()) for path in (environment / "output").iterdir()]
+    assert {each["job_id"]: each["response"] for each in written} == {
+        job_id: result.response for job_id, result in results.items()
+    }
+    assert (environment / "batch_state.jsonl").exists()
 
 
 def test_the_advanced_program(
     environment: Path, simulator: Simulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (environment / "invoice.pdf").write_bytes(b"%PDF-1.4\n%%EOF\n")
-    batch = (
-        Batch(state_file="./", results_dir="./output", max_concurrent=10)
-        .add_cost_limit(usd=5)
-        .defaults(model="claude-haiku-4-5", temperature=0.7, max_tokens=500)
-        .on_progress(lambda stats: print(f"Progress: {stats.completed}/{stats.total}"))
-        .add_job(file="invoice.pdf", prompt="Extract data", response_model=Invoice)
-        .add_job(messages=[{"role": "user", "content": "Hello"}], model="gpt-4o-mini")
-    )
-    run: BatchRun = batch.run()
-    while not run.is_complete:
-        run.status(print=True)
-        run.wait(0.01)
-    results = run.results()
-    assert {result.outcome for result in results.values()} == {"succeeded"}, results
-    assert any(isinstance(result.parsed_response, Invoice) for result in results.values())
-    assert "Progress: 2/2" in capsys.readouterr().out
+    shutil.copy(DOCUMENTS / "invoice.pdf", environment)
+    simulator.set_speed(1.0)
+    naps = []
+
+    def sleep(seconds: float) -> None:
+        naps.append(seconds)
+        simulator.set_speed(10_000)  # the batches end only after the first look
+        threading.Event().wait(0.01)
+
+    clock = SimpleNamespace(sleep=sleep)
+    names: dict[str, Any] = {"Batch": Batch, "Invoice": Invoice, "time": clock}
+    exec(ADVANCED, names)
+    answers = {result.response: result.parsed_response for result in names["results"].values()}
+    assert answers.pop("Hello") is None
+    assert [type(answer) for answer in answers.values()] == [Invoice]
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("0/2 jobs ended, ")
+    assert sum("/2 jobs ended" in line for line in printed) == len(naps)
+    assert set(naps) == {5}
+    assert "Progress: 2/2" in printed
+    billed = {record.model for record in simulator.books.records if record.executed}
+    assert billed == {"claude-haiku-4-5", "gpt-4o-mini"}
+    assert names["run"].status().cost_usd == pytest.approx(simulator.books.totals().usd)
 
 
 # -- signals
 
 PROGRAM = """
 import sys
-from batch_llm.batch import Batch
+from batch_llm.batch import Batch, BatchRun
 batch = Batch(state_file=sys.argv[1], items_per_batch=2, max_concurrent=1)
 batch.defaults(model="claude-haiku-4-5")
 for n in range(10):

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 JobKind: TypeAlias = Literal["chat", "embedding"]
 
+DEFAULT_TEMPERATURE: Final = 0.7
+DEFAULT_MAX_TOKENS: Final = 1000
+
 ResponseModel: TypeAlias = "type[BaseModel] | Mapping[str, Any]"
 """What an answer has to fit: a pydantic model, or a JSON schema."""
 
@@ -84,8 +87,8 @@ class Job:
         file: str | os.PathLike[str] | None = None,
         prompt: str | None = None,
         model: str = "",
-        temperature: float | None = 0.7,
-        max_tokens: int | None = 1000,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
         response_model: ResponseModel | None = None,
         enable_citations: bool = False,
         *,

@@ -282,7 +282,7 @@ class RemoteChunk:
                 await asyncio.sleep(pauses.next_seconds())
         self.why = ""
         await asyncio.to_thread(self._keep_missing, status, gone)
-        self._close(await asyncio.to_thread(self._cost_usd))
+        await self._close()
         if not self._params.keep_remote_files:
             await self._discard([*status.inputs, *status.outputs])
 
@@ -330,12 +330,14 @@ class RemoteChunk:
         self._costs.update((result.job_id, result.cost_usd) for result in new)
         self._kept(new)
 
-    def _close(self, cost: float | None) -> None:
-        chunk = self._chunk
-        self._journal.write(Collected(chunk.number))
-        # Without a bill the reservation stays: it may have cost as much.
-        if cost is not None:
-            self._journal.write(Settled(cost, chunk.number))
+    async def _close(self) -> None:
+        chunk, bill = self._chunk, list[Settled]()
+        # Without a bill the reservation stays: it may have cost as much. And the bill comes first:
+        # nobody comes back to a chunk that is closed.
+        if chunk.settled_usd is None:
+            cost = await asyncio.to_thread(self._cost_usd)
+            bill = [] if cost is None else [Settled(cost, chunk.number)]
+        self._journal.write(*bill, Collected(chunk.number))
 
     def _cost_usd(self) -> float | None:
         """Return what the chunk has cost; None where a part of it is not known."""
