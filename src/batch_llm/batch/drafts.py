@@ -29,7 +29,7 @@ from .plan import Candidate
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from ..base import Job
+    from ..base import Job, Message
     from ..base.request import LLMRequest
     from ..providers import BatchClient
     from .job_book import JobBook
@@ -239,7 +239,12 @@ def _enqueued(request: LLMRequest | EmbeddingText, most: int) -> int:
     """
     if isinstance(request, EmbeddingText):
         return min(most, _TIMES_EXPECTED * estimate_tokens(request.text))
-    if any(not isinstance(part, TextPart) for turn in request.messages for part in turn.parts):
+    if not all(_is_text(turn) for turn in request.messages):
         return most
     around = MESSAGE_TOKENS * len(request.messages)
     return min(most, _TIMES_EXPECTED * expected_tokens(request) + around)
+
+
+def _is_text(turn: Message) -> bool:
+    content = turn.content
+    return isinstance(content, str) or all(isinstance(part, TextPart) for part in content)
