@@ -48,6 +48,8 @@ class JobResult:
             passage states is absent; None where there is nothing to map.
         batch_id: the remote batch that it came with.
         raw_response: what the provider sent, where it was asked for.
+        raw_request: what it was sent, made anew from the job, without the content of files; as
+            `raw_response`.
 
     Raises:
         InputError: for an outcome that is none.
@@ -71,6 +73,7 @@ class JobResult:
     citation_mappings: dict[str, list[CitedValue]] | None = None
     batch_id: str | None = None
     raw_response: dict[str, Any] | None = field(default=None, repr=False)
+    raw_request: dict[str, Any] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.outcome is None:

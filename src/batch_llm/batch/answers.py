@@ -89,10 +89,19 @@ def missing_result(job_id: str, status: RemoteStatus, why: str | None = None) ->
         outcome=_OF_BATCHES[ended_as],
         error=f"{said} {reason}" if reason else said,
         error_category=(status.error and status.error.code) or MISSING,
-        # A batch that completed may have run it, and billed it.
-        cost_usd=None if ended_as == "completed" else 0.0,
+        cost_usd=None if _may_have_run(status) else 0.0,
         batch_id=status.id,
     )
+
+
+def _may_have_run(status: RemoteStatus) -> bool:
+    """Return whether a job that the results lack may have run, and been billed, all the same.
+
+    Gemini gives no results of expired and cancelled batches, also of what had run by then.
+    """
+    if status.ended_as in ("expired", "cancelled"):
+        return status.counts.total == 0 or status.counts.succeeded > 0
+    return status.ended_as == "completed"
 
 
 def _set_bill(result: JobResult, answer: BatchAnswer, priced: PricedModel) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..base import PricedModel
-from ..exceptions import InputError, ProviderError, SubmissionError
+from ..exceptions import InputError, JobError, ProviderError, SubmissionError
 from ..providers.chunk import Chunk, Intent
 from ..providers.orphan import Found, Unprovable
 from ..wire.batch_results import UNMATCHED_RESULTS
@@ -17,12 +17,13 @@ from .answers import missing_result, result_of
 from .events import Again, Collected, Collecting, Created, Polled, Refused, Settled, Uploaded
 from .job_book import JobLines, private_texts
 from .pauses import Pauses
+from .raw_request import raw_request
 from .run_state import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ..base import JobResult
+    from ..base import Job, JobResult
     from ..providers import BatchClient
     from ..wire.custom_ids import CustomIds
     from ..wire.remote_status import RemoteStatus
@@ -285,12 +286,22 @@ class RemoteChunk:
             async for answer in answers:
                 job = self._book.job(answer.custom_id)
                 raw = self._params.save_raw_responses
-                group.append(result_of(job, answer, priced, status.id, keeps_raw=raw))
+                result = result_of(job, answer, priced, status.id, keeps_raw=raw)
+                if raw:
+                    result.raw_request = self._raw_request(job, ids)
+                group.append(result)
                 if len(group) >= _GROUP:
                     self._keep(group)
                     group = []
         finally:
             self._keep(group)
+
+    def _raw_request(self, job: Job, ids: CustomIds) -> dict[str, Any] | None:
+        try:
+            line = self._book.line(job)
+        except JobError:  # its file is gone by now: the answer counts all the same
+            return None
+        return raw_request(self._client.encode(line, ids, self._chunk.plan.endpoint))
 
     def _keep(self, results: Iterable[JobResult]) -> None:
         state, number = self._journal.state, self._chunk.number

@@ -12,7 +12,7 @@ from batch_llm.base import Job, JobResult, PricedModel
 from batch_llm.batch.answers import missing_result, result_of
 from batch_llm.exceptions import ServerError
 from batch_llm.wire.batch_item import BatchAnswer
-from batch_llm.wire.remote_status import RemoteError, RemoteStatus
+from batch_llm.wire.remote_status import RemoteCounts, RemoteError, RemoteStatus
 
 MINI = PricedModel("openai", "gpt-4o-mini")
 
@@ -110,3 +110,16 @@ def test_a_missing_job_says_how_its_batch_ended() -> None:
 def test_what_a_completed_batch_lacks_may_have_been_billed() -> None:
     status = RemoteStatus(id="batch_1", state="ended", ended_as="completed")
     assert missing_result("a", status).cost_usd is None
+
+
+@pytest.mark.parametrize("end", ["expired", "cancelled"])
+@pytest.mark.parametrize(
+    ("counts", "cost_usd"),
+    [(RemoteCounts(), None), (RemoteCounts(9, 4), None), (RemoteCounts(9, 0), 0.0)],
+    ids=["nobody counted", "some had run", "none had run"],
+)
+def test_what_a_batch_had_run_before_its_end_may_have_been_billed(
+    end: Any, counts: RemoteCounts, cost_usd: float | None
+) -> None:
+    status = RemoteStatus(id="batch_1", state="ended", ended_as=end, counts=counts)
+    assert missing_result("a", status).cost_usd == cost_usd
