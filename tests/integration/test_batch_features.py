@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 import re
@@ -218,6 +219,18 @@ def test_cut_answers_of_openai_are_marked_at_either_endpoint(
     assert (results["long"].is_truncated, results["short"].is_truncated) == (True, False)
     assert results["long"].outcome == "succeeded"
     assert results["long"].finish_reason == "length"
+
+
+def test_a_run_that_ends_while_it_is_cancelled_is_no_error(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def for_ever(_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("batch_llm.batch.runner.Runner.cancel", for_ever)
+    run = with_jobs(batch_of(OPENAI, client_of("openai", simulator))).run()
+    run.cancel()
+    assert run.status().succeeded == 6
 
 
 # -- what is kept

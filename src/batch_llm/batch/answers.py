@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from ..base import JobResult, PricedModel
-from ..base.schema import OutputSchema
 from ..exceptions import BatchLLMError, OutputValidationError
 from ..pricing import cost_usd
 from .citations import all_citations, map_citations, read_anthropic, read_gemini
@@ -89,19 +88,19 @@ def missing_result(job_id: str, status: RemoteStatus, why: str | None = None) ->
         outcome=_OF_BATCHES[ended_as],
         error=f"{said} {reason}" if reason else said,
         error_category=(status.error and status.error.code) or MISSING,
-        cost_usd=None if _may_have_run(status) else 0.0,
+        cost_usd=None if _may_be_billed(status) else 0.0,
         batch_id=status.id,
     )
 
 
-def _may_have_run(status: RemoteStatus) -> bool:
-    """Return whether a job that the results lack may have run, and been billed, all the same.
+def _may_be_billed(status: RemoteStatus) -> bool:
+    """Return whether a batch may have run jobs of which its results say nothing.
 
-    Gemini gives no results of expired and cancelled batches, also of what had run by then.
+    Google keeps the answers of a batch that expired or was cancelled to itself, and bills them.
     """
-    if status.ended_as in ("expired", "cancelled"):
-        return status.counts.total == 0 or status.counts.succeeded > 0
-    return status.ended_as == "completed"
+    counts = status.counts
+    is_counted = counts.total > 0 or status.ended_as == "failed"
+    return status.ended_as == "completed" or counts.succeeded > 0 or not is_counted
 
 
 def _set_bill(result: JobResult, answer: BatchAnswer, priced: PricedModel) -> None:
@@ -118,10 +117,11 @@ def _set_bill(result: JobResult, answer: BatchAnswer, priced: PricedModel) -> No
 
 
 def _set_parsed(result: JobResult, job: Job) -> None:
-    if job.response_model is None:
+    schema = job.output_schema
+    if schema is None:
         return
     try:
-        result.parsed_response = OutputSchema(job.response_model).parse(result.response)
+        result.parsed_response = schema.parse(result.response)
     except OutputValidationError as error:
         _fail_parse(result, str(error))
     except Exception as error:  # validators are the user's, and may raise anything

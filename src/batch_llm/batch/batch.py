@@ -87,6 +87,9 @@ class Batch:
             `BatchParams`.
         orphan_grace_seconds: how long a batch is looked for that may have been created.
         keep_remote_files: whether files at the provider stay once their results are here.
+        max_enqueued_tokens: input tokens that a model may have enqueued at its provider, as the
+            limits of your account say: one number for each model, or {"gpt-4o": 90_000}. Chunks are
+            cut to it, and wait for one another; `status().waiting` says so.
         clients: by the names of providers, clients that are not to be opened by default: with an
             address of their own, say. Under another name, such as "mine", they answer models that
             are called "mine:NAME".
@@ -106,6 +109,7 @@ class Batch:
         poll_interval_seconds: float | None = None,
         orphan_grace_seconds: float = 60.0,
         keep_remote_files: bool = False,
+        max_enqueued_tokens: int | Mapping[str, int] | None = None,
         clients: Mapping[str, BatchClient] | None = None,
     ) -> None:
         self._params = BatchParams(
@@ -119,6 +123,7 @@ class Batch:
             ),
             orphan_grace_seconds=orphan_grace_seconds,
             keep_remote_files=keep_remote_files,
+            max_enqueued_tokens=max_enqueued_tokens,
         )
         self._clients = dict(clients or {})
         self._defaults: dict[str, Any] = {}

@@ -144,7 +144,7 @@ def estimate(
         model = found.models.setdefault(f"{chunk.provider}:{chunk.model}", ModelEstimate())
         model.jobs += len(chunk.job_ids)
         model.batches += 1
-        model.most_input_tokens += chunk.input_tokens
+        model.most_input_tokens += draft.most_input_tokens
         model.most_usd = _sum((model.most_usd, most))
         priced = PricedModel(client(chunk.provider).provider, chunk.model)
         for job_id in chunk.job_ids:
