@@ -204,6 +204,7 @@ def test_who_is_refused_is_told_why(provider: Provider, simulator: Simulator, ki
     assert refused.response == ""
     assert re.search("declined|blocked", refused.error or "")
     assert "question" not in (refused.error or "")
+    assert refused.error_category == "client_error"
     assert refused.cost_usd
     assert {result.outcome for result in results.values()} == {"succeeded"}
 

@@ -37,7 +37,9 @@ class JobResult:
         error: why it did not succeed; None where it did.
         outcome: "succeeded", "failed", "expired" (the provider did not come to it in time) or
             "cancelled". Where it is not given, `error` decides.
-        error_category: what the failure means, as in `WorkItemResult`.
+        error_category: what the failure means: a word as in `WorkItemResult`, or "input_error" (it
+            could not be sent), "submission_refused" (nor could its batch), "missing" or the
+            provider's word (its batch ended without it), "expired" or "cancelled".
         finish_reason: why the answer ends where it does, in the provider's word.
         is_truncated: whether the answer ends at the limit of its tokens.
         cached_input_tokens: the part of the input that was read from a cache.

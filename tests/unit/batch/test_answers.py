@@ -10,7 +10,13 @@ from pydantic import BaseModel, field_validator
 
 from batch_llm.base import Job, JobResult, PricedModel
 from batch_llm.batch.answers import missing_result, result_of
-from batch_llm.exceptions import ServerError
+from batch_llm.exceptions import (
+    InvalidRequestError,
+    MalformedAnswerError,
+    RateLimitedError,
+    RefusalError,
+    ServerError,
+)
 from batch_llm.wire.batch_item import BatchAnswer
 from batch_llm.wire.remote_status import RemoteCounts, RemoteError, RemoteStatus
 
@@ -74,10 +80,24 @@ def test_a_failed_request_costs_nothing() -> None:
     assert (result.error, result.cost_usd) == ("The provider failed.", 0.0)
 
 
+@pytest.mark.parametrize(
+    ("error", "category"),
+    [
+        (RefusalError("Declined.", code="SAFETY"), "client_error"),
+        (InvalidRequestError("No.", status_code=400, code="invalid_value"), "client_error"),
+        (RateLimitedError("Later.", status_code=429, code="rate_limit_exceeded"), "rate_limit"),
+        (MalformedAnswerError("The answer holds no text."), "server_error"),
+    ],
+)
+def test_failures_mean_what_they_mean_in_the_live_lane(error: Any, category: str) -> None:
+    result = read(BatchAnswer(custom_id="a", outcome="errored", error=error))
+    assert (result.outcome, result.error_category) == ("failed", category)
+
+
 @pytest.mark.parametrize(("given", "told"), [("expired", "expired"), ("canceled", "cancelled")])
 def test_ends_keep_their_names(given: Any, told: str) -> None:
     result = read(BatchAnswer(custom_id="a", outcome=given))
-    assert result.outcome == told
+    assert (result.outcome, result.error_category) == (told, told)
     assert result.error
 
 
