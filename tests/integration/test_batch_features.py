@@ -347,6 +347,54 @@ def test_another_process_goes_on_with_the_model_of_the_answer(
     assert not simulator.books.repeated("prompt")
 
 
+def nameless() -> type[BaseModel]:
+    """Return a model that no later run can find."""
+
+    class Nameless(BaseModel):
+        shop: str
+
+    return Nameless
+
+
+def test_an_answer_whose_model_is_gone_is_kept_and_holds_up_no_other(
+    provider: Provider, simulator: Simulator, tmp_path: Path
+) -> None:
+    def batch() -> Batch:
+        client = client_of(provider.name, simulator)
+        return batch_of(provider, client, state_file=tmp_path / "state.jsonl")
+
+    simulator.set_speed(1.0)
+    first = batch().add_job("receipt", prompt="A receipt", response_model=nameless())
+    run = first.add_job("other", prompt="other").run()
+    while not any(each["state"] == "created" for each in run.status().batches):
+        run.wait(0.01)
+    run.shutdown(wait_for_active=False)
+    simulator.set_speed(10_000)
+    results = ran(batch())
+    assert results["other"].response == "other"
+    gone = results["receipt"]
+    assert (gone.outcome, gone.error_category) == ("failed", "validation_error")
+    assert "inside of a function" in (gone.error or "")
+    assert json.loads(gone.response)["shop"]
+    assert gone.cost_usd
+    assert not simulator.books.repeated("prompt")
+
+
+def test_a_result_whose_model_is_gone_stays_a_dictionary(
+    simulator: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def batch() -> Batch:
+        client = client_of("openai", simulator)
+        return batch_of(OPENAI, client, state_file=tmp_path / "state.jsonl")
+
+    before = ran(batch().add_job("receipt", prompt="A receipt", response_model=nameless()))
+    after = ran(batch().add_job("other", prompt="other"))
+    assert after["receipt"].parsed_response == before["receipt"].parsed_response.model_dump()
+    assert after["receipt"].is_success
+    assert after["other"].response == "other"
+    assert "'receipt' stays a dictionary" in caplog.text
+
+
 # -- citations
 
 

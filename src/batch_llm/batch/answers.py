@@ -131,12 +131,13 @@ def _set_parsed(result: JobResult, job: Job) -> None:
     try:
         result.parsed_response = schema.parse(result.response)
     except OutputValidationError as error:
-        _fail_parse(result, str(error))
+        fail_parse(result, str(error))
     except Exception as error:  # validators are the user's, and may raise anything
-        _fail_parse(result, f"A validator of the model raised {type(error).__name__}.")
+        fail_parse(result, f"A validator of the model raised {type(error).__name__}.")
 
 
-def _fail_parse(result: JobResult, why: str) -> None:
+def fail_parse(result: JobResult, why: str) -> None:
+    """Let a result be one whose text, which is kept, does not fit what was asked for."""
     if result.is_truncated:
         why = f"The answer ends at the limit of its tokens (max_tokens). {why}"
     result.outcome, result.error, result.error_category = "failed", why, VALIDATION_ERROR

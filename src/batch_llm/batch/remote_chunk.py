@@ -19,7 +19,7 @@ from ..providers.chunk import Chunk, Intent
 from ..providers.orphan import Found, Unprovable
 from ..wire.batch_results import UNMATCHED_RESULTS
 from ..wire.custom_ids import new_nonce
-from .answers import missing_result, result_of
+from .answers import fail_parse, missing_result, result_of
 from .events import Again, Collected, Collecting, Created, Polled, Refused, Settled, Uploaded
 from .job_book import JobLines, private_texts
 from .pauses import Pauses
@@ -295,14 +295,16 @@ class RemoteChunk:
 
         def private(sent_id: str) -> Iterable[str]:
             job_id = ids.job_of(sent_id)
-            return () if job_id is None else private_texts(self._book.job(job_id))
+            return () if job_id is None else private_texts(self._book.answered(job_id)[0])
 
         answers = self._client.collect(status, ids, plan.endpoint, private=private)
         try:
             async for answer in answers:
-                job = self._book.job(answer.custom_id)
+                job, gone = self._book.answered(answer.custom_id)
                 raw = self._params.save_raw_responses
                 result = result_of(job, answer, priced, status.id, keeps_raw=raw)
+                if gone is not None and result.is_success:
+                    fail_parse(result, gone)
                 if raw:
                     result.raw_request = self._raw_request(job, ids)
                 group.append(result)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base import JobResult
-from ..exceptions import ConfigurationError
+from ..exceptions import ConfigurationError, InputError
 from .events import Resubmitted
 from .export import export
 from .job_book import JobBook
@@ -461,8 +461,14 @@ class BatchRun:
         assert book is not None, "it was opened"
         told = journal.result(job_id)
         assert told is not None, "it has ended"
-        model = None if not told.get("is_model") else book.job(job_id).response_model
-        return JobResult.from_dict(told, response_model=model)
+        if not told.get("is_model"):
+            return JobResult.from_dict(told)
+        try:
+            return JobResult.from_dict(told, response_model=book.job(job_id).response_model)
+        except InputError as error:
+            # It is paid for, and so are the others: what the model held is there all the same.
+            logger.warning("parsed_response of job %r stays a dictionary. %s", job_id, error)
+            return JobResult.from_dict(told)
 
 
 class _Specs:
