@@ -429,6 +429,17 @@ def simulator_of_orders() -> Iterator[Simulator]:
         yield simulator
 
 
+def test_a_pdf_is_cited_by_its_pages(simulator: Simulator, tmp_path: Path) -> None:
+    file = tmp_path / "a.pdf"
+    file.write_bytes(plain_pdf(2))
+    batch = batch_of(ANTHROPIC, client_of("anthropic", simulator))
+    batch.add_job("pdf", file=file, prompt="What does it say?", enable_citations=True)
+    (citation,) = ran(batch)["pdf"].citations or ()
+    assert (citation.kind, citation.start, citation.end) == ("page", 1, 2)
+    assert (citation.document_index, citation.document_title) == (0, "a.pdf")
+    assert citation.answer_end == len("What does it say?")
+
+
 def test_a_pdf_is_read_by_whoever_reads_pdfs(
     provider: Provider, simulator: Simulator, tmp_path: Path
 ) -> None:

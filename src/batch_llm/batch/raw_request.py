@@ -6,7 +6,9 @@ import json
 from typing import Any, Final
 
 _BASE64_KINDS: Final = ("media_type", "mimeType")
-"""Beside the base64 text of a file stands one of these."""
+"""Beside the base64 text of a file, which stands under "data", stands one of these."""
+_ADDRESSES: Final = frozenset({"url", "image_url", "file_data"})
+"""Under these stand addresses, those that hold a file among them."""
 
 
 def raw_request(encoded: bytes) -> dict[str, Any] | None:
@@ -25,22 +27,20 @@ def raw_request(encoded: bytes) -> dict[str, Any] | None:
 def _without_files(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_files(each) for each in value]
-    if isinstance(value, str):
-        return _without_data(value)
     if not isinstance(value, dict):
         return value
-    told = {name: _without_files(each) for name, each in value.items()}
-    data = told.get("data")
     is_file = value.get("type") != "text" and any(kind in value for kind in _BASE64_KINDS)
-    if is_file and isinstance(data, str):
-        told["data"] = _length_of(data)
-    return told
+    return {name: _told(name, each, is_file=is_file) for name, each in value.items()}
 
 
-def _without_data(text: str) -> str:
-    """Return a text; of a "data:" address, its beginning."""
-    head, mark, data = text.partition(";base64,")
-    return f"{head}{mark}{_length_of(data)}" if mark and head.startswith("data:") else text
+def _told(name: str, value: Any, *, is_file: bool) -> Any:
+    if not isinstance(value, str):
+        return _without_files(value)
+    if is_file and name == "data":
+        return _length_of(value)
+    head, mark, data = value.partition(";base64,")
+    holds_data = name in _ADDRESSES and mark and head.startswith("data:")
+    return f"{head}{mark}{_length_of(data)}" if holds_data else value
 
 
 def _length_of(data: str) -> str:
