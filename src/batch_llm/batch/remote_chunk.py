@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..base import PricedModel
 from ..exceptions import (
     AuthenticationError,
     InputError,
+    JobError,
     MalformedAnswerError,
     ProviderError,
     SubmissionError,
@@ -19,16 +20,17 @@ from ..providers.chunk import Chunk, Intent
 from ..providers.orphan import Found, Unprovable
 from ..wire.batch_results import UNMATCHED_RESULTS
 from ..wire.custom_ids import new_nonce
-from .answers import missing_result, result_of
+from .answers import fail_parse, missing_result, result_of
 from .events import Again, Collected, Collecting, Created, Polled, Refused, Settled, Uploaded
 from .job_book import JobLines, private_texts
 from .pauses import Pauses
+from .raw_request import raw_request
 from .run_state import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ..base import JobResult
+    from ..base import Job, JobResult
     from ..providers import BatchClient
     from ..wire.batch_item import BatchAnswer
     from ..wire.custom_ids import CustomIds
@@ -326,15 +328,20 @@ class RemoteChunk:
 
         def private(sent_id: str) -> Iterable[str]:
             job_id = ids.job_of(sent_id)
-            return () if job_id is None else private_texts(self._book.job(job_id))
+            return () if job_id is None else private_texts(self._book.answered(job_id)[0])
+
+        def result(answer: BatchAnswer) -> JobResult:
+            job, gone = self._book.answered(answer.custom_id)
+            keeps_raw = self._params.save_raw_responses
+            found = result_of(job, answer, priced, status.id, keeps_raw=keeps_raw)
+            if gone is not None and found.is_success:
+                fail_parse(found, gone)
+            if keeps_raw:
+                found.raw_request = self._raw_request(job, ids)
+            return found
 
         def keep(answers: list[BatchAnswer]) -> None:
-            raw = self._params.save_raw_responses
-            jobs = (self._book.job(answer.custom_id) for answer in answers)
-            self._keep(
-                result_of(job, answer, priced, status.id, keeps_raw=raw)
-                for job, answer in zip(jobs, answers, strict=True)
-            )
+            self._keep(map(result, answers))
 
         answers = self._client.collect(status, ids, plan.endpoint, private=private)
         group: list[BatchAnswer] = []
@@ -355,6 +362,13 @@ class RemoteChunk:
     def _keep_missing(self, status: RemoteStatus, why: str | None) -> None:
         missing = list(self._journal.state.waiting_ids(self._chunk))
         self._keep(missing_result(job_id, status, why) for job_id in missing)
+
+    def _raw_request(self, job: Job, ids: CustomIds) -> dict[str, Any] | None:
+        try:
+            line = self._book.line(job)
+        except JobError:  # its file is gone by now: the answer counts all the same
+            return None
+        return raw_request(self._client.encode(line, ids, self._chunk.plan.endpoint))
 
     def _keep(self, results: Iterable[JobResult]) -> None:
         """Keep results that are new, and tell of them once they are durable."""
