@@ -7,6 +7,7 @@ what the user saw, by the files there are, and by the provider's books.
 from __future__ import annotations
 
 import signal
+import textwrap
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -30,6 +31,7 @@ REAL: Final = 1.0
 _PROVIDERS_REASON: Final = "The server had an error"
 _REACTION_SECONDS: Final = 2.0
 _LONGEST_SECONDS: Final = 45.0
+_LONGEST_ERROR: Final = 100
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ def _tells_why_a_batch_of_errors_failed(library: Library, folder: Path) -> Verdi
         seen = library.run(simulator, **_job(OPENAI, folder, 2))
     said = {str(job["error"]) for job in seen.jobs}
     is_told = bool(said) and all(_PROVIDERS_REASON in error for error in said)
-    return Verdict(is_told, f"each job's error: {' / '.join(sorted(said))}")
+    return Verdict(is_told, f"each job's error: {_brief(min(said, default='none'))}")
 
 
 def _matches_gemini_by_key(library: Library, folder: Path) -> Verdict:
@@ -169,10 +171,11 @@ def _matches_gemini_by_key(library: Library, folder: Path) -> Verdict:
 
 
 def _resumes_with_the_response_model(library: Library, folder: Path) -> Verdict:
-    state = folder / "state.json"
-    job = {**_job(ANTHROPIC, folder, 3), "state_file": state, "items_per_batch": 1}
-    job["answers_are_models"] = True
+    whole = {**_job(ANTHROPIC, folder / "whole", 3), "answers_are_models": True}
+    job = {**_job(ANTHROPIC, folder, 3), "answers_are_models": True, "items_per_batch": 1}
+    state = job["state_file"] = folder / "state.json"
     with Simulator(speed=FAST, answers=lambda _: {"mood": "good"}) as simulator:
+        before = _models_among(library.run(simulator, **whole))
         with library.running(simulator, **job) as process:
             _until(lambda: any((folder / "out").glob("*.json")) and state.exists())
             simulator.set_speed(REAL)
@@ -181,28 +184,39 @@ def _resumes_with_the_response_model(library: Library, folder: Path) -> Verdict:
             library.mend_state(state)
         simulator.set_speed(FAST)
         seen = library.run(simulator, **job)
-    answers = [job for job in seen.jobs if job["outcome"] == "succeeded"]
-    parsed = sum(job["is_model"] for job in answers)
-    by_hand = " after its state file was mended by hand" if library.mend_state else ""
-    told = f"{parsed} of {len(answers)} answers are the model{by_hand}"
-    return Verdict(parsed == len(answers) == 3, seen.raised or told)
+    after = _models_among(seen)
+    by_hand = ", its state file mended by hand" if library.mend_state else ""
+    told = f"{before} of 3 answers are the model, and {after} of 3 after a resume{by_hand}"
+    return Verdict(before == after == 3, seen.raised or told)
 
 
 def _holds_the_limit_without_an_estimate(library: Library, folder: Path) -> Verdict:
     limit = 0.000_001
-    job = {**_job(OPENAI, folder, 4), "cost_limit_usd": limit, "no_token_limit": True}
+    job = {**_job(OPENAI, folder, 4), "cost_limit_usd": limit}
     with Simulator(speed=FAST) as simulator:
         library.run(simulator, **job)
+        with_limit = simulator.books.totals().usd
+        library.run(simulator, **job, no_token_limit=True)
         billed = simulator.books.totals().usd
-    return Verdict(billed <= limit, f"limit {limit:.6f} USD, billed {billed:.6f}")
+    told = f"limit {limit:.6f} USD; billed {with_limit:.6f} for jobs with `max_tokens`"
+    told += f", {billed - with_limit:.6f} for jobs without"
+    return Verdict(billed <= limit, told)
 
 
 def _cites_no_number_for_a_boolean(library: Library, _: Path) -> Verdict:
-    return _cites_nothing(library, "Delivered to floor 1 on Monday.", {"is_paid": True})
+    passage = "Delivered to floor 1 on Monday."
+    cited = _is_cited(library, passage, is_paid=True)
+    end = "is cited for" if cited else "is not cited for"
+    return Verdict(not cited, f'"{passage}" {end} is_paid=True')
 
 
 def _cites_whole_numbers_only(library: Library, _: Path) -> Verdict:
-    return _cites_nothing(library, "The order was for 12 kettles.", {"parcels": 1})
+    passage = "12 parcels were sent."
+    right = _is_cited(library, passage, parcels=12)
+    wrong = _is_cited(library, passage, parcels=1)
+    found = [f"parcels={number}" for number, is_cited in ((12, right), (1, wrong)) if is_cited]
+    told = f'"{passage}" is cited for {" and for ".join(found) or "neither 12 nor 1"}'
+    return Verdict(right and not wrong, told)
 
 
 POINTS: Final = (
@@ -249,14 +263,20 @@ def _answers_of(simulator: Simulator, status: int) -> int:
 
 def _all_told(seen: Seen, jobs: int) -> Verdict:
     failed = [str(job["error"]) for job in seen.jobs if job["outcome"] == "failed"]
-    why = f", such as: {failed[0]}" if failed else ""
+    why = f", such as: {_brief(failed[0])}" if failed else ""
     told = f"{len(seen.jobs)} of {jobs} jobs have a result, {len(failed)} of them failed{why}"
     return Verdict(len(seen.jobs) == jobs, seen.raised or told)
 
 
-def _cites_nothing(library: Library, passage: str, fields: dict[str, object]) -> Verdict:
+def _models_among(seen: Seen) -> int:
+    return sum(job["outcome"] == "succeeded" and job["is_model"] for job in seen.jobs)
+
+
+def _is_cited(library: Library, passage: str, **fields: object) -> bool:
+    """Return whether a passage is found to support a field; no batch is run for it."""
     with Simulator() as simulator:
-        cited = library.run(simulator, passage=passage, fields=fields).cited
-    asked = ", ".join(f"{name}={value!r}" for name, value in fields.items())
-    end = "cited by it" if cited else "not cited"
-    return Verdict(not cited, f'{asked}, "{passage}": {end}')
+        return bool(library.run(simulator, passage=passage, fields=fields).cited)
+
+
+def _brief(text: object) -> str:
+    return textwrap.shorten(str(text), _LONGEST_ERROR, placeholder=" …")
