@@ -8,7 +8,13 @@ import time
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..base import PricedModel
-from ..exceptions import InputError, ProviderError, SubmissionError
+from ..exceptions import (
+    AuthenticationError,
+    InputError,
+    MalformedAnswerError,
+    ProviderError,
+    SubmissionError,
+)
 from ..providers.chunk import Chunk, Intent
 from ..providers.orphan import Found, Unprovable
 from ..wire.batch_results import UNMATCHED_RESULTS
@@ -38,9 +44,12 @@ logger = logging.getLogger("batch_llm")
 
 NEVER_TAKEN: Final = "no remote batch of it was found"
 """Why a chunk goes again whose create nobody saw the end of."""
+WITHDRAWN: Final = "the run was stopped before it was sent"
+"""Why a chunk goes again whose create was never made."""
 
-_BAD_FOR_GOOD: Final = frozenset({400, 401, 404, 413})
+_BAD_FOR_GOOD: Final = frozenset({400, 404, 413})
 """HTTP says so of a create or an upload that will not do better another time."""
+_BAD_KEY: Final = frozenset({401, 403})
 _GROUP: Final = 500
 _GONE: Final = frozenset({404, 410})
 
@@ -55,6 +64,7 @@ class RemoteChunk:
         client: of the provider.
         params: how the run is run.
         kept: told of results once they are kept.
+        may_submit: whether the run still submits; asked right before a create.
     """
 
     def __init__(
@@ -65,6 +75,7 @@ class RemoteChunk:
         client: BatchClient,
         params: BatchParams,
         kept: Kept,
+        may_submit: Callable[[], bool],
     ) -> None:
         self._chunk = chunk
         self._journal = journal
@@ -72,6 +83,7 @@ class RemoteChunk:
         self._client = client
         self._params = params
         self._kept = kept
+        self._may_submit = may_submit
         self._job_ids = tuple(journal.state.job_ids_of(chunk))
         self.is_submitting = False
         self._costs: dict[str, float | None] = {}
@@ -79,7 +91,11 @@ class RemoteChunk:
         """Why it waits, for a person; "" where the provider is at work."""
 
     async def submit(self) -> None:
-        """Upload and create what was just planned, once."""
+        """Upload and create what was just planned, once.
+
+        Raises:
+            AuthenticationError: if the key is refused; the jobs wait for a better one.
+        """
         self.is_submitting = True
         try:
             is_known = await self._submit()
@@ -97,6 +113,10 @@ class RemoteChunk:
             return True
         if handle is not None:
             self._journal.write(Uploaded(self._chunk.number, handle))
+        if not self._may_submit():
+            self._journal.write(Refused(self._chunk.number, WITHDRAWN))
+            await self._discard([handle] if handle is not None else [])
+            return True
         try:
             remote_id = await self._client.create(self._sent(), handle, self._intent())
         except SubmissionError as error:
@@ -106,8 +126,15 @@ class RemoteChunk:
                 return True
             logger.warning("Chunk %d: %s Looking for it.", self._chunk.number, error)
             return False
+        except InputError as error:
+            self._refused(error)
+            return True
         self._journal.write(Created(self._chunk.number, remote_id))
         return True
+
+    def give_up(self) -> None:
+        """Fail the jobs that wait, of a chunk that was refused for good: others of it have."""
+        self._fail_all(self._chunk.reasons[-1])
 
     async def find(self) -> None:
         """Look for the remote batch of a create that nobody saw the end of; adopt it.
@@ -168,6 +195,11 @@ class RemoteChunk:
         self._journal.write(Refused(self._chunk.number, str(error)))
         if is_final:
             self._fail_all(str(error))
+        if status in _BAD_KEY:
+            raise AuthenticationError(
+                f"{self._client.provider} refuses the key, and its jobs wait: {error}",
+                status_code=status,
+            ) from error
 
     def _fail_all(self, why: str) -> None:
         from ..base import JobResult
@@ -202,12 +234,9 @@ class RemoteChunk:
     def _adopt(self, nonce: str, remote_id: str) -> None:
         number = self._chunk.number
         if nonce != self._chunk.nonce:
-            # What an earlier submission was stamped with: its custom ids are made of that.
-            reserved = self._chunk.reserved_usd
-            self._journal.write(
-                Refused(number, "an earlier submission of it was found"),
-                Again(number, nonce, reserved),
-            )
+            # What an earlier submission was stamped with: its custom ids are made of that. At no
+            # moment is the chunk one that goes again: nobody would look for the batch any more.
+            self._journal.write(Again(number, nonce, self._chunk.reserved_usd))
         self._journal.write(Created(number, remote_id, adopted=True))
 
     # -- polling
@@ -250,26 +279,39 @@ class RemoteChunk:
     # -- collecting
 
     async def _collect(self, status: RemoteStatus) -> None:
-        chunk, pauses = self._chunk, Pauses(self._params.poll_interval_seconds)
+        chunk = self._chunk
         self._journal.write(Collecting(chunk.number))
-        gone: str | None = None
+        wrong = await self._fetch(status)
+        missing = list(self._journal.state.waiting_ids(chunk))
+        self._keep(missing_result(job_id, status, wrong) for job_id in missing)
+        self._close()
+        if not self._params.keep_remote_files:
+            # Where something is wrong with results, a person may still find something in them.
+            await self._discard([*status.inputs, *(() if wrong else status.outputs)])
+
+    async def _fetch(self, status: RemoteStatus) -> str | None:
+        """Keep the results, as soon as they can be fetched; return what stays wrong with them.
+
+        Results that are not there, cannot be read or lack jobs may be whole the next time: a
+        gateway sends a page of its own, a connection is cut. After the time of grace that is
+        believed.
+        """
+        pauses, since = Pauses(self._params.poll_interval_seconds), time.monotonic()
+        wrong: str | None = None
         while True:
             try:
                 await self._collect_once(status)
                 break
             except ProviderError as error:
-                if error.code == UNMATCHED_RESULTS or error.status_code in _GONE:
-                    logger.warning("Chunk %d: %s", chunk.number, error)
-                    gone = str(error)
+                may_last = error.code == UNMATCHED_RESULTS or error.status_code in _GONE
+                if may_last and time.monotonic() - since >= self._params.orphan_grace_seconds:
+                    logger.warning("Chunk %d: %s", self._chunk.number, error)
+                    wrong = str(error)
                     break
                 self.why = f"the results cannot be fetched: {error}"
-                await asyncio.sleep(pauses.next_seconds())
+            await asyncio.sleep(pauses.next_seconds())
         self.why = ""
-        missing = list(self._journal.state.waiting_ids(chunk))
-        self._keep(missing_result(job_id, status, gone) for job_id in missing)
-        self._close()
-        if not self._params.keep_remote_files:
-            await self._discard([*status.inputs, *status.outputs])
+        return wrong
 
     async def _collect_once(self, status: RemoteStatus) -> None:
         plan, ids = self._chunk.plan, self._custom_ids()
@@ -291,6 +333,9 @@ class RemoteChunk:
                     group = []
         finally:
             self._keep(group)
+        if status.ended_as == "completed" and self._chunk.waiting:
+            lacking = f"{self._chunk.waiting} of {self._chunk.jobs} jobs are not among the results."
+            raise MalformedAnswerError(lacking, code=UNMATCHED_RESULTS)
 
     def _keep(self, results: Iterable[JobResult]) -> None:
         state, number = self._journal.state, self._chunk.number
@@ -300,12 +345,12 @@ class RemoteChunk:
         self._kept(new)
 
     def _close(self) -> None:
-        chunk = self._chunk
-        cost = self._cost_usd()
-        self._journal.write(Collected(chunk.number))
-        # Without a bill the reservation stays: it may have cost as much.
-        if cost is not None:
-            self._journal.write(Settled(cost, chunk.number))
+        chunk, bill = self._chunk, list[Settled]()
+        # Without a bill the reservation stays: it may have cost as much. And the bill comes first:
+        # nobody comes back to a chunk that is closed.
+        if chunk.settled_usd is None and (cost := self._cost_usd()) is not None:
+            bill = [Settled(cost, chunk.number)]
+        self._journal.write(*bill, Collected(chunk.number))
 
     def _cost_usd(self) -> float | None:
         """Return what the chunk has cost; None where a part of it is not known."""
