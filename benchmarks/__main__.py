@@ -81,7 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Without a section, all run but those in real time: pacing (3 minutes), "
-        "discovery (8), retry (1) and batches (2).",
+        "discovery (8), retry (1) and batches (5).",
     )
     parser.add_argument("sections", nargs="*", default=[], metavar="|".join(SECTIONS))
     parser.add_argument(

@@ -7,7 +7,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HOME: Final = Path(__file__).resolve().parent.parent / ".bench"
 PACKAGES: Final = ("async-batch-llm==0.28.0", "flexllm==0.17.10")
@@ -16,21 +19,21 @@ BATCHATA: Final = "batchata==0.4.7"
 
 def python() -> Path:
     """Return the interpreter of the live lane's peers, made at first use."""
-    return _environment(HOME / "peers", PACKAGES, sys.executable)
+    return _environment(HOME / "peers", PACKAGES, lambda: sys.executable)
 
 
 def batchata_python() -> Path:
     """Return the interpreter of batchata, which wants Python 3.12; made at first use."""
-    return _environment(HOME / "batchata", (BATCHATA,), _python_3_12())
+    return _environment(HOME / "batchata", (BATCHATA,), _python_3_12)
 
 
-def _environment(home: Path, packages: tuple[str, ...], base: str) -> Path:
+def _environment(home: Path, packages: tuple[str, ...], base: Callable[[], str]) -> Path:
     interpreter = home / "bin" / "python"
     stamp = home / ".ready"
     wanted = "\n".join(packages)
     if not stamp.exists() or stamp.read_text() != wanted:
         print(f"Installing {', '.join(packages)}")
-        subprocess.run([base, "-m", "venv", "--clear", home], check=True)
+        subprocess.run([base(), "-m", "venv", "--clear", home], check=True)
         subprocess.run([interpreter, "-m", "pip", "install", "--quiet", *packages], check=True)
         stamp.write_text(wanted)
     return interpreter

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..measure import table
 from .library import batch_llm, batchata
@@ -13,6 +14,10 @@ from .points import POINTS
 if TYPE_CHECKING:
     from .library import Library
     from .points import Point
+
+
+_LONGEST_CELL: Final = 38
+"""The page that shows the table has no line of more than 120 characters."""
 
 
 def compare() -> None:
@@ -26,5 +31,6 @@ def compare() -> None:
 def _cell(point: Point, library: Library) -> str:
     with tempfile.TemporaryDirectory() as folder:
         verdict = point.measure(library, Path(folder))
-    measured = verdict.measured.replace(folder, "…").replace("|", "/").replace("\n", " ")
+    one_line = verdict.measured.replace("|", "/")
+    measured = textwrap.shorten(one_line, _LONGEST_CELL, placeholder=" …")
     return f"{'yes' if verdict.holds else '**no**'}: {measured}"

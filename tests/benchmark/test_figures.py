@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
         "pacing",
         "discovery",
         "retry",
+        "batches",
     ],
 )
 def test_a_section_of_the_benchmarks_runs_and_prints_its_table(section: str) -> None:
