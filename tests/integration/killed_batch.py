@@ -69,6 +69,7 @@ UNBILLED = "all collected, bill not written"
 CLOSED = "closed, files not deleted"
 TORN = "half a line written"
 
+GRACE_SECONDS = 0.1
 GROUP = 3
 """Results that are kept at one stroke: so few that a small chunk is kept at several."""
 
@@ -256,7 +257,7 @@ def batch_of(order: Order, client: Any) -> Batch:
         max_concurrent=order.max_concurrent,
         items_per_batch=order.items_per_batch,
         poll_interval_seconds=0.01,
-        orphan_grace_seconds=0.1,
+        orphan_grace_seconds=GRACE_SECONDS,
         clients={name_of(order.provider): client},
     ).defaults(model=MODELS[order.provider], max_tokens=20)
     if order.cost_limit_usd is not None:

@@ -7,12 +7,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.simulated_batches import PROVIDERS, batch_of, open_client
+from tests.simulated_batches import PROVIDERS, batch_of, empty_batch, open_client
 
 from batch_llm.testing.simulator import Fault, FaultKind, Limit, Simulator
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
 
     from batch_llm.batch import BatchRun, RunStatus
     from batch_llm.wire.batch_item import BatchAnswer
@@ -144,6 +145,27 @@ def test_a_create_that_is_refused_for_a_while_goes_again(
     )
     run = batch_of(provider, simulator, items_per_batch=4).run(wait=True)
     check_all_executed_once(run, simulator)
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic", "gemini"])
+def test_a_file_that_is_gone_when_it_is_sent_is_named(
+    provider: str, simulator: Simulator, tmp_path: Path
+) -> None:
+    file, client = tmp_path / "notes.txt", open_client(provider, simulator)
+    file.write_text("It rained.")
+    upload = client.upload
+
+    async def upload_too_late(*given: Any) -> str | None:
+        file.unlink()
+        return await upload(*given)
+
+    client.upload = upload_too_late  # type: ignore[method-assign]
+    batch = empty_batch(provider, simulator, client=client)
+    run = batch.add_job("notes", file=file, prompt="What of it?").run(wait=True)
+    assert "notes.txt" in (run.results()["notes"].error or "")
+    assert run.status().failed == 1
+    assert run.status().reserved_usd == 0
+    assert not simulator.books.creates("batch")
 
 
 @each_provider

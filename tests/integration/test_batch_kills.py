@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.batch_kills import Nursery, cases_of, kill_and_resume, table_of
-from tests.integration.killed_batch import AGAIN, HALF, POLLING, TORN, Order, batch_of, client_of
+from tests.integration.killed_batch import (
+    AGAIN,
+    GRACE_SECONDS,
+    HALF,
+    POLLING,
+    READ,
+    TORN,
+    Order,
+    batch_of,
+    client_of,
+)
 from tests.simulated_batches import KEY, PROVIDERS, base_url_of
 
 from batch_llm.exceptions import StateError
@@ -96,6 +106,23 @@ def test_jobs_that_were_refused_for_good_are_not_sent_by_the_next_process(
     assert run.status().failed == order.jobs
     assert {result.error_category for result in run.results().values()} == {"submission_refused"}
     assert not simulator.books.creates("batch")
+
+
+def test_what_cannot_be_told_yet_is_waited_for_and_never_sent_again(
+    simulator: Simulator, nursery: Nursery, tmp_path: Path
+) -> None:
+    order = order_of("anthropic", simulator, tmp_path)
+    simulator.set_speed(1.0)  # a batch stands still, and shows no results
+    assert killed(nursery, replace(order, step=READ))
+    run = batch_of(order, client_of(order)).run()
+    while "keeps no mark of ours" not in run.status().batches[0]["why_waiting"]:
+        assert not run.is_complete
+    assert not run.wait(10 * GRACE_SECONDS)
+    assert len(simulator.books.creates("batch")) == 1
+    simulator.set_speed(10_000)
+    assert run.wait()
+    assert run.status().succeeded == order.jobs
+    assert simulator.books.executions() == order.jobs
 
 
 def test_a_second_process_is_refused_and_the_first_goes_on(
