@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         InputError,
         InvalidRequestError,
         JobError,
+        LaneError,
         LedgerError,
         MalformedAnswerError,
         MissingExtraError,
@@ -126,7 +127,7 @@ _HOMES = {
     ),
     "exceptions": (
         "AnswerError AuthenticationError BatchLLMError ConfigurationError ConnectionFailedError "
-        "InputError InvalidRequestError JobError LedgerError MalformedAnswerError "
+        "InputError InvalidRequestError JobError LaneError LedgerError MalformedAnswerError "
         "MissingExtraError MissingKeyError MissingLibraryError OutputTruncatedError "
         "OutputValidationError ProcessorClosedError ProviderError ProviderTimeoutError "
         "RateLimitedError RefusalError ServerError SourceError UnkeptOutputError"
@@ -189,6 +190,7 @@ __all__ = [
     "LLMCallStrategy",
     "LLMRequest",
     "LLMWorkItem",
+    "LaneError",
     "LedgerConfig",
     "LedgerError",
     "LocalModelStrategy",

@@ -61,6 +61,7 @@ def result_of(
         batch_id=remote_id,
         embedding=None if answer.embedding is None else list(answer.embedding),
         raw_response=_json(answer.raw) if keeps_raw else None,
+        lane="batch" if outcome in ("succeeded", "failed") else None,
     )
     _set_bill(result, answer, priced)
     if outcome != "succeeded":
@@ -73,13 +74,16 @@ def result_of(
     return result
 
 
-def missing_result(job_id: str, status: RemoteStatus, why: str | None = None) -> JobResult:
+def missing_result(
+    job_id: str, status: RemoteStatus, why: str | None = None, *, has_partial: bool = True
+) -> JobResult:
     """Return how a job ended that the results of an ended batch say nothing of.
 
     Args:
         job_id: of the job.
         status: of the batch.
         why: what is known besides.
+        has_partial: whether a batch that was cut short has the results of what it has done.
     """
     ended_as = status.ended_as or "failed"
     reason = why or (status.error and status.error.message)
@@ -89,10 +93,16 @@ def missing_result(job_id: str, status: RemoteStatus, why: str | None = None) ->
         outcome=_OF_BATCHES[ended_as],
         error=f"{said} {reason}" if reason else said,
         error_category=(status.error and status.error.code) or MISSING,
-        # A batch that completed may have run it, and billed it.
-        cost_usd=None if ended_as == "completed" else 0.0,
+        cost_usd=None if _may_be_billed(status, has_partial=has_partial) else 0.0,
         batch_id=status.id,
     )
+
+
+def _may_be_billed(status: RemoteStatus, *, has_partial: bool) -> bool:
+    """Return whether a batch may have run a job that its results lack: nobody will say."""
+    if status.ended_as == "completed":
+        return True
+    return not has_partial and status.counts.succeeded > 0
 
 
 def _set_bill(result: JobResult, answer: BatchAnswer, priced: PricedModel) -> None:

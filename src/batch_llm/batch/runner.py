@@ -11,9 +11,11 @@ from ..base import JobResult
 from ..providers import registry
 from ..rows.result_row import INPUT_ERROR
 from ..wire.custom_ids import new_nonce
+from .deadline import deadline_at
 from .drafts import Draft, cut_to_budget, drafts_of
-from .events import Cancelled, ChunkPlanned
-from .plan import Hold, plan, refused_candidates, standing_of
+from .events import Cancelled, ChunkPlanned, Released, WentLive
+from .late_jobs import LateJobs
+from .plan import Hold, plan, refused_candidates, refused_chunks, standing_of
 from .remote_chunk import NEVER_TAKEN, RemoteChunk, go_again
 from .run_state import Step
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ..providers import BatchClient
+    from .deadline import Deadline
     from .job_book import JobBook
     from .journal import Journal
     from .params import BatchParams
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 _RECHECK_SECONDS: Final = 0.05
 _SUBMITTING_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 0.02
+_LIVE: Final = -1
+"""Stands for the live lane among the tasks, which have the numbers of their chunks."""
 
 
 class Runner:
@@ -40,12 +45,14 @@ class Runner:
         book: has the jobs.
         params: how the run is run.
         clients: of the user's own, by provider.
-        kept: told of results once they are kept.
+        kept: told of results once they are kept; not of those of jobs that go live yet.
+        deadline: when what has no answer goes live; None lets everything take its time.
 
     Attributes:
         held: why chunks wait; those that are new have numbers below 0.
         stopped_because: why not all jobs have ended, once the run has; None where all have.
         active: by number, chunks that are at work.
+        late: jobs that go through the live lane, once they do.
     """
 
     def __init__(
@@ -55,12 +62,15 @@ class Runner:
         params: BatchParams,
         clients: Mapping[str, BatchClient],
         kept: Callable[[list[JobResult]], None],
+        deadline: Deadline | None = None,
     ) -> None:
         self._journal = journal
         self._book = book
         self._params = params
         self._clients = dict(clients)
-        self._kept = kept
+        self._tell = kept
+        self._deadline = deadline
+        self._deadline_at: float | None = None
         self._drafts: list[Draft] = []
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
@@ -69,6 +79,7 @@ class Runner:
         self._cancels = False
         self.active: dict[int, RemoteChunk] = {}
         self.held: list[Held] = []
+        self.late: LateJobs | None = None
         self.stopped_because: str | None = None
 
     @property
@@ -85,8 +96,10 @@ class Runner:
             StateError: if the state cannot be written.
         """
         try:
+            if self._deadline is not None:
+                self._deadline_at = deadline_at(self._journal, self._deadline, time.time())
             self._resume()
-            if self._stop is None:
+            if self._stop is None and not self._is_due():
                 await self._draft()
             await self._turn()
         finally:
@@ -101,6 +114,8 @@ class Runner:
         """
         self._stop = self._stop or reason
         self._leaves = self._leaves or leaves
+        if self.late is not None:
+            self.late.stop()
         self._changed.set()
 
     async def cancel(self) -> None:
@@ -159,11 +174,20 @@ class Runner:
             self._raise_faults()
             standing = self._standing()
             if self._stop is None:
-                self._submit(standing)
+                self._go_on(standing)
             if not self._tasks and (self._stop is not None or self._is_over(standing)):
                 break
             await self._wait()
         self.stopped_because = self._reason()
+
+    def _go_on(self, standing: Standing) -> None:
+        """Submit what may go; from the deadline on, hand over to the live lane."""
+        if self.late is None and not self._is_due():
+            self._submit(standing)
+            if self._tasks or not self._is_over(standing):
+                return
+        # It is due, or no time will change what the batch lane could not do.
+        self._go_live()
 
     def _standing(self) -> Standing:
         standing = standing_of(self._journal.state, time.time())
@@ -250,6 +274,58 @@ class Runner:
         finally:
             self.active.pop(chunk.number, None)
 
+    # -- the deadline
+
+    def _is_due(self) -> bool:
+        is_past = self._deadline_at is not None and time.time() >= self._deadline_at
+        return self._deadline is not None and (is_past or self._journal.state.went_live)
+
+    def _go_live(self) -> None:
+        """Submit nothing more, recall what is under way, and let late jobs go as they come free."""
+        is_idle = self.late is None and not self._tasks
+        if self._deadline is None or (is_idle and not self._late_ids()):
+            return
+        late = self.late or self._begin_live(self._deadline)
+        for chunk in refused_chunks(self._journal.state):
+            if chunk.number not in self._tasks:
+                self._journal.write(Released(chunk.number))
+        late.follow()
+        late.offer(self._late_ids())
+        if not self._tasks.keys() - {_LIVE}:
+            late.close()
+
+    def _begin_live(self, deadline: Deadline) -> LateJobs:
+        if not self._journal.state.went_live:
+            self._journal.write(WentLive())
+        self._drafts, self.held = [], []
+        for remote in self.active.values():
+            remote.recall()
+        limit = self._params.cost_limit_usd
+        late = LateJobs(self._journal, self._book, deadline.lane, limit, self._tell)
+        self._tasks[_LIVE] = task = asyncio.create_task(late.run())
+        task.add_done_callback(lambda _: self._changed.set())
+        self.late = late
+        return late
+
+    def _late_ids(self) -> list[str]:
+        """Return jobs that no remote batch will answer: none that is in an open one goes twice."""
+        state = self._journal.state
+        taken = {
+            job_id for chunk in state.open_chunks.values() for job_id in state.job_ids_of(chunk)
+        }
+        late = (job_id for job_id in state.late_ids() if job_id not in taken)
+        return [*state.pending_ids(), *late]
+
+    def _kept(self, results: list[JobResult]) -> None:
+        """Tell of results, but for those of jobs that go live yet."""
+        state = self._journal.state
+        is_told = [
+            result
+            for result in results
+            if self._deadline is None or not state.is_late(result.job_id)
+        ]
+        self._tell(is_told)
+
     def _raise_faults(self) -> None:
         for number, task in list(self._tasks.items()):
             if task.done():
@@ -267,6 +343,8 @@ class Runner:
 
     async def _wait(self) -> None:
         untils = [held.until for held in self.held if held.until is not None]
+        if self._deadline_at is not None and self.late is None:
+            untils.append(self._deadline_at)
         seconds = max(min(untils) - time.time(), 0.0) + _RECHECK_SECONDS if untils else None
         if self._stop is not None:
             seconds = None
@@ -281,12 +359,16 @@ class Runner:
             return None
         if self._stop is not None:
             return self._stop
-        return "; ".join(dict.fromkeys(held.reason for held in self.held)) or "nothing can go"
+        reasons = [held.reason for held in self.held]
+        if self.late is not None:
+            reasons += self.late.reasons
+        return "; ".join(dict.fromkeys(reasons)) or "nothing can go"
 
     async def _end_tasks(self) -> None:
         until = time.monotonic() + _SUBMITTING_SECONDS
-        # Whoever leaves in the middle of a create does not know afterwards whether it was taken.
-        while any(remote.is_submitting for remote in self.active.values()):
+        # Whoever leaves in the middle of a create does not know afterwards whether it was taken,
+        # and a call that is cut off may be billed without an answer.
+        while any(remote.is_submitting for remote in self.active.values()) or self._is_calling():
             if time.monotonic() > until:
                 break
             await asyncio.sleep(_LOOK_SECONDS)
@@ -294,3 +376,11 @@ class Runner:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._tasks.clear()
+
+    def _is_calling(self) -> bool:
+        """Whether the live lane is at work; it is told to start nothing else."""
+        task = self._tasks.get(_LIVE)
+        if task is None or task.done() or self.late is None:
+            return False
+        self.late.stop()
+        return True
