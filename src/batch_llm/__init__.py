@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         TokenUsage,
         WorkItemResult,
     )
-    from .batch import Batch, BatchRun
+    from .batch import Batch, BatchRun, to_batch
     from .classifiers import GeminiErrorClassifier
     from .core import (
         AgentLike,
@@ -119,7 +119,7 @@ _HOMES = {
         "PricedModel ProcessingStats ProgressCallbackFunc RequestStrategy RetryState "
         "RoutingStrategy TextPart TokenBound TokenUsage WorkItemResult"
     ),
-    "batch": "Batch BatchRun",
+    "batch": "Batch BatchRun to_batch",
     "classifiers": "GeminiErrorClassifier",
     "core": (
         "AgentLike HedgeConfig LedgerConfig ProcessorConfig RateLimitConfig ResultLike RetryConfig "
@@ -245,6 +245,7 @@ __all__ = [
     "process_stream_sync",
     "strategies_by_name",
     "strategy_by_name",
+    "to_batch",
     "work_items",
 ]
 

@@ -401,7 +401,8 @@ class Batch:
                 is kept. Jobs that failed do not go again. See `live_lane`.
 
         Raises:
-            LaneError: naming jobs that could not go live at the deadline; see `to_live`.
+            LaneError: naming jobs that could not go live at the deadline: see `to_live`. Under a
+                limit, so are those with an image or a PDF, and those of an unknown price.
             ConfigurationError: for a state file that cannot be used, a model that no provider is
                 known for, or a client or a strategy that cannot be made.
             StateMismatchError: if the state holds other jobs under the same ids.
@@ -443,7 +444,7 @@ class Batch:
 
     def _deadline(self, given: Duration) -> Deadline:
         lane = LiveLane(self._live_strategies, self._live_config)
-        lane.check(self._jobs)
+        lane.strategies.check(self._jobs, has_limit=self._params.cost_limit_usd is not None)
         return Deadline(duration_seconds("deadline", given), lane)
 
     def __repr__(self) -> str:
@@ -463,6 +464,20 @@ class Batch:
             own = {name: value for name, value in own.items() if name != "model"}
         merged = {**defaults, **own}
         return {**merged, "model": merged.get("model") or ""}
+
+
+def to_batch(items: Iterable[LLMWorkItem[Any, Any, Any]], batch: Batch | None = None) -> Batch:
+    """Return a batch with a job for each work item of the live lane: see `Batch.add_work_items`.
+
+    Args:
+        items: of strategies that send one request to one model.
+        batch: that they are added to; None makes one.
+
+    Raises:
+        LaneError: naming each item that cannot be one job.
+        JobError: if an id is taken.
+    """
+    return (Batch() if batch is None else batch).add_work_items(items)
 
 
 def _known(settings: Mapping[str, Any]) -> dict[str, Any]:

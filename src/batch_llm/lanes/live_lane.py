@@ -16,7 +16,7 @@ from .live_results import job_result_of
 from .live_strategies import LiveStrategies
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
     from ..base import Job, WorkItemResult
     from ..engine.payments import Payments
@@ -55,6 +55,9 @@ class LiveLane:
     Raises:
         ConfigurationError: for settings that are the batch's to keep (`max_cost_usd`, `ledger`),
             and a dry run, which would keep made-up answers.
+
+    Attributes:
+        strategies: by which jobs can be checked before they go.
     """
 
     def __init__(
@@ -69,20 +72,11 @@ class LiveLane:
                 )
         if config.dry_run:
             raise ConfigurationError("dry_run would keep made-up answers as those of jobs.")
-        # The signals are the run's.
+        # Signals are for the run to answer.
         self._config = replace(config, graceful_interrupt=False)
         self.strategies = LiveStrategies(strategies)
         self._processor: ParallelBatchProcessor[str, Any, Job] | None = None
         self._is_stopped = False
-
-    def check(self, jobs: Iterable[Job]) -> None:
-        """Refuse jobs that cannot go live, before anything is sent.
-
-        Raises:
-            LaneError: naming each.
-            ConfigurationError: if a strategy cannot be made: a `MissingKeyError`, say.
-        """
-        self.strategies.check(jobs)
 
     async def answer(
         self, jobs: AsyncIterator[Job], ended: Ended, payments: Payments | None = None

@@ -10,6 +10,7 @@ from ..base.strategy import takes_requests
 from ..exceptions import ConfigurationError, LaneError
 from ..llm_strategies import strategy_by_name
 from ..providers.registry import find_route
+from .live_bounds import why_unbounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,19 +62,27 @@ class LiveStrategies:
             found = self._found[job.model] = self._made(job)
         return found
 
-    def check(self, jobs: Iterable[Job]) -> None:
-        """Refuse jobs that cannot go live, all at once; no file is read.
+    def check(self, jobs: Iterable[Job], *, has_limit: bool = False) -> None:
+        """Refuse jobs that cannot go live, all at once; of files the beginning is read at most.
+
+        Args:
+            jobs: that may go.
+            has_limit: whether calls have to keep a limit in USD.
 
         Raises:
             LaneError: naming each.
             ConfigurationError: if a strategy cannot be made.
+            InputError: if a file cannot be read.
         """
         refused: dict[str, str] = {}
         for job in jobs:
             try:
-                self.of(job)
+                strategy = self.of(job)
             except LaneError as error:
                 refused |= error.refused
+                continue
+            if has_limit and (why := why_unbounded(job, strategy)) is not None:
+                refused[job.id] = why
         if refused:
             raise LaneError(refused)
 
