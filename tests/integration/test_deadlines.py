@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -226,7 +227,7 @@ def test_a_limit_without_room_leaves_jobs_as_they_were(simulator: Simulator) -> 
     run = batch_of(provider).add_cost_limit(usd=1e-7).run(wait=True, deadline=SOON)
     status = run.status()
     assert (status.pending, status.completed) == (JOBS, 0)
-    assert "USD exceeds" in (status.stopped_because or "")
+    assert "does not pay for its live call" in (status.stopped_because or "")
     assert simulator.books.totals().usd == 0
 
 
@@ -325,3 +326,63 @@ def test_an_interrupt_lets_calls_end_and_starts_no_other(
         out, _ = process.communicate()
     assert out == b"10 None\n"
     assert not simulator.books.repeated("prompt")
+
+
+def test_a_state_that_went_live_goes_on_from_wherever_it_ends(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    provider, state = PROVIDERS[1], tmp_path / "state.jsonl"
+
+    def run() -> BatchRun:
+        batch = batch_of(provider, state_file=state, items_per_batch=4, max_concurrent=2)
+        return batch.add_cost_limit(usd=1).run(wait=True, deadline=SOON)
+
+    check_answers(run(), simulator)
+    lines = state.read_bytes().splitlines(keepends=True)
+    first = next(n for n, line in enumerate(lines) if b'"went_live"' in line)
+    for size in range(first + 1, len(lines) + 1, 3):
+        state.write_bytes(b"".join(lines[:size]) + b'{"kind":"live_c')
+        known = set(results_in(lines[:size]))
+        before = len(simulator.books.records)
+        assert run().status().succeeded == JOBS
+        called = Counter(each.prompt for each in simulator.books.records[before:])
+        assert called.keys() == {f"question {n}" for n in range(JOBS) if f"job {n}" not in known}
+        assert set(called.values()) <= {1}
+        with open_journal(state) as journal:
+            cut_off = sum(b'"live_call"' in line for line in lines[:size])
+            cut_off -= sum(b'"live_call_settled"' in line for line in lines[:size])
+            assert len(journal.state.open_calls) == cut_off
+
+
+def results_in(lines: list[bytes]) -> list[str]:
+    events = [json.loads(line) for line in lines]
+    return [
+        event["job_id"]
+        for event in events
+        if event["kind"] == "result" and event["outcome"] == "succeeded"
+    ]
+
+
+def test_a_time_limit_in_the_live_phase_lets_calls_end(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    simulator.set_latency(0.3)
+    batch = batch_of(PROVIDERS[0], state_file=tmp_path / "state.jsonl").add_cost_limit(usd=1)
+    run = batch.run(wait=True, deadline=0.05, time_limit_seconds=0.8)
+    status = run.status()
+    assert "time limit" in (status.stopped_because or "")
+    assert status.succeeded == simulator.books.totals().executed
+    assert status.reserved_usd == 0
+    simulator.set_latency(0.01)
+    check_answers(batch.run(wait=True, deadline=0.05), simulator)
+
+
+def test_failed_jobs_are_retried_live_after_the_deadline(simulator: Simulator) -> None:
+    refusal = Fault(kind=FaultKind.STATUS, status=400, lane="live", prompt_contains="question 1")
+    simulator.add_fault(refusal)
+    run = batch_of(PROVIDERS[0]).run(wait=True, deadline=SOON)
+    failed = run.results()["job 1"]
+    assert (failed.outcome, failed.lane, run.status().failed) == ("failed", "live", 1)
+    simulator.clear_faults()
+    assert run.retry_failed().wait()
+    check_answers(run, simulator)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -16,13 +16,16 @@ from .events import Resubmitted, ResultKept, Settled
 from .live_money import LiveBudget, LiveReservations
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from ..base import Job, JobResult
     from ..lanes import LiveLane
     from .events import Event
     from .job_book import JobBook
     from .journal import Journal
+    from .run_state import RunState
+
+_REASONS: Final = 5
 
 
 class LateJobs:
@@ -36,7 +39,7 @@ class LateJobs:
         kept: told of results once they are kept.
 
     Attributes:
-        reasons: why jobs were not answered that still wait, each reason once.
+        reasons: why jobs were not answered that still wait, each reason once, the first few.
         under_way: jobs that the lane has, or that wait for it.
     """
 
@@ -59,11 +62,12 @@ class LateJobs:
         self._untold: dict[str, JobResult] = {}
         self._news = asyncio.Event()
         self._is_closed = False
+        self._is_over = False
         self.reasons: list[str] = []
         self.under_way = 0
 
     async def run(self) -> None:
-        """Answer what is offered until `close`, or `stop`.
+        """Answer what comes until `close`, or `stop`.
 
         Raises:
             StateError: if the state cannot be written.
@@ -71,14 +75,16 @@ class LateJobs:
         try:
             await self._lane.answer(self._jobs(), self._ended, self._payments())
         finally:
-            self.under_way = 0
+            self._is_over, self.under_way = True, 0
             await self._writer.aclose()
             self._tell_rest()
 
-    def offer(self, job_ids: Iterable[str]) -> None:
-        """Let jobs go that are pending, or late; those that were offered before are passed over."""
-        new = [job_id for job_id in job_ids if job_id not in self._offered]
+    def go_on(self) -> None:
+        """Take note of remote batches that have ended: their jobs go, and what they give back."""
+        if self._budget is not None:
+            self._budget.follow()
         state = self._journal.state
+        new = [job_id for job_id in free_ids(state) if job_id not in self._offered]
         # They have ended as expired or cancelled, and are tried once more.
         again = [job_id for job_id in new if state.outcome(job_id) is not None]
         self._journal.write(*(Resubmitted(each, state.attempt(each) + 1) for each in again))
@@ -87,21 +93,16 @@ class LateJobs:
         self.under_way += len(new)
         self._news.set()
 
-    def follow(self) -> None:
-        """Take note of remote batches that have ended: what they give back lets calls go."""
-        if self._budget is not None:
-            self._budget.follow()
-
     def close(self) -> None:
-        """Say that no more will be offered."""
+        """Say that no remote batch is under way any longer: no more jobs will come."""
         self._is_closed = True
         self._news.set()
 
     def stop(self) -> None:
         """Let calls in flight end, and start nothing else."""
-        self._is_closed = True
-        self._news.set()
-        self._lane.stop()
+        self.close()
+        if not self._is_over:
+            self._lane.stop()
 
     # -- inside
 
@@ -146,7 +147,7 @@ class LateJobs:
         )
 
     def _note_reason(self, end: LiveEnd) -> None:
-        if end.reason not in self.reasons:
+        if end.reason not in self.reasons and len(self.reasons) < _REASONS:
             self.reasons.append(end.reason)
         if end.spent_usd and self._budget is None:
             self._writer.add(Settled(end.spent_usd))
@@ -157,6 +158,12 @@ class LateJobs:
         rest = [each for each in self._untold.values() if state.outcome(each.job_id) is not None]
         self._untold.clear()
         self._kept(rest)
+
+
+def free_ids(state: RunState) -> list[str]:
+    """Return the jobs without an answer that no remote batch under way can have run."""
+    taken = {job_id for chunk in state.open_chunks.values() for job_id in state.job_ids_of(chunk)}
+    return [*state.pending_ids(), *(each for each in state.late_ids() if each not in taken)]
 
 
 def _write_to(journal: Journal) -> Callable[[Sequence[Event]], None]:

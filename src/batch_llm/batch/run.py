@@ -329,11 +329,12 @@ class BatchRun:
         progress = asyncio.create_task(self._report())
         try:
             await runner.run()
+            if self._deadline is not None:
+                self._keep_unanswered()
         finally:
             progress.cancel()
             if timer is not None:
                 timer.cancel()
-            self._keep_unanswered()
             self._tell_progress()
 
     def _finish(self) -> None:

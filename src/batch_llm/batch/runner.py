@@ -14,7 +14,7 @@ from ..wire.custom_ids import new_nonce
 from .deadline import deadline_at
 from .drafts import Draft, cut_to_budget, drafts_of
 from .events import Cancelled, ChunkPlanned, Released, WentLive
-from .late_jobs import LateJobs
+from .late_jobs import LateJobs, free_ids
 from .plan import Hold, plan, refused_candidates, refused_chunks, standing_of
 from .remote_chunk import NEVER_TAKEN, RemoteChunk, go_again
 from .run_state import Step
@@ -283,14 +283,13 @@ class Runner:
     def _go_live(self) -> None:
         """Submit nothing more, recall what is under way, and let late jobs go as they come free."""
         is_idle = self.late is None and not self._tasks
-        if self._deadline is None or (is_idle and not self._late_ids()):
+        if self._deadline is None or (is_idle and not free_ids(self._journal.state)):
             return
         late = self.late or self._begin_live(self._deadline)
         for chunk in refused_chunks(self._journal.state):
             if chunk.number not in self._tasks:
                 self._journal.write(Released(chunk.number))
-        late.follow()
-        late.offer(self._late_ids())
+        late.go_on()
         if not self._tasks.keys() - {_LIVE}:
             late.close()
 
@@ -306,15 +305,6 @@ class Runner:
         task.add_done_callback(lambda _: self._changed.set())
         self.late = late
         return late
-
-    def _late_ids(self) -> list[str]:
-        """Return jobs that no remote batch will answer: none that is in an open one goes twice."""
-        state = self._journal.state
-        taken = {
-            job_id for chunk in state.open_chunks.values() for job_id in state.job_ids_of(chunk)
-        }
-        late = (job_id for job_id in state.late_ids() if job_id not in taken)
-        return [*state.pending_ids(), *late]
 
     def _kept(self, results: list[JobResult]) -> None:
         """Tell of results, but for those of jobs that go live yet."""

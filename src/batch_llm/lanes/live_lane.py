@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..base import JobResult
 from ..core import AUTO, ProcessorConfig
@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
     Ended = Callable[["LiveEnd"], Awaitable[None]]
 
-_NOT_ANSWERED = frozenset({"cancelled", "budget_exceeded"})
+_NOT_ANSWERED: Final[dict[str | None, str]] = {
+    "cancelled": "the run was stopped before it was called live",
+    "budget_exceeded": "what is left of the limit in USD does not pay for its live call",
+}
+"""Why jobs have not ended whose items failed so."""
 
 
 @dataclass(slots=True)
@@ -90,6 +94,16 @@ class LiveLane:
             payments: what calls may cost; None sets no limit.
         """
         telling = _Telling(ended, self.stop)
+        try:
+            await self._answer(jobs, telling, payments)
+        finally:
+            self._processor, self._is_stopped = None, False
+        if telling.fault is not None:
+            raise telling.fault
+
+    async def _answer(
+        self, jobs: AsyncIterator[Job], telling: _Telling, payments: Payments | None
+    ) -> None:
         async with ParallelBatchProcessor[str, Any, "Job"](
             config=self._config, post_processor=telling.of_call, payments=payments
         ) as processor:
@@ -102,11 +116,9 @@ class LiveLane:
                     return
                 async for result in results:
                     await telling.of_uncalled(result)
-        if telling.fault is not None:
-            raise telling.fault
 
     def stop(self) -> None:
-        """Let calls in flight end, and start nothing else."""
+        """Let the calls of the `answer` under way, or of the next one, end; start nothing else."""
         self._is_stopped = True
         if self._processor is not None:
             self._processor.stop()
@@ -155,8 +167,11 @@ class _Telling:
 
 def _end_of(result: WorkItemResult[Any, Job]) -> LiveEnd:
     """Return what an end means for the job: one that was not called has not ended."""
-    unmended = isinstance(result.exception, ConfigurationError)
-    if result.success or not (unmended or result.error_category in _NOT_ANSWERED):
-        return LiveEnd(result.item_id, job_result_of(result.context, result))
-    reason = str(result.exception) if unmended else (result.error or "it was not called")
-    return LiveEnd(result.item_id, reason=reason, spent_usd=result.cost_usd or 0.0)
+    job_id, category = result.item_id, result.error_category
+    if isinstance(result.exception, ConfigurationError):
+        reason = str(result.exception)
+    elif category in _NOT_ANSWERED:
+        reason = _NOT_ANSWERED[category]
+    else:
+        return LiveEnd(job_id, job_result_of(result.context, result))
+    return LiveEnd(job_id, reason=reason, spent_usd=result.cost_usd or 0.0)
