@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..base import PricedModel
-from ..exceptions import InputError, ProviderError, SubmissionError
+from ..exceptions import AuthenticationError, InputError, ProviderError, SubmissionError
 from ..providers.chunk import Chunk, Intent
 from ..providers.orphan import Found, Unprovable
 from ..wire.batch_results import UNMATCHED_RESULTS
@@ -49,8 +49,9 @@ logger = logging.getLogger("batch_llm")
 NEVER_TAKEN: Final = "no remote batch of it was found"
 """Why a chunk goes again whose create nobody saw the end of."""
 
-_BAD_FOR_GOOD: Final = frozenset({400, 401, 404, 413})
+_BAD_FOR_GOOD: Final = frozenset({400, 404, 413})
 """HTTP says so of a create or an upload that will not do better another time."""
+_BAD_KEY: Final = frozenset({401, 403})
 _GROUP: Final = 500
 _GONE: Final = frozenset({404, 410})
 
@@ -91,7 +92,11 @@ class RemoteChunk:
         """Why it waits, for a person; "" where the provider is at work."""
 
     async def submit(self) -> None:
-        """Upload and create what was just planned, once."""
+        """Upload and create what was just planned, once.
+
+        Raises:
+            AuthenticationError: if the key is refused; the jobs wait for a better one.
+        """
         self.is_submitting = True
         try:
             is_known = await self._submit()
@@ -188,6 +193,11 @@ class RemoteChunk:
         self._journal.write(Refused(self._chunk.number, str(error)))
         if is_final:
             self._fail_all(str(error))
+        if status in _BAD_KEY:
+            raise AuthenticationError(
+                f"{self._client.provider} refuses the key, and its jobs wait: {error}",
+                status_code=status,
+            ) from error
 
     def _fail_all(self, why: str) -> None:
         from ..base import JobResult
@@ -311,10 +321,7 @@ class RemoteChunk:
                 await asyncio.sleep(pauses.next_seconds())
         self.why = ""
         missing = list(self._journal.state.waiting_ids(chunk))
-        has_partial = self._client.gives_partial_results
-        self._keep(
-            missing_result(job_id, status, gone, has_partial=has_partial) for job_id in missing
-        )
+        self._keep(missing_result(job_id, status, gone) for job_id in missing)
         self._close()
         if not self._params.keep_remote_files:
             await self._discard([*status.inputs, *status.outputs])
@@ -348,12 +355,12 @@ class RemoteChunk:
         self._kept(new)
 
     def _close(self) -> None:
-        chunk = self._chunk
-        cost = self._cost_usd()
-        self._journal.write(Collected(chunk.number))
-        # Without a bill the reservation stays: it may have cost as much.
-        if cost is not None:
-            self._journal.write(Settled(cost, chunk.number))
+        chunk, bill = self._chunk, list[Settled]()
+        # Without a bill the reservation stays: it may have cost as much. And the bill comes first:
+        # nobody comes back to a chunk that is closed.
+        if chunk.settled_usd is None and (cost := self._cost_usd()) is not None:
+            bill = [Settled(cost, chunk.number)]
+        self._journal.write(*bill, Collected(chunk.number))
 
     def _cost_usd(self) -> float | None:
         """Return what the chunk has cost; None where a part of it is not known."""

@@ -134,7 +134,8 @@ class BatchRun:
             timeout_seconds: how long at the most.
 
         Raises:
-            Exception: that ended the run, such as a `StateError` if the state cannot be written.
+            Exception: that ended the run, such as an `AuthenticationError` if a key is refused, or
+                a `StateError` if the state cannot be written. What is in the state stays good.
         """
         self.start()
         with stopping_signals(self._stop_gently, self._leave):
@@ -306,9 +307,21 @@ class BatchRun:
         late = set(journal.state.late_ids()) if self._deadline is not None else set[str]()
         self._ended = [job_id for job_id in journal.state.ended_ids() if job_id not in late]
         self._journal, self._book = journal, book
+        self._write_missing_files(journal)
         self._runner = Runner(
             journal, book, self._params, self._clients, self._kept, self._deadline
         )
+
+    def _write_missing_files(self, journal: Journal) -> None:
+        """Write the files of results that an earlier process kept, and had no time to write."""
+        if self._files is None:
+            return
+        for job_id in self._ended:
+            # The file of a job that was tried again may be that of an earlier attempt.
+            if journal.state.attempt(job_id) > 1 or not self._files.has(job_id):
+                kept = journal.result(job_id)
+                assert kept is not None, "it has ended"
+                self._files.write_kept(kept)
 
     def _run_in_thread(self) -> None:
         try:

@@ -42,8 +42,6 @@ class BatchClient(ABC):
     """What chunks may ask for."""
     limits: ClassVar[ChunkLimits]
     """The most that one remote batch holds."""
-    gives_partial_results: ClassVar[bool] = True
-    """Whether a cancelled or expired batch has the results of what it has done."""
 
     @abstractmethod
     def endpoint_for(self, request: LLMRequest | EmbeddingText) -> str:

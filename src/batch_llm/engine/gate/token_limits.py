@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -11,8 +12,11 @@ from ...strategies.usage_guess import UsageGuess
 if TYPE_CHECKING:
     from ...base.usage import TokenBound, TokenUsage
 
+logger = logging.getLogger("batch_llm")
+
 _FIRST_INPUT_GUESS: Final = 1_000
 _FIRST_OUTPUT_GUESS: Final = 1_000
+_KINDS: Final = ("", "input ", "output ")
 
 
 class _Held(NamedTuple):
@@ -40,6 +44,7 @@ class TokenLimits:
         self._outputs = UsageGuess(_FIRST_OUTPUT_GUESS)
         # By their bounds: calls with equal bounds may stand in for each other.
         self._held: dict[TokenBound | None, deque[_Held]] = {}
+        self._warned = False
 
     def limit(
         self, total: float | None, input_tokens: float | None, output_tokens: float | None
@@ -64,9 +69,12 @@ class TokenLimits:
 
     def reserve(self, bound: TokenBound | None, now: float) -> None:
         """Hold the tokens of a call that starts now."""
+        amounts = self._amounts(bound)
+        if not self._warned:
+            self._warn_of_lone_calls(amounts)
         holds = (
             None if budget is None else budget.reserve(tokens, now)
-            for budget, tokens in zip(self._budgets(), self._amounts(bound), strict=True)
+            for budget, tokens in zip(self._budgets(), amounts, strict=True)
         )
         self._held.setdefault(bound, deque()).append(_Held(*holds))
 
@@ -99,6 +107,19 @@ class TokenLimits:
         return min(
             (budget.headroom(now) for budget in self._budgets() if budget is not None), default=1.0
         )
+
+    def _warn_of_lone_calls(self, amounts: tuple[int, int, int]) -> None:
+        for kind, budget, tokens in zip(_KINDS, self._budgets(), amounts, strict=True):
+            if budget is not None and tokens > budget.limit:
+                self._warned = True
+                logger.warning(
+                    "One call may use %s %stokens, and the limit is %s a minute: such calls go one "
+                    "at a time, a minute apart. A lower limit of output tokens a call, or shorter "
+                    "prompts, would let more of them go.",
+                    f"{tokens:,}",
+                    kind,
+                    f"{budget.limit:,.0f}",
+                )
 
     def _budgets(self) -> tuple[TokenBudget | None, TokenBudget | None, TokenBudget | None]:
         return self.total, self.input, self.output
