@@ -34,6 +34,7 @@ from batch_llm import (
 from batch_llm.base import Job, RequestDefaults
 from batch_llm.lanes import LiveItems, LiveStrategies, jobs_of
 from batch_llm.llm_strategies.gemini.request import GeminiRequestStrategy
+from batch_llm.providers import OpenAIBatchClient
 from batch_llm.testing import MockAgent, mock_strategy
 
 
@@ -203,7 +204,7 @@ def test_an_opaque_strategy_is_refused_with_its_reason(number: int) -> None:
 
 def test_whoever_says_where_a_batch_goes_may_send_it_there() -> None:
     strategy = OpenAICompatibleStrategy("gpt-4.1", base_url="http://127.0.0.1:1/v1")
-    client: Any = object()
+    client = OpenAIBatchClient(base_url="http://127.0.0.1:1/v1", api_key="k")
     (job,) = to_batch([item_of(strategy)], Batch(clients={"openai": client})).jobs
     assert job.model == "gpt-4.1"
 
