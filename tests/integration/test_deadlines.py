@@ -180,6 +180,17 @@ def test_what_has_expired_goes_live_once_nothing_else_is_under_way(
     assert len(executed(simulator, "live")) == JOBS // 2
 
 
+def test_what_a_provider_has_refused_for_now_goes_live(
+    provider: Provider, simulator: Simulator
+) -> None:
+    busy = Fault(kind=FaultKind.STATUS, status=429, operation="batches.create")
+    simulator.add_fault(busy)
+    run = batch_of(provider, items_per_batch=5).run(wait=True, deadline=SOON)
+    check_answers(run, simulator)
+    assert {each["state"] for each in run.status().batches} == {"released"}
+    assert simulator.books.creates("batch") == []
+
+
 # -- who does not go
 
 

@@ -345,16 +345,18 @@ class Runner:
 
     def _go_live(self) -> None:
         """Submit nothing more, recall what is under way, and let late jobs go as they come free."""
-        is_idle = self.late is None and not self._tasks
-        if self._deadline is None or (is_idle and not free_ids(self._journal.state)):
+        if self._deadline is None:
             return
-        late = self.late or self._begin_live(self._deadline)
         for chunk in refused_chunks(self._journal.state):
             if chunk.number not in self._tasks:
                 self._journal.write(Released(chunk.number))
-        late.go_on()
+        if self.late is None:
+            if not self._tasks and not free_ids(self._journal.state):
+                return
+            self.late = self._begin_live(self._deadline)
+        self.late.go_on()
         if not self._tasks.keys() - {_LIVE}:
-            late.close()
+            self.late.close()
 
     def _begin_live(self, deadline: Deadline) -> LateJobs:
         if not self._journal.state.went_live:
@@ -367,7 +369,6 @@ class Runner:
         late = LateJobs(self._journal, self._book, deadline.lane, limit, self._tell)
         self._tasks[_LIVE] = task = asyncio.create_task(late.run())
         task.add_done_callback(lambda _: self._changed.set())
-        self.late = late
         return late
 
     def _kept(self, results: list[JobResult]) -> None:

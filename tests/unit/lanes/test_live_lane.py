@@ -117,6 +117,8 @@ async def test_stopped_before_it_begins_it_makes_no_call() -> None:
     lane.stop()
     assert await answered(lane, job("plain")) == {}
     assert echo.calls == []
+    # A stop is of one run: the next one is free.
+    assert set(await answered(lane, job("plain"))) == {"plain"}
 
 
 async def test_what_cannot_be_kept_ends_it() -> None:
