@@ -233,6 +233,29 @@ def test_the_limit_holds_for_both_lanes_together(provider: Provider, simulator: 
     assert status.succeeded == len(executed(simulator, "live"))
 
 
+def test_a_limit_that_is_reached_leaves_jobs_for_a_higher_one(
+    provider: Provider, simulator: Simulator, tmp_path: Path
+) -> None:
+    simulator.set_answers(lambda call: "yes " * 200)  # as long as it may be
+
+    def batch(limit: float) -> Batch:
+        return batch_of(provider, state_file=tmp_path / "state.jsonl").add_cost_limit(usd=limit)
+
+    most = batch(1).run(dry_run=True).most_usd
+    assert most is not None
+    limit = most * 0.4  # at twice the price, and answers as long as was reserved for them
+    status = batch(limit).run(wait=True, deadline=SOON).status()
+    assert 0 < status.succeeded < JOBS
+    assert status.pending == JOBS - status.succeeded
+    assert "does not pay" in (status.stopped_because or "")
+    assert 0 < simulator.books.totals().usd <= limit
+    later = batch(1).run(wait=True, deadline=SOON).status()
+    assert later.is_complete
+    assert not simulator.books.repeated("prompt")
+    assert later.cost_usd == pytest.approx(simulator.books.totals().usd, abs=1e-12)
+    simulator.set_answers("auto")
+
+
 def test_a_limit_without_room_leaves_jobs_as_they_were(simulator: Simulator) -> None:
     provider = PROVIDERS[0]
     run = batch_of(provider).add_cost_limit(usd=1e-7).run(wait=True, deadline=SOON)

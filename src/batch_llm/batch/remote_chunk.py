@@ -406,7 +406,10 @@ class RemoteChunk:
 
     def _keep_missing(self, status: RemoteStatus, why: str | None) -> None:
         missing = list(self._journal.state.waiting_ids(self._chunk))
-        self._keep(missing_result(job_id, status, why) for job_id in missing)
+        has_partial = self._client.gives_partial_results
+        self._keep(
+            missing_result(job_id, status, why, has_partial=has_partial) for job_id in missing
+        )
 
     def _raw_request(self, job: Job, ids: CustomIds) -> dict[str, Any] | None:
         try:
