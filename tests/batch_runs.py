@@ -16,12 +16,17 @@ from batch_llm.batch.events import (
     Collected,
     Collecting,
     Created,
+    DeadlineSet,
+    LiveCall,
+    LiveCallSettled,
     Note,
     Polled,
     Refused,
+    Released,
     Resubmitted,
     Settled,
     Uploaded,
+    WentLive,
 )
 from batch_llm.batch.journal import Journal
 from batch_llm.batch.run_state import ChunkState, Step
@@ -68,6 +73,13 @@ def _actions(journal: Journal, draw: Any, step: int) -> Iterator[tuple[str, Acti
             "resubmit",
             lambda: journal.write(Resubmitted(ended[0], state.attempt(ended[0]) + 1)),
         )
+    yield "deadline", lambda: journal.write(DeadlineSet(9.0, 8.0))
+    if state.deadline is not None:
+        yield "go live", lambda: journal.write(WentLive(at=1.0))
+    call = state.last_call
+    yield "call", lambda: journal.write(LiveCall(call + 1, 0.25))
+    if call in state.open_calls:
+        yield "settle call", lambda: journal.write(LiveCallSettled(call, 0.125))
     for chunk in state.open_chunks.values():
         for name, action in _chunk_actions(journal, chunk, draw, step):
             yield f"{name} {chunk.number}", action
@@ -83,6 +95,7 @@ def _chunk_actions(
         yield "found", lambda: write(Again(number, chunk.nonces[0], 0.5, at=1.0))
     if chunk.step is Step.REFUSED:
         yield "again", lambda: write(Again(number, f"nonce-{number}-{step}", 0.5, at=1.0))
+        yield "release", lambda: write(Released(number))
     if chunk.step in (Step.PLANNED, Step.CREATED):
         yield "refuse", lambda: write(Refused(number, "token_limit_exceeded", at=1.0))
     if chunk.step is Step.CREATED:
@@ -125,6 +138,10 @@ class Meaning:
     open_chunks: set[int] = field(default_factory=set)
     intents: set[str] = field(default_factory=set)
     answers: dict[str, Any] = field(default_factory=dict)
+    outcomes: dict[str, str] = field(default_factory=dict)
+    late: set[str] = field(default_factory=set)
+    went_live: bool = False
+    calls: dict[int, float] = field(default_factory=dict)
 
 
 def meaning(content: bytes) -> Meaning:
@@ -152,8 +169,39 @@ def _read(found: Meaning, event: dict[str, Any]) -> None:
         case "result":
             found.where[event["job_id"]] = "ended"
             found.answers[event["job_id"]] = event["result"]
+            found.outcomes[event["job_id"]] = event["outcome"]
+            if event["outcome"] == "expired" or (
+                event["outcome"] == "cancelled" and found.went_live
+            ):
+                found.late.add(event["job_id"])
         case "resubmitted":
             found.where[event["job_id"]] = "pending"
             del found.answers[event["job_id"]]
+            found.late.discard(event["job_id"])
         case "collected":
             found.open_chunks.remove(event["chunk"])
+        case "released":
+            found.open_chunks.remove(event["chunk"])
+            place = f"chunk {event['chunk']}"
+            back = [job_id for job_id, where in found.where.items() if where == place]
+            found.where.update(dict.fromkeys(back, "pending"))
+        case other:
+            _read_live(found, other, event)
+
+
+def _read_live(found: Meaning, kind: str, event: dict[str, Any]) -> None:
+    match kind:
+        case "deadline":
+            _go_live(found, is_live=False)
+        case "went_live":
+            _go_live(found, is_live=True)
+        case "live_call":
+            found.calls[event["number"]] = event["usd"]
+        case "live_call_settled":
+            del found.calls[event["number"]]
+
+
+def _go_live(found: Meaning, *, is_live: bool) -> None:
+    """Of those that were cancelled, only those count that are so from now on."""
+    found.went_live = is_live
+    found.late = {job_id for job_id in found.late if found.outcomes[job_id] == "expired"}

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         TokenUsage,
         WorkItemResult,
     )
-    from .batch import Batch, BatchRun
+    from .batch import Batch, BatchRun, to_batch
     from .classifiers import GeminiErrorClassifier
     from .core import (
         AgentLike,
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         InputError,
         InvalidRequestError,
         JobError,
+        LaneError,
         LedgerError,
         MalformedAnswerError,
         MissingExtraError,
@@ -118,7 +119,7 @@ _HOMES = {
         "PricedModel ProcessingStats ProgressCallbackFunc RequestStrategy RetryState "
         "RoutingStrategy TextPart TokenBound TokenUsage WorkItemResult"
     ),
-    "batch": "Batch BatchRun",
+    "batch": "Batch BatchRun to_batch",
     "classifiers": "GeminiErrorClassifier",
     "core": (
         "AgentLike HedgeConfig LedgerConfig ProcessorConfig RateLimitConfig ResultLike RetryConfig "
@@ -126,7 +127,7 @@ _HOMES = {
     ),
     "exceptions": (
         "AnswerError AuthenticationError BatchLLMError ConfigurationError ConnectionFailedError "
-        "InputError InvalidRequestError JobError LedgerError MalformedAnswerError "
+        "InputError InvalidRequestError JobError LaneError LedgerError MalformedAnswerError "
         "MissingExtraError MissingKeyError MissingLibraryError OutputTruncatedError "
         "OutputValidationError ProcessorClosedError ProviderError ProviderTimeoutError "
         "RateLimitedError RefusalError ServerError SourceError UnkeptOutputError"
@@ -189,6 +190,7 @@ __all__ = [
     "LLMCallStrategy",
     "LLMRequest",
     "LLMWorkItem",
+    "LaneError",
     "LedgerConfig",
     "LedgerError",
     "LocalModelStrategy",
@@ -243,6 +245,7 @@ __all__ = [
     "process_stream_sync",
     "strategies_by_name",
     "strategy_by_name",
+    "to_batch",
     "work_items",
 ]
 

@@ -4,7 +4,8 @@ BatchLLMError
 ├── ConfigurationError (ValueError)        a setting that cannot work; refused before any call
 │   ├── MissingExtraError (ImportError)    an optional dependency is not installed
 │   ├── MissingLibraryError (ImportError)  a library of yours that an export needs is not installed
-│   └── MissingKeyError                    a provider's key is not set
+│   ├── MissingKeyError                    a provider's key is not set
+│   └── LaneError                          work that cannot travel in another lane
 ├── InputError (ValueError)                a row, prompt or source that cannot be used
 │   └── JobError                           a job of the batch lane that cannot be used
 ├── SourceError                            the source of work items failed; carries what finished
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 
     from .base.results import BatchResult
     from .base.usage import TokenUsage
+
+
+_SHOWN = 5
 
 
 class BatchLLMError(Exception):
@@ -94,6 +98,24 @@ class MissingLibraryError(ConfigurationError, ImportError):
 
 class MissingKeyError(ConfigurationError):
     """A provider's key is not set. The message names the environment variable."""
+
+
+class LaneError(ConfigurationError):
+    """Work cannot travel in another lane. The message names the first of it, and why.
+
+    Attributes:
+        refused: why each cannot, by the id of the job or the item.
+    """
+
+    def __init__(self, refused: Mapping[str, str]) -> None:
+        self.refused = dict(refused)
+        shown = [f"{name!r}: {why}" for name, why in list(self.refused.items())[:_SHOWN]]
+        left = len(self.refused) - len(shown)
+        more = f" And {left} more." if left else ""
+        super().__init__(f"{' '.join(shown)}{more}")
+
+    def __reduce__(self) -> tuple[type[LaneError], tuple[dict[str, str]]]:
+        return type(self), (self.refused,)
 
 
 class InputError(BatchLLMError, ValueError):

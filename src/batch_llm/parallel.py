@@ -80,6 +80,8 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
         ledger: the file that keeps what has been done, so that a later run need not do it again;
             overrides the config, as the next does.
         max_cost_usd: what all calls may cost at the most.
+        payments: in the place of `max_cost_usd`, a limit that others draw on too, and which is
+            theirs to keep.
 
     Raises:
         ConfigurationError: for a setting that cannot work.
@@ -99,6 +101,8 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
         progress_callback: ProgressCallbackFunc | None = None,
         ledger: str | Path | LedgerConfig | None = None,
         max_cost_usd: float | None = None,
+        *,
+        payments: Payments | None = None,
     ) -> None:
         self.config = _settled(
             config, max_workers, timeout_per_item, rate_limit_cooldown, ledger, max_cost_usd
@@ -114,6 +118,9 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
         self._gate: Gate | None = None
         self._journal: Journal | None = None
         self._budget: Budget | None = None
+        self._shared_payments = payments
+        if payments is not None and self.config.max_cost_usd is not None:
+            raise ConfigurationError("Give either max_cost_usd or payments: each is a limit.")
         # The loop that the two above were opened on; None where they are still to be opened.
         self._books_loop: asyncio.AbstractEventLoop | None = None
         self._intake = self._new_intake()
@@ -419,7 +426,9 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
             events=self._events,
             stats=stats,
             classifier=self._classifier,
-            payments=None if self._budget is None else Payments(self._budget, ledger),
+            payments=(
+                self._shared_payments if self._budget is None else Payments(self._budget, ledger)
+            ),
             waits=waits,
         )
         return Lifecycle(

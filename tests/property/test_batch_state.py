@@ -43,7 +43,10 @@ def check(journal: Journal, expected: Meaning) -> None:
     assert state.pending == list(expected.where.values()).count("pending")
     assert state.ended == len(expected.answers)
     assert all(c.waiting == len(list(state.waiting_ids(c))) for c in state.open_chunks.values())
-    assert state.reserved_usd >= 0.0
+    assert state.reserved_usd >= sum(expected.calls.values())
+    assert state.open_calls == expected.calls
+    assert set(state.late_ids()) == expected.late
+    assert state.went_live == expected.went_live
 
 
 @settings(max_examples=60)

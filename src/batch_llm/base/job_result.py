@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Final, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, get_args
 
 from ..exceptions import InputError
 from .citation import Citation
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from .job import ResponseModel
+
+Lane: TypeAlias = Literal["batch", "live"]
+"""Which way a request went: in a remote batch, or in a call of its own."""
 
 
 @dataclass(slots=True)
@@ -52,6 +55,7 @@ class JobResult:
         raw_response: what the provider sent, where it was asked for.
         raw_request: what it was sent, made anew from the job, without the content of files; as
             `raw_response`.
+        lane: which lane answered: "batch", or "live" after a deadline; None where none did.
 
     Raises:
         InputError: for an outcome that is none.
@@ -76,6 +80,7 @@ class JobResult:
     batch_id: str | None = None
     raw_response: dict[str, Any] | None = field(default=None, repr=False)
     raw_request: dict[str, Any] | None = field(default=None, repr=False)
+    lane: Lane | None = None
 
     def __post_init__(self) -> None:
         if self.outcome is None:

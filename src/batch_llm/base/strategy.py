@@ -14,7 +14,7 @@ from .token_estimate import estimate_tokens
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .request import Prompt
+    from .request import LLMRequest, Prompt
     from .retry_state import RetryState
     from .usage import TokenBound, TokenUsage
 
@@ -33,6 +33,24 @@ class PricedModel:
 
     provider: str
     model: str
+
+
+@dataclass(frozen=True, slots=True)
+class PortableRequest:
+    """A request that any lane can send: it is all that a call depends on.
+
+    Attributes:
+        provider: who answers: "openai", "anthropic" or "gemini".
+        model: as the provider names it.
+        request: what is asked, whole.
+        is_at_the_providers: whether calls go where a client of the provider goes by default, and
+            not to an address that the strategy alone knows.
+    """
+
+    provider: str
+    model: str
+    request: LLMRequest
+    is_at_the_providers: bool = True
 
 
 class LLMCallStrategy(ABC, Generic[TOutput]):
@@ -121,6 +139,16 @@ class LLMCallStrategy(ABC, Generic[TOutput]):
         whatever JSON can hold.
         """
         return _declared_output(type(self))
+
+    def portable_request(self, prompt: Prompt) -> PortableRequest:
+        """Return what a call for `prompt` asks of which model, so that another lane can send it.
+
+        Raises:
+            ConfigurationError: saying why a call is more than one request to one model.
+        """
+        raise ConfigurationError(
+            f"{type(self).__name__} does not tell what it sends to which model."
+        )
 
     def token_bound(self, prompt: Prompt) -> TokenBound | None:
         """Return the most that one call for `prompt` can be billed for; None if nothing bounds it.
@@ -215,6 +243,13 @@ class RoutingStrategy(LLMCallStrategy[TOutput]):
     ) -> tuple[TOutput, TokenUsage]:
         """Refuse: only the members make calls."""
         raise TypeError(f"{type(self).__name__} makes no calls itself; a processor routes them.")
+
+    def portable_request(self, prompt: Prompt) -> PortableRequest:
+        """Refuse: which member answers shows only as it goes on."""
+        raise ConfigurationError(
+            f"{type(self).__name__} chooses among {len(self.members)} strategies as it goes on, "
+            f"and a batch has one model. Give the item one of them."
+        )
 
     def expected_input_tokens(self, prompt: Prompt) -> int:
         """Return what the first member expects."""

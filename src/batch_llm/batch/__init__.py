@@ -2,7 +2,7 @@
 
 from ..base import Citation, CitedValue, Job, JobResult, ModelConfig
 from ..exceptions import JobError
-from .batch import Batch, JobSettings
+from .batch import Batch, JobSettings, to_batch
 from .cost import CostStats, CostTracker
 from .estimate import BatchEstimate, ModelEstimate
 from .export import EXPORT_FORMATS, ExportFormat, export
@@ -31,4 +31,5 @@ __all__ = [
     "RemoteBatchStatus",
     "RunStatus",
     "export",
+    "to_batch",
 ]

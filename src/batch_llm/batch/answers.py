@@ -61,6 +61,7 @@ def result_of(
         batch_id=remote_id,
         embedding=None if answer.embedding is None else list(answer.embedding),
         raw_response=_json(answer.raw) if keeps_raw else None,
+        lane="batch" if outcome in ("succeeded", "failed") else None,
     )
     _set_bill(result, answer, priced)
     if outcome != "succeeded":
@@ -80,13 +81,16 @@ def _category_of(answer: BatchAnswer) -> str | None:
     return DefaultErrorClassifier().classify(answer.error).error_category
 
 
-def missing_result(job_id: str, status: RemoteStatus, why: str | None = None) -> JobResult:
+def missing_result(
+    job_id: str, status: RemoteStatus, why: str | None = None, *, has_partial: bool = False
+) -> JobResult:
     """Return how a job ended that the results of an ended batch say nothing of.
 
     Args:
         job_id: of the job.
         status: of the batch.
         why: what is known besides.
+        has_partial: whether a batch that was cut short has the results of all that it has run.
     """
     ended_as = status.ended_as or "failed"
     reason = why or (status.error and status.error.message)
@@ -96,18 +100,19 @@ def missing_result(job_id: str, status: RemoteStatus, why: str | None = None) ->
         outcome=_OF_BATCHES[ended_as],
         error=f"{said} {reason}" if reason else said,
         error_category=(status.error and status.error.code) or MISSING,
-        cost_usd=None if _may_be_billed(status) else 0.0,
+        cost_usd=None if _may_be_billed(status, has_partial=has_partial) else 0.0,
         batch_id=status.id,
     )
 
 
-def _may_be_billed(status: RemoteStatus) -> bool:
+def _may_be_billed(status: RemoteStatus, *, has_partial: bool) -> bool:
     """Return whether a batch may have run jobs of which its results say nothing.
 
     Google keeps the answers of a batch that expired or was cancelled to itself, and bills them.
+    The others give them all; a batch that they stop before they have counted it ran nothing.
     """
     counts = status.counts
-    is_counted = counts.total > 0 or status.ended_as == "failed"
+    is_counted = has_partial or counts.total > 0 or status.ended_as == "failed"
     return status.ended_as == "completed" or counts.succeeded > 0 or not is_counted
 
 

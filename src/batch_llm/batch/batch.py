@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, ove
 
 from ..base import Job, JobResult, Message
 from ..base.chat_messages import SYSTEM_ROLES
+from ..core.duration import duration_seconds
 from ..exceptions import ConfigurationError, JobError
+from ..lanes import LiveItems, LiveLane, LiveStrategies, jobs_of
 from ..providers.job_checks import abilities_for, check_job, usual_settings
 from ..rows.formats import format_of
 from ..rows.frames import columns_of, table_rows
@@ -23,6 +25,7 @@ from ..rows.result_row import INPUT_ERROR
 from ..rows.source import open_source
 from ..rows.template import PromptTemplate
 from ..rows.work import check_columns
+from .deadline import Deadline
 from .estimate import BatchEstimate, estimate
 from .job_ids import JobIds
 from .params import BatchParams
@@ -32,7 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Self, Unpack
 
-    from ..base import ResponseModel
+    from ..base import LLMWorkItem, ResponseModel
+    from ..core import ProcessorConfig
+    from ..core.duration import Duration
+    from ..lanes import GivenStrategies
     from ..providers import BatchClient
     from ..providers.abilities import Abilities
     from ..rows.frames import Rows
@@ -131,6 +137,8 @@ class Batch:
         self._jobs: list[Job] = []
         self._refused: list[JobResult] = []
         self._ids = JobIds()
+        self._live_strategies: GivenStrategies | None = None
+        self._live_config: ProcessorConfig | None = None
         self._warned: set[tuple[str, str]] = set()
         self._progress_callback: Callable[[Any], object] | None = None
 
@@ -201,6 +209,28 @@ class Batch:
         if not callable(callback):
             raise ConfigurationError(f"on_progress takes a function, not {callback!r}.")
         self._progress_callback = callback
+        return self
+
+    def live_lane(
+        self,
+        strategies: GivenStrategies | None = None,
+        config: ProcessorConfig | None = None,
+    ) -> Self:
+        """Say how jobs are called that go through the live lane: see `to_live` and `run`.
+
+        Args:
+            strategies: by the model, as jobs name it, the strategy that calls it; or by the
+                provider ("openai", or a name of yours) a function that makes one of the model's
+                name. Any other model has the built-in strategy of its provider, with the key and
+                the address that are in the environment.
+            config: of the processor that `run(deadline=…)` uses. By default it makes as many calls
+                at once as the provider bears.
+
+        Raises:
+            ConfigurationError: for what cannot work.
+        """
+        LiveLane(strategies, config)
+        self._live_strategies, self._live_config = strategies, config
         return self
 
     # -- what is in it
@@ -315,7 +345,41 @@ class Batch:
         self._refused += refused
         return self
 
+    def add_work_items(self, items: Iterable[LLMWorkItem[Any, Any, Any]]) -> Self:
+        """Add a job for each work item of the live lane: the same request under the same id.
+
+        What `defaults` has does not count for them: an item says all there is.
+
+        Raises:
+            LaneError: naming each item whose strategy is more than one request to one model: an
+                agent, a strategy of yours, an escalation, a pool. None is added then.
+            JobError: if an id is taken, or a model cannot do what is asked; none is added then.
+        """
+        ids = self._ids.copy()
+        jobs = [_with_id(job, job.id, ids) for job in jobs_of(items, self._clients)]
+        for job in jobs:
+            self._check(job)
+        self._ids = ids
+        self._jobs += jobs
+        return self
+
     # -- to its end
+
+    def to_live(self, strategies: GivenStrategies | None = None) -> LiveItems:
+        """Return the jobs as work items for `ParallelBatchProcessor`, with the same requests.
+
+        Jobs of one model share one strategy.
+
+        Args:
+            strategies: as for `live_lane`, and in its place.
+
+        Raises:
+            LaneError: naming the jobs that cannot go live: those that embed or ask for citations,
+                and those of a model that nothing is known to call.
+            ConfigurationError: if a strategy cannot be made: a `MissingKeyError`, say.
+        """
+        given = self._live_strategies if strategies is None else strategies
+        return LiveItems(self.jobs, LiveStrategies(given))
 
     @overload
     def run(
@@ -324,6 +388,7 @@ class Batch:
         on_progress: Callable[[RunStatus], object] | None = None,
         dry_run: Literal[False] = False,
         time_limit_seconds: float | None = None,
+        deadline: Duration | None = None,
     ) -> BatchRun: ...
     @overload
     def run(
@@ -333,6 +398,7 @@ class Batch:
         *,
         dry_run: Literal[True],
         time_limit_seconds: float | None = None,
+        deadline: Duration | None = None,
     ) -> BatchEstimate: ...
     def run(
         self,
@@ -340,6 +406,7 @@ class Batch:
         on_progress: Callable[[RunStatus], object] | None = None,
         dry_run: bool = False,
         time_limit_seconds: float | None = None,
+        deadline: Duration | None = None,
     ) -> BatchRun | BatchEstimate:
         """Run the jobs, and those that `state_file` holds.
 
@@ -349,10 +416,16 @@ class Batch:
             dry_run: whether to send nothing, and return what the jobs would cost.
             time_limit_seconds: after which the run ends; remote batches go on at the provider, and
                 a later run with the same `state_file` collects them.
+            deadline: seconds, a `timedelta`, or a text such as "6h", from the first start of these
+                jobs on. What has no answer by then goes through the live lane, within the same
+                limit in USD: remote batches are cancelled at the provider, and what they have done
+                is kept. Jobs that failed do not go again. See `live_lane`.
 
         Raises:
+            LaneError: naming jobs that could not go live at the deadline: see `to_live`. Under a
+                limit, so are those with an image or a PDF, and those of an unknown price.
             ConfigurationError: for a state file that cannot be used, a model that no provider is
-                known for, or a client that cannot be made.
+                known for, or a client or a strategy that cannot be made.
             StateMismatchError: if the state holds other jobs under the same ids.
             StateError: if another process has the state open, or it cannot be read or written.
         """
@@ -360,7 +433,7 @@ class Batch:
             return estimate(
                 self._jobs, self._clients, self._params.items_per_batch, len(self._refused)
             )
-        run = self._as_run(on_progress, time_limit_seconds)
+        run = self._as_run(on_progress, time_limit_seconds, deadline)
         if wait:
             run.wait()
         return run.start()
@@ -369,12 +442,16 @@ class Batch:
         self,
         on_progress: Callable[[RunStatus], object] | None = None,
         time_limit_seconds: float | None = None,
+        deadline: Duration | None = None,
     ) -> BatchRun:
         """Run the jobs on this event loop, and return once the run has ended; as `run` else."""
-        return await self._as_run(on_progress, time_limit_seconds).arun()
+        return await self._as_run(on_progress, time_limit_seconds, deadline).arun()
 
     def _as_run(
-        self, on_progress: Callable[[RunStatus], object] | None, time_limit_seconds: float | None
+        self,
+        on_progress: Callable[[RunStatus], object] | None,
+        time_limit_seconds: float | None,
+        deadline: Duration | None,
     ) -> BatchRun:
         return BatchRun(
             self.jobs,
@@ -383,7 +460,13 @@ class Batch:
             clients=self._clients,
             on_progress=on_progress or self._progress_callback,
             time_limit_seconds=time_limit_seconds,
+            deadline=None if deadline is None else self._deadline(deadline),
         )
+
+    def _deadline(self, given: Duration) -> Deadline:
+        lane = LiveLane(self._live_strategies, self._live_config)
+        lane.strategies.check(self._jobs, has_limit=self._params.cost_limit_usd is not None)
+        return Deadline(duration_seconds("deadline", given), lane)
 
     def __repr__(self) -> str:
         return f"Batch({len(self._jobs)} jobs, {self.params})"
@@ -431,6 +514,20 @@ class Batch:
             raise JobError(f"Job {job.id!r}: {error}", job_id=job.id, field="model") from None
         if able is not None:
             check_job(job, able)
+
+
+def to_batch(items: Iterable[LLMWorkItem[Any, Any, Any]], batch: Batch | None = None) -> Batch:
+    """Return a batch with a job for each work item of the live lane: see `Batch.add_work_items`.
+
+    Args:
+        items: of strategies that send one request to one model.
+        batch: that they are added to; None makes one.
+
+    Raises:
+        LaneError: naming each item that cannot be one job.
+        JobError: if an id is taken.
+    """
+    return (Batch() if batch is None else batch).add_work_items(items)
 
 
 def _known(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -120,7 +120,10 @@ class Collecting(_Event, tag="collecting"):
 
 
 class ResultKept(_Event, tag="result", kw_only=True):
-    """A job has ended. `chunk` is None where no remote batch answered it."""
+    """A job has ended. `chunk` is None where no remote batch answered it.
+
+    Then `cost_usd` is what it has cost besides what was settled for it call by call.
+    """
 
     job_id: str
     outcome: Outcome
@@ -157,6 +160,42 @@ class Resubmitted(_Event, tag="resubmitted"):
     attempt: int
 
 
+class DeadlineSet(_Event, tag="deadline"):
+    """The jobs that there are have to be answered `at` that time, in unix seconds.
+
+    `seconds` is how far off it was: a run that goes on with the same keeps it.
+    """
+
+    at: float
+    seconds: float
+
+
+class WentLive(_Event, tag="went_live"):
+    """From here on nothing is submitted: what has no answer goes through the live lane."""
+
+    at: float = msgspec.field(default_factory=time.time)
+
+
+class Released(_Event, tag="released"):
+    """A refused chunk is not submitted again; its jobs are pending."""
+
+    chunk: int
+
+
+class LiveCall(_Event, tag="live_call"):
+    """A call of the live lane is about to be made, which may cost `usd` at the most."""
+
+    number: int
+    usd: float
+
+
+class LiveCallSettled(_Event, tag="live_call_settled"):
+    """What that call has cost. Where this is missing, what was reserved for it is held."""
+
+    number: int
+    usd: float
+
+
 class Note(_Event, tag="note"):
     """Words for whoever reads the file."""
 
@@ -165,18 +204,30 @@ class Note(_Event, tag="note"):
 
 
 ChunkEvent: TypeAlias = (
-    Again | Uploaded | Created | Refused | Polled | Collecting | Collected | Cancelled
+    Again | Uploaded | Created | Refused | Polled | Collecting | Collected | Cancelled | Released
 )
-Event: TypeAlias = JobAdded | ChunkPlanned | ChunkEvent | ResultKept | Settled | Resubmitted | Note
+LiveEvent: TypeAlias = DeadlineSet | WentLive | LiveCall | LiveCallSettled
+Event: TypeAlias = (
+    JobAdded | ChunkPlanned | ChunkEvent | ResultKept | Settled | Resubmitted | LiveEvent | Note
+)
 
-DURABLE: Final = (
-    ChunkPlanned, Again, Uploaded, Created, Refused, Collected, Settled, Cancelled
+_DURABLE: Final = (
+    ChunkPlanned, Again, Uploaded, Created, Refused, Collected, Settled, Cancelled, Released,
+    DeadlineSet, WentLive, LiveCall,
 )  # fmt: skip
-"""Events that must survive a loss of power before the next step is taken.
 
-Of jobs and results, a later one of these makes durable what stands before it; until then the
-script gives the jobs again, and the provider the results.
-"""
+
+def must_survive(event: Event) -> bool:
+    """Return whether an event must survive a loss of power before the next step is taken.
+
+    Of jobs and results, a later one of these makes durable what stands before it; until then the
+    script gives the jobs again, and the provider the results. A result of no remote batch is given
+    again by nobody.
+    """
+    if isinstance(event, ResultKept):
+        return event.chunk is None
+    return isinstance(event, _DURABLE)
+
 
 decode_header = msgspec.json.Decoder(Header).decode
 decode_event = msgspec.json.Decoder(Event).decode

@@ -38,6 +38,7 @@ _COLUMNS: Final[dict[str, str | None]] = {
     "cached_input_tokens": "int64",
     "reasoning_tokens": "int64",
     "cost_usd": "float64",
+    "lane": None,
     "batch_id": None,
     "citations": None,
     "citation_mappings": None,

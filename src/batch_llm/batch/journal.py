@@ -13,7 +13,7 @@ import msgspec
 
 from ..exceptions import StateError, StateMismatchError
 from ..files import PathLock, Place, open_private
-from .events import DURABLE, UNKNOWN_DIGEST, JobAdded, Note, ResultKept, encode_line
+from .events import UNKNOWN_DIGEST, JobAdded, Note, ResultKept, encode_line, must_survive
 from .run_state import ImpossibleEventError, Step
 from .state_file import STATE, events, events_at, fold, new_header, prepare, state_path
 
@@ -41,7 +41,7 @@ class Journal:
 
     The file is of JSON lines, which are only ever added, so that an event costs the same however
     many there are. It is private (0600), and locked against any other process. Methods may be
-    called from any thread, one at a time; they write, so call them outside an event loop's thread
+    called from any thread, and take turns; they write, so call them outside an event loop's thread
     where milliseconds matter.
 
     Open one with `open_journal`.
@@ -100,7 +100,7 @@ class Journal:
     def write(self, *events: Event) -> None:
         """Let events have happened: they are in the file when this returns.
 
-        Those of which `events.DURABLE` names one survive a loss of power too, with all before.
+        Those of which `events.must_survive` names one survive a loss of power too, with all before.
 
         Raises:
             ImpossibleEventError: if one cannot follow those before it; it and those after it are
@@ -298,7 +298,7 @@ class Journal:
                         self.state.apply(event, place)
                         lines.append(line)
                         place += len(line)
-                        is_durable = is_durable or isinstance(event, DURABLE)
+                        is_durable = is_durable or must_survive(event)
                 finally:
                     # What memory has taken is written, whatever the next event is.
                     self._guarded(lambda: self._put(file, b"".join(lines)))
@@ -417,6 +417,7 @@ _NEXT: Final = {
     Step.ENDED: "collect its results",
     Step.COLLECTING: "collect the rest of its results",
     Step.COLLECTED: "nothing",
+    Step.RELEASED: "nothing",
 }
 
 

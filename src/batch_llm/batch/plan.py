@@ -11,7 +11,7 @@ from .run_state import Step
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .run_state import RunState
+    from .run_state import ChunkState, RunState
 
 _FIRST_WAIT_SECONDS: Final = 60.0
 _LONGEST_WAIT_SECONDS: Final = 3600.0
@@ -148,9 +148,13 @@ def refused_candidates(state: RunState) -> list[Candidate]:
             refused_at=chunk.changed_at,
             reason=chunk.reasons[-1],
         )
-        for chunk in state.open_chunks.values()
-        if chunk.step is Step.REFUSED
+        for chunk in refused_chunks(state)
     ]
+
+
+def refused_chunks(state: RunState) -> list[ChunkState]:
+    """Return the chunks of a run that were refused, and not submitted again since."""
+    return [chunk for chunk in state.open_chunks.values() if chunk.step is Step.REFUSED]
 
 
 def standing_of(state: RunState, now: float) -> Standing:

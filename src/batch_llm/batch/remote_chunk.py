@@ -21,7 +21,17 @@ from ..providers.orphan import Found, Unprovable
 from ..wire.batch_results import UNMATCHED_RESULTS
 from ..wire.custom_ids import new_nonce
 from .answers import fail_parse, missing_result, result_of
-from .events import Again, Collected, Collecting, Created, Polled, Refused, Settled, Uploaded
+from .events import (
+    Again,
+    Cancelled,
+    Collected,
+    Collecting,
+    Created,
+    Polled,
+    Refused,
+    Settled,
+    Uploaded,
+)
 from .job_book import JobLines, private_texts
 from .pauses import Pauses
 from .raw_request import raw_request
@@ -94,6 +104,8 @@ class RemoteChunk:
         self._job_ids = tuple(journal.state.job_ids_of(chunk))
         self.is_submitting = False
         self._costs: dict[str, float | None] = {}
+        self._recalled = asyncio.Event()
+        self._recall_trouble: str | None = ""  # None once the provider was told
         self.why = ""
         """Why it waits, for a person; "" where the provider is at work."""
 
@@ -178,6 +190,14 @@ class RemoteChunk:
             return
         await self._collect(status)
 
+    def recall(self) -> None:
+        """Have the provider stop, however often it takes to tell it; look at once what came of it.
+
+        What is done by then is collected all the same. A batch that is still on its way is
+        recalled as soon as its id is known.
+        """
+        self._recalled.set()
+
     async def cancel(self) -> None:
         """Have the provider stop; what is done by then is collected all the same."""
         if self._chunk.remote_id is not None and self._chunk.step is Step.CREATED:
@@ -257,10 +277,35 @@ class RemoteChunk:
         remote_id = self._chunk.remote_id
         assert remote_id is not None, "it was created"
         while True:
+            await self._tell_of_recall()
             status = await self._poll(remote_id)
             if status is not None and status.has_ended:
                 return status
+            await self._pause(pauses)
+
+    async def _tell_of_recall(self) -> None:
+        """Ask the provider to cancel the batch, where it was recalled and does not know yet."""
+        is_told = self._recall_trouble is None or self._chunk.step is not Step.CREATED
+        if is_told or not self._recalled.is_set():
+            return
+        if not self._chunk.cancel_asked:
+            self._journal.write(Cancelled(self._chunk.number))
+        try:
+            await self.cancel()
+            self._recall_trouble = None
+        except ProviderError as error:
+            self._recall_trouble = f"cancelling fails: {error}"
+
+    async def _pause(self, pauses: Pauses) -> None:
+        """Wait until the next look; a recall comes in between."""
+        if self._recalled.is_set():
             await asyncio.sleep(pauses.next_seconds())
+            return
+        try:
+            await asyncio.wait_for(self._recalled.wait(), pauses.next_seconds())
+            pauses.reset()
+        except TimeoutError:
+            return
 
     async def _poll(self, remote_id: str) -> RemoteStatus | None:
         """Return how the batch stands; None where the poll itself failed: it is none of its."""
@@ -269,7 +314,7 @@ class RemoteChunk:
         except ProviderError as error:
             self.why = f"polling fails: {error}"
             return None
-        self.why = ""
+        self.why = self._recall_trouble or ""
         self._note(status)
         return status
 
@@ -361,7 +406,10 @@ class RemoteChunk:
 
     def _keep_missing(self, status: RemoteStatus, why: str | None) -> None:
         missing = list(self._journal.state.waiting_ids(self._chunk))
-        self._keep(missing_result(job_id, status, why) for job_id in missing)
+        has_partial = self._client.gives_partial_results
+        self._keep(
+            missing_result(job_id, status, why, has_partial=has_partial) for job_id in missing
+        )
 
     def _raw_request(self, job: Job, ids: CustomIds) -> dict[str, Any] | None:
         try:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from ..base import Job
     from ..providers import BatchClient
+    from .deadline import Deadline
     from .events import Outcome
     from .export import ExportFormat
     from .journal import Journal
@@ -61,6 +62,7 @@ class BatchRun:
         on_progress: called with the `status()` of the run as it goes on.
         time_limit_seconds: after which it ends; remote batches go on at the provider, and a later
             run with the same state file collects them.
+        deadline: when jobs without an answer go through the live lane.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class BatchRun:
         clients: Mapping[str, BatchClient] | None = None,
         on_progress: Callable[[RunStatus], object] | None = None,
         time_limit_seconds: float | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
         self._jobs = jobs
         self._params = params
@@ -80,6 +83,7 @@ class BatchRun:
         self._on_progress = on_progress
         self._interval_seconds = _PROGRESS_SECONDS
         self._time_limit_seconds = time_limit_seconds
+        self._deadline = deadline
         self._path = self._state_path()
         self._journal: Journal | None = None
         self._runner: Runner | None = None
@@ -318,10 +322,14 @@ class BatchRun:
             self._files = ResultFiles(self._params.results_dir)
         digests = {job.id: _digest(job) for job in self._jobs}
         journal.add_jobs(_Specs(self._jobs), lambda spec: digests[spec["id"]])
-        self._ended = list(journal.state.ended_ids())
+        # What goes live yet is told of at its end.
+        late = set(journal.state.late_ids()) if self._deadline is not None else set[str]()
+        self._ended = [job_id for job_id in journal.state.ended_ids() if job_id not in late]
         self._journal, self._book = journal, book
         self._write_missing_files(journal)
-        self._runner = Runner(journal, book, self._params, self._clients, self._kept)
+        self._runner = Runner(
+            journal, book, self._params, self._clients, self._kept, self._deadline
+        )
 
     def _write_missing_files(self, journal: Journal) -> None:
         """Write the files of results that an earlier process kept, and had no time to write."""
@@ -353,6 +361,8 @@ class BatchRun:
         progress = asyncio.create_task(self._report())
         try:
             await runner.run()
+            if self._deadline is not None:
+                self._keep_unanswered()
         finally:
             progress.cancel()
             if timer is not None:
@@ -427,6 +437,14 @@ class BatchRun:
             self._ended.append(result.job_id)
         self._wake()
 
+    def _keep_unanswered(self) -> None:
+        """Let those jobs be told of that expired or were cancelled, and did not go live."""
+        journal = self._journal
+        assert journal is not None, "it was opened"
+        told = set(self._ended)
+        late = [job_id for job_id in journal.state.late_ids() if job_id not in told]
+        self._kept(self._results_of(late))
+
     def _wake(self) -> None:
         for loop, event in list(self._listeners):
             if not loop.is_closed():
@@ -452,6 +470,7 @@ class BatchRun:
         journal, runner = self._journal, self._runner
         if journal is None:
             raise ConfigurationError(_NOT_STARTED)
+        late = None if runner is None else runner.late
         with journal.steady() as state:
             return status_of(
                 state,
@@ -461,6 +480,8 @@ class BatchRun:
                 is_running=not self._done.is_set(),
                 stopped_because=None if runner is None else runner.stopped_because,
                 cost_limit_usd=self._params.cost_limit_usd,
+                live=0 if late is None else late.under_way,
+                not_live=() if late is None else tuple(late.reasons),
             )
 
     def _results(self) -> Iterator[JobResult]:

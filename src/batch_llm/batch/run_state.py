@@ -17,14 +17,19 @@ from .events import (
     Collected,
     Collecting,
     Created,
+    DeadlineSet,
     JobAdded,
+    LiveCall,
+    LiveCallSettled,
     Note,
     Polled,
     Refused,
+    Released,
     Resubmitted,
     ResultKept,
     Settled,
     Uploaded,
+    WentLive,
 )
 
 if TYPE_CHECKING:
@@ -58,6 +63,8 @@ class Step(str, Enum):
     """Some of its results may be here: collect the rest."""
     COLLECTED = "collected"
     """Every job of it has ended."""
+    RELEASED = "released"
+    """It was refused, and is not submitted again: its jobs are pending."""
 
 
 @dataclass(slots=True, eq=False)
@@ -111,7 +118,7 @@ class ChunkState:
     @property
     def is_open(self) -> bool:
         """Whether something is still to do for it."""
-        return self.step is not Step.COLLECTED
+        return self.step not in (Step.COLLECTED, Step.RELEASED)
 
     @property
     def is_in_flight(self) -> bool:
@@ -135,6 +142,9 @@ class RunState:
         spent_usd: what was settled, and what jobs cost that no remote batch answered.
         counts: jobs that ended, by outcome.
         pending: how many jobs are in no chunk and have not ended.
+        deadline: when the jobs have to be answered; None where they may take their time.
+        went_live: whether nothing more is submitted, and what has no answer goes live.
+        last_call: the number of the last call of the live lane; -1 before the first.
     """
 
     def __init__(self) -> None:
@@ -143,6 +153,13 @@ class RunState:
         self.spent_usd = 0.0
         self.pending = 0
         self.counts: dict[Outcome, int] = dict.fromkeys(OUTCOMES, 0)
+        self.deadline: DeadlineSet | None = None
+        self.went_live = False
+        self.last_call = -1
+        self._live_from = 0  # where it went live, in bytes of the file
+        self._due = 0  # how many jobs there were when the deadline was set
+        self._calls: dict[int, float] = {}
+        self._calls_usd = 0.0
         self._unsettled: dict[int, ChunkState] = {}
         self._numbers: dict[str, int] = {}
         self._ids: list[str] = []
@@ -169,8 +186,27 @@ class RunState:
 
     @property
     def reserved_usd(self) -> float:
-        """What is held for chunks that are not settled, collected ones without a bill included."""
-        return sum(chunk.reserved_usd or 0.0 for chunk in self._unsettled.values())
+        """What is held for chunks and calls that are not settled.
+
+        Collected chunks without a bill are among them, and calls whose answers never came.
+        """
+        chunks = sum(chunk.reserved_usd or 0.0 for chunk in self._unsettled.values())
+        return chunks + self._calls_usd
+
+    @property
+    def open_calls(self) -> dict[int, float]:
+        """What is held for calls of the live lane, in USD by their numbers."""
+        return dict(self._calls)
+
+    def is_held(self, chunk: ChunkState) -> bool:
+        """Return whether something may be reserved for a chunk: it is not settled."""
+        return chunk.number in self._unsettled
+
+    @property
+    def is_deadline_open(self) -> bool:
+        """Whether a job has no answer that was there when the deadline was set."""
+        numbers = range(self._due)
+        return any(self._where[number] != _ENDED or self._is_late(number) for number in numbers)
 
     @property
     def job_ids(self) -> Iterator[str]:
@@ -214,6 +250,25 @@ class RunState:
         for number, where in enumerate(self._where):
             if where == _ENDED and self._outcomes[number] in wanted:
                 yield self._ids[number]
+
+    def is_late(self, job_id: str) -> bool:
+        """Return whether the job has ended without an answer, and may go live.
+
+        So are those that expired, and those that were cancelled since the run went live.
+        """
+        return self._is_late(self._number(job_id))
+
+    def late_ids(self) -> Iterator[str]:
+        """Yield the ids of jobs that are so, as they were added."""
+        return (self._ids[number] for number in range(len(self._ids)) if self._is_late(number))
+
+    def _is_late(self, number: int) -> bool:
+        if self._where[number] != _ENDED:
+            return False
+        outcome = OUTCOMES[self._outcomes[number]]
+        if outcome == "cancelled":
+            return self.went_live and self._result_places[number] > self._live_from
+        return outcome == "expired"
 
     def job_ids_of(self, chunk: ChunkState) -> Iterator[str]:
         """Yield the ids of all jobs of an open chunk, as they were submitted."""
@@ -383,6 +438,35 @@ class RunState:
         self.counts[OUTCOMES[self._outcomes[number]]] -= 1
         self.pending += 1
 
+    def _set_deadline(self, event: DeadlineSet, _place: int) -> None:
+        self.deadline, self.went_live, self._due = event, False, len(self._ids)
+
+    def _go_live(self, _event: WentLive, place: int) -> None:
+        _require(self.deadline is not None, "a run without a deadline does not go live")
+        self.went_live, self._live_from = True, place
+
+    def _release(self, event: Released, _place: int) -> None:
+        chunk = self._open(event.chunk, Step.REFUSED)
+        for number in chunk.job_numbers:
+            if self._where[number] == chunk.number:
+                self._where[number] = _PENDING
+        self.pending += chunk.waiting
+        chunk.step, chunk.waiting, chunk.job_numbers = Step.RELEASED, 0, array("I")
+        del self.open_chunks[chunk.number]
+
+    def _call(self, event: LiveCall, _place: int) -> None:
+        _require(event.number == self.last_call + 1, f"the call {event.number} is not the next")
+        self.last_call = event.number
+        self._calls[event.number] = event.usd
+        self._calls_usd += event.usd
+
+    def _settle_call(self, event: LiveCallSettled, _place: int) -> None:
+        _require(event.number in self._calls, f"nothing is held for call {event.number}")
+        held = self._calls.pop(event.number)
+        # Without rounding errors, which would add up over a million calls.
+        self._calls_usd = self._calls_usd - held if self._calls else 0.0
+        self.spent_usd += event.usd
+
     def _open(self, number: int, *steps: Step) -> ChunkState:
         chunk = self.open_chunks.get(number)
         if chunk is None:
@@ -410,5 +494,10 @@ _APPLY: Final[dict[type, Callable[..., None]]] = {
     Settled: RunState._settle,
     Cancelled: RunState._cancel,
     Resubmitted: RunState._resubmit,
+    DeadlineSet: RunState._set_deadline,
+    WentLive: RunState._go_live,
+    Released: RunState._release,
+    LiveCall: RunState._call,
+    LiveCallSettled: RunState._settle_call,
     Note: lambda _state, _event, _place: None,
 }

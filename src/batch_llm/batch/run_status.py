@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 from .run_state import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from .plan import Held
     from .run_state import ChunkState, RunState
@@ -53,7 +53,9 @@ class RunStatus(dict[str, Any]):
         reserved_usd: the most that what is under way may cost.
         cost_limit_usd: what it all may cost; None without a limit.
         batches: how each remote batch stands, as `RemoteBatchStatus`.
-        waiting: why jobs wait that could be submitted, each reason once.
+        waiting: why jobs wait that could be submitted, or could go live, each reason once.
+        deadline_at: when what has no answer goes live, in unix seconds; None without a deadline.
+        live: jobs that are with the live lane, those that wait there included.
     """
 
     total: int
@@ -72,6 +74,8 @@ class RunStatus(dict[str, Any]):
     cost_limit_usd: float | None
     batches: list[RemoteBatchStatus]
     waiting: list[str]
+    deadline_at: float | None
+    live: int
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -88,7 +92,9 @@ class RunStatus(dict[str, Any]):
             if self[name]
         )
         said = f"{self.completed}/{self.total} jobs ended{f' ({ends})' if ends else ''}, "
-        said += f"{self.in_flight} in flight, {self.pending} pending, ${self.cost_usd:.4f}{limit}"
+        live = f" ({self.live} live)" if self.live else ""
+        said += f"{self.in_flight} in flight, {self.pending} pending{live}, "
+        said += f"${self.cost_usd:.4f}{limit}"
         reasons = [self.stopped_because] if self.stopped_because else self.waiting
         return f"{said}; {'; '.join(reasons)}" if reasons else said
 
@@ -102,6 +108,8 @@ def status_of(
     is_running: bool = False,
     stopped_because: str | None = None,
     cost_limit_usd: float | None = None,
+    live: int = 0,
+    not_live: Sequence[str] = (),
 ) -> RunStatus:
     """Return how a run stands.
 
@@ -113,6 +121,8 @@ def status_of(
         is_running: whether it goes on.
         stopped_because: why it does not.
         cost_limit_usd: what it may cost.
+        live: jobs that the live lane has.
+        not_live: why jobs wait that it did not answer.
     """
     ended, total = sum(state.counts.values()), len(state)
     whys = {**{each.number: each.reason for each in held or ()}, **(why or {})}
@@ -130,8 +140,19 @@ def status_of(
         reserved_usd=state.reserved_usd,
         cost_limit_usd=cost_limit_usd,
         batches=[_batch(chunk, whys.get(chunk.number, ""), now) for chunk in list(state.chunks)],
-        waiting=list(dict.fromkeys(each.reason for each in held or ())),
+        waiting=list(dict.fromkeys([*(each.reason for each in held or ()), *not_live])),
+        deadline_at=None if state.deadline is None else state.deadline.at,
+        live=live,
     )
+
+
+def _usual_why(chunk: ChunkState) -> str:
+    """Return why a chunk waits, where nobody at work on it says so."""
+    if chunk.step is Step.REFUSED:
+        return chunk.reasons[-1]
+    if chunk.step is Step.CREATED and chunk.cancel_asked:
+        return "the provider was asked to cancel it, and has not ended it yet"
+    return ""
 
 
 def _batch(chunk: ChunkState, why: str, now: float) -> RemoteBatchStatus:
@@ -148,6 +169,6 @@ def _batch(chunk: ChunkState, why: str, now: float) -> RemoteBatchStatus:
         "age_seconds": max(0.0, now - chunk.plan.at),
         "cost_usd": chunk.settled_usd,
         "reserved_usd": chunk.reserved_usd,
-        "why_waiting": why or (chunk.reasons[-1] if chunk.step is Step.REFUSED else ""),
+        "why_waiting": why or _usual_why(chunk),
     }
     return cast("RemoteBatchStatus", told)

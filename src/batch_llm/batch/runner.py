@@ -12,10 +12,12 @@ from ..exceptions import AuthenticationError
 from ..providers import registry
 from ..rows.result_row import INPUT_ERROR
 from ..wire.custom_ids import new_nonce
+from .deadline import deadline_at
 from .drafting import Drafting
 from .drafts import Draft, cut_to_budget, drafts_of
-from .events import Cancelled, ChunkPlanned
-from .plan import Hold, plan, refused_candidates, standing_of
+from .events import Cancelled, ChunkPlanned, Released, WentLive
+from .late_jobs import LateJobs, free_ids
+from .plan import Hold, plan, refused_candidates, refused_chunks, standing_of
 from .remote_chunk import NEVER_TAKEN, RemoteChunk, go_again
 from .run_state import Step
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from ..providers import BatchClient
+    from .deadline import Deadline
     from .job_book import JobBook
     from .journal import Journal
     from .params import BatchParams
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 _RECHECK_SECONDS: Final = 0.05
 _SUBMITTING_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 0.02
+_LIVE: Final = -1
+"""Stands for the live lane among the tasks, which have the numbers of their chunks."""
 _OF_MONEY: Final = (Hold.COST_LIMIT, Hold.UNPRICED)
 _UNTIL_ONE_ENDS: Final = (Hold.CONCURRENCY, Hold.COST_LIMIT)
 
@@ -44,11 +49,13 @@ class Runner:
         book: has the jobs.
         params: how the run is run.
         clients: of the user's own, by provider.
-        kept: told of results once they are kept.
+        kept: told of results once they are kept; not of those of jobs that go live yet.
+        deadline: when what has no answer goes live; None lets everything take its time.
 
     Attributes:
         stopped_because: why not all jobs have ended, once the run has; None where all have.
         active: by number, chunks that are at work.
+        late: jobs that go through the live lane, once they do.
     """
 
     def __init__(
@@ -58,12 +65,15 @@ class Runner:
         params: BatchParams,
         clients: Mapping[str, BatchClient],
         kept: Callable[[list[JobResult]], None],
+        deadline: Deadline | None = None,
     ) -> None:
         self._journal = journal
         self._book = book
         self._params = params
         self._clients = dict(clients)
-        self._kept = kept
+        self._tell = kept
+        self._deadline = deadline
+        self._deadline_at: float | None = None
         self._changed = asyncio.Event()
         self._refused: list[JobResult] = []
         self._drafting = Drafting(self._drafts(), self._changed.set)
@@ -76,6 +86,7 @@ class Runner:
         self._refused_key: AuthenticationError | None = None
         self._began_at = time.time()
         self.active: dict[int, RemoteChunk] = {}
+        self.late: LateJobs | None = None
         self.stopped_because: str | None = None
 
     @property
@@ -94,8 +105,10 @@ class Runner:
             StateError: if the state cannot be written.
         """
         try:
+            if self._deadline is not None:
+                self._deadline_at = deadline_at(self._journal, self._deadline, time.time())
             self._resume()
-            if self._stop is None:
+            if self._stop is None and not self._is_due():
                 await self._open_clients()
             await self._turn()
             if self._refused_key is not None:
@@ -113,6 +126,8 @@ class Runner:
         """
         self._stop = self._stop or reason
         self._leaves = self._leaves or leaves
+        if self.late is not None:
+            self.late.stop()
         self._changed.set()
 
     async def cancel(self) -> None:
@@ -170,7 +185,7 @@ class Runner:
 
     def _pending_ids(self) -> Iterator[str]:
         for job_id in list(self._journal.state.pending_ids()):
-            if self._stop is not None:
+            if self._stop is not None or self._is_due():
                 return
             yield job_id
 
@@ -192,13 +207,24 @@ class Runner:
             self._raise_faults()
             await self._take_drafts()
             if self._stop is None:
-                await self._submit()
-            if self._stop is None and self._has_room():
-                self._drafting.make_next()
+                await self._go_on()
             if not self._tasks and (self._stop is not None or self._is_over()):
                 break
             await self._wait()
         self.stopped_because = self._reason()
+
+    async def _go_on(self) -> None:
+        """Submit what may go; from the deadline on, hand over to the live lane."""
+        if self.late is None and not self._is_due():
+            await self._submit()
+            if self._stop is None and self._has_room():
+                self._drafting.make_next()
+            if self._stop is not None or self._tasks or not self._is_over():
+                return
+        # It is due, or no time will change what the batch lane could not do. Of jobs in a draft
+        # that is being made, it shows only then which of them cannot be sent.
+        if not self._drafting.is_at_work:
+            self._go_live()
 
     def _standing(self) -> Standing:
         standing = standing_of(self._journal.state, time.time())
@@ -301,7 +327,7 @@ class Runner:
         task.add_done_callback(lambda _: self._changed.set())
 
     def _may_submit(self) -> bool:
-        return self._stop is None
+        return self._stop is None and self.late is None
 
     async def _live(self, remote: RemoteChunk, chunk: ChunkState, is_new: bool) -> None:
         try:
@@ -318,6 +344,50 @@ class Runner:
                 await remote.finish()
         finally:
             self.active.pop(chunk.number, None)
+
+    # -- the deadline
+
+    def _is_due(self) -> bool:
+        is_past = self._deadline_at is not None and time.time() >= self._deadline_at
+        return self._deadline is not None and (is_past or self._journal.state.went_live)
+
+    def _go_live(self) -> None:
+        """Submit nothing more, recall what is under way, and let late jobs go as they come free."""
+        if self._deadline is None:
+            return
+        for chunk in refused_chunks(self._journal.state):
+            if chunk.number not in self._tasks:
+                self._journal.write(Released(chunk.number))
+        if self.late is None:
+            if not self._tasks and not free_ids(self._journal.state):
+                return
+            self.late = self._begin_live(self._deadline)
+        self.late.go_on()
+        if not self._tasks.keys() - {_LIVE}:
+            self.late.close()
+
+    def _begin_live(self, deadline: Deadline) -> LateJobs:
+        if not self._journal.state.went_live:
+            self._journal.write(WentLive())
+        self._drafting.waiting.clear()
+        self._held, self._given_up = [], []
+        for remote in self.active.values():
+            remote.recall()
+        limit = self._params.cost_limit_usd
+        late = LateJobs(self._journal, self._book, deadline.lane, limit, self._tell)
+        self._tasks[_LIVE] = task = asyncio.create_task(late.run())
+        task.add_done_callback(lambda _: self._changed.set())
+        return late
+
+    def _kept(self, results: list[JobResult]) -> None:
+        """Tell of results, but for those of jobs that go live yet."""
+        state = self._journal.state
+        is_told = [
+            result
+            for result in results
+            if self._deadline is None or not state.is_late(result.job_id)
+        ]
+        self._tell(is_told)
 
     def _raise_faults(self) -> None:
         for number, task in list(self._tasks.items()):
@@ -338,6 +408,8 @@ class Runner:
 
     async def _wait(self) -> None:
         untils = [held.until for held in self._held if held.until is not None]
+        if self._deadline_at is not None and self.late is None:
+            untils.append(self._deadline_at)
         seconds = max(min(untils) - time.time(), 0.0) + _RECHECK_SECONDS if untils else None
         if self._stop is not None:
             seconds = None
@@ -352,12 +424,16 @@ class Runner:
             return None
         if self._stop is not None:
             return self._stop
-        return "; ".join(dict.fromkeys(held.reason for held in self.held)) or "nothing can go"
+        reasons = [held.reason for held in self.held]
+        if self.late is not None:
+            reasons += self.late.reasons
+        return "; ".join(dict.fromkeys(reasons)) or "nothing can go"
 
     async def _end_tasks(self) -> None:
         until = time.monotonic() + _SUBMITTING_SECONDS
-        # Whoever leaves in the middle of a create does not know afterwards whether it was taken.
-        while any(remote.is_submitting for remote in self.active.values()):
+        # Whoever leaves in the middle of a create does not know afterwards whether it was taken,
+        # and a call that is cut off may be billed without an answer.
+        while any(remote.is_submitting for remote in self.active.values()) or self._is_calling():
             if time.monotonic() > until:
                 break
             await asyncio.sleep(_LOOK_SECONDS)
@@ -365,3 +441,11 @@ class Runner:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._tasks.clear()
+
+    def _is_calling(self) -> bool:
+        """Whether the live lane is at work; it is told to start nothing else."""
+        task = self._tasks.get(_LIVE)
+        if task is None or task.done() or self.late is None:
+            return False
+        self.late.stop()
+        return True

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..base import OutputSchema
 from ..core import AUTO
+from ..core.duration import duration_seconds
 from ..core.named_object import load_object
 from ..exceptions import ConfigurationError, MissingKeyError
 
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..base.schema import SchemaSource
-
-
-_SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def read_path(value: str) -> Path | None:
@@ -83,16 +80,7 @@ def read_duration(option: str, value: str) -> float:
     Raises:
         ConfigurationError: if it is none, or is 0.
     """
-    text = value.strip().lower()
-    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd]?)", text)
-    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
-    is_whole = "".join(number + unit for number, unit in parts) == text
-    # A number without a unit stands for seconds, and alone.
-    if is_whole and seconds > 0 and (len(parts) == 1 or all(unit for _, unit in parts)):
-        return seconds
-    raise ConfigurationError(
-        f"{option} takes a duration above 0, such as 90, 30s, 10m or 6h, not {value!r}."
-    )
+    return duration_seconds(option, value)
 
 
 def read_names(values: Iterable[str]) -> tuple[str, ...]:

@@ -9,11 +9,13 @@ from .config import (
     RetryConfig,
     SharedLimits,
 )
+from .duration import Duration, duration_seconds
 from .protocols import AgentLike, ResultLike, UsageLike
 
 __all__ = [
     "AUTO",
     "AgentLike",
+    "Duration",
     "HedgeConfig",
     "LedgerConfig",
     "ProcessorConfig",
@@ -22,4 +24,5 @@ __all__ = [
     "RetryConfig",
     "SharedLimits",
     "UsageLike",
+    "duration_seconds",
 ]

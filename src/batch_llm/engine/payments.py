@@ -4,15 +4,33 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..exceptions import ConfigurationError, LedgerError
 from ..pricing import most_usd
 
 if TYPE_CHECKING:
     from ..base import PricedModel, TokenBound
-    from ..ledger import Ledger
     from .budget import Budget
+
+
+class Reservations(Protocol):
+    """Keeps what calls may cost where a crash does not reach it: a ledger is one."""
+
+    async def reserve(self, bound_usd: float) -> int:
+        """Write down, before a call is made, what it may cost at the most; return its number.
+
+        Raises:
+            BatchLLMError: if it cannot be written.
+        """
+        ...
+
+    def settle(self, call_number: int, usd: float | None) -> None:
+        """Say what a call has cost; None, where nobody will know, holds its reservation for ever.
+
+        Raises:
+            LedgerError: if a ledger cannot be written.
+        """
 
 
 @dataclass(slots=True)
@@ -53,7 +71,7 @@ class Payments:
 
     __slots__ = ("_budget", "_ledger")
 
-    def __init__(self, budget: Budget, ledger: Ledger | None) -> None:
+    def __init__(self, budget: Budget, ledger: Reservations | None) -> None:
         self._budget = budget
         self._ledger = ledger
 
@@ -65,7 +83,7 @@ class Payments:
         Raises:
             BudgetExceededError: if there is no room for it, and none can come.
             ConfigurationError: if no one can say what the call costs at the most.
-            LedgerError: if the reservation cannot be written.
+            BatchLLMError: if the reservation cannot be written; of a ledger a `LedgerError`.
         """
         most = _worst_case(item_id, priced, bound)
         await self._budget.take(most)

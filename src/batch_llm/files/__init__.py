@@ -1,5 +1,6 @@
 """Files that a run keeps: private, of one process at a time, and whole after any crash."""
 
+from .group_writer import GroupWriter
 from .kind import FileKind
 from .lines import cut_torn_line, raw_lines, upgraded_lines
 from .lock import PathLock
@@ -8,6 +9,7 @@ from .private import PRIVATE, Place, create_private, open_private, replace_file,
 __all__ = [
     "PRIVATE",
     "FileKind",
+    "GroupWriter",
     "PathLock",
     "Place",
     "create_private",

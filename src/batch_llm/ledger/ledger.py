@@ -11,10 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..exceptions import LedgerError
+from ..files import GroupWriter
 from .entry import CallReserved, CallSettled, ItemEnded, RunBegun, RunEnded
 from .files import LEDGER
 from .reader import read_ledger
-from .writer import GroupWriter
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator, Mapping

@@ -106,6 +106,7 @@ class AnthropicStrategy(HTTPRequestStrategy[TOutput]):
     """
 
     _dialect: ClassVar[str] = "anthropic-messages"
+    _provider: ClassVar[str] = "anthropic"
 
     @overload
     def __init__(

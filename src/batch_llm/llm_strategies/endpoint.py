@@ -78,6 +78,11 @@ class Endpoint:
         told = {name: lowered[name] for name in _TELLING_HEADERS & lowered.keys()}
         return told or None
 
+    @property
+    def feature_headers(self) -> tuple[str, ...]:
+        """The names of headers that choose a feature of the API."""
+        return tuple(name for name in self.telling_headers or () if name.endswith("-beta"))
+
     def quota_scope(self, model: str) -> str:
         """Name the quota of a model and a key; a digest stands for the key."""
         if self.credential is None:

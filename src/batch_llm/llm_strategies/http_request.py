@@ -9,7 +9,7 @@ import msgspec
 
 from ..base.fingerprint import fingerprint_of
 from ..base.repair import forget_misfit
-from ..base.strategy import TOutput
+from ..base.strategy import PortableRequest, TOutput
 from ..exceptions import ConfigurationError
 from ..strategies import report_quota
 from ..wire.json_body import encode_body
@@ -78,6 +78,7 @@ class HTTPRequestStrategy(ComposedRequestStrategy[TOutput]):
         )
 
     _dialect: ClassVar[str]
+    _provider: ClassVar[str]
 
     @abstractmethod
     def _compose(self, request: LLMRequest) -> dict[str, object]:
@@ -166,6 +167,27 @@ class HTTPRequestStrategy(ComposedRequestStrategy[TOutput]):
     def _further_settings(self) -> dict[str, object]:
         """Return what a subclass adds to the fingerprint."""
         return {}
+
+    def portable_request(self, prompt: Prompt) -> PortableRequest:
+        """Return the whole request; see `LLMCallStrategy.portable_request`.
+
+        Raises:
+            ConfigurationError: if calls hold more than a request does: fields in `extra_body`, or
+                a header that chooses a feature of the API.
+        """
+        further = [*self._extra_body, *(self._endpoint.feature_headers)]
+        if further:
+            raise ConfigurationError(
+                f"{type(self).__name__} adds {', '.join(sorted(further))} to its requests, which "
+                f"no other lane sends."
+            )
+        endpoint = self._endpoint
+        return PortableRequest(
+            self._provider,
+            self.model,
+            self._defaults.apply(prompt),
+            endpoint.is_the_providers or endpoint.is_from_environment,
+        )
 
     def token_bound(self, prompt: Prompt) -> TokenBound:
         """Return the most that one call for `prompt` can be billed for.

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ..base.request import Prompt
     from ..base.retry_state import RetryState
     from ..base.schema import OutputSchema, SchemaSource
+    from ..base.strategy import PortableRequest
     from ..base.usage import TokenBound, TokenUsage
 
 logger = logging.getLogger("batch_llm")
@@ -241,6 +242,12 @@ class LocalModelStrategy(ComposedRequestStrategy[TOutput]):
         name = self.model if self._file is None else self._file.name
         settings = {**self._defaults.settings(), "weights": weights}
         return fingerprint_of(self, "llama.cpp", name, settings=settings)
+
+    def portable_request(self, prompt: Prompt) -> PortableRequest:
+        """Refuse: nobody else has this model."""
+        raise ConfigurationError(
+            "A local model answers in this process, and no provider has a batch for it."
+        )
 
     def token_bound(self, prompt: Prompt) -> TokenBound:
         """Return the most tokens of one call; they cost nothing."""

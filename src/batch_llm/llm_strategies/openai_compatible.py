@@ -98,6 +98,7 @@ class OpenAICompatibleStrategy(HTTPRequestStrategy[TOutput]):
     """
 
     _dialect: ClassVar[str] = "openai-chat"
+    _provider: ClassVar[str] = "openai"
 
     @overload
     def __init__(

@@ -42,6 +42,8 @@ class BatchClient(ABC):
     """What chunks may ask for."""
     limits: ClassVar[ChunkLimits]
     """The most that one remote batch holds."""
+    gives_partial_results: ClassVar[bool] = True
+    """Whether a batch that was cut short has the results of all that it has run."""
 
     @abstractmethod
     def endpoint_for(self, request: LLMRequest | EmbeddingText) -> str:

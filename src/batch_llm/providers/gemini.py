@@ -95,6 +95,7 @@ class GeminiBatchClient(BatchClient):
     endpoints: ClassVar[tuple[str, ...]] = GEMINI_ENDPOINTS
     # Google names no number of requests: this one keeps a batch's results at hand.
     limits: ClassVar[ChunkLimits] = ChunkLimits(100_000, 2 * 1000**3)
+    gives_partial_results: ClassVar[bool] = False
 
     def __init__(
         self,

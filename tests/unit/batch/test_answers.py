@@ -143,3 +143,9 @@ def test_what_a_batch_had_run_before_its_end_may_have_been_billed(
 ) -> None:
     status = RemoteStatus(id="batch_1", state="ended", ended_as=end, counts=counts)
     assert missing_result("a", status).cost_usd == cost_usd
+
+
+def test_a_batch_that_was_stopped_before_it_was_counted_ran_nothing() -> None:
+    """So it is with providers that give the results of all that was run."""
+    status = RemoteStatus(id="batch_1", state="ended", ended_as="cancelled")
+    assert missing_result("a", status, has_partial=True).cost_usd == 0.0

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ...base.request import Prompt, RequestDefaults
     from ...base.retry_state import RetryState
     from ...base.schema import OutputSchema
+    from ...base.strategy import PortableRequest
     from ...base.usage import TokenBound, TokenUsage
     from .client import EnvironmentClient
 
@@ -47,6 +48,10 @@ class GeminiRequestStrategy(GeminiStrategy[TOutput]):
     ) -> tuple[TOutput, TokenUsage]:
         """Call the model once; see `GeminiStrategy.execute`."""
         return await super().execute(self._defaults.apply(prompt), attempt, timeout, state)
+
+    def portable_request(self, prompt: Prompt) -> PortableRequest:
+        """Return the whole request; see `LLMCallStrategy.portable_request`."""
+        return self._portable(self._defaults.apply(prompt))
 
     def token_bound(self, prompt: Prompt) -> TokenBound:
         """Return the most that one call can be billed for; see `GeminiStrategy.token_bound`."""

@@ -9,7 +9,7 @@ from typing_extensions import TypeVar
 from ...base.fingerprint import fingerprint_of, named_function
 from ...base.repair import forget_misfit, repair_bytes, with_misfit
 from ...base.request import LLMRequest
-from ...base.strategy import PricedModel, RequestStrategy, TOutput
+from ...base.strategy import PortableRequest, PricedModel, RequestStrategy, TOutput
 from ...base.token_estimate import BYTES_OF_TOKEN
 from ...exceptions import (
     ConfigurationError,
@@ -175,6 +175,25 @@ class GeminiStrategy(RequestStrategy[TOutput]):
     def is_repeatable(self, prompt: Prompt) -> bool:
         """Return whether a temperature of 0 is asked for `prompt`."""
         return self._temperature_for(prompt) == 0
+
+    def portable_request(self, prompt: Prompt) -> PortableRequest:
+        """Return the whole request; see `LLMCallStrategy.portable_request`.
+
+        Raises:
+            ConfigurationError: for a `config`, a parser or metadata, which are of Google's SDK.
+        """
+        own = [name for name, value in self._settings().items() if value is not None]
+        if own:
+            raise ConfigurationError(
+                f"{type(self).__name__} has {', '.join(own)}, which no other lane can send. Say it "
+                f"in the item's LLMRequest."
+            )
+        return self._portable(LLMRequest(prompt) if isinstance(prompt, str) else prompt)
+
+    def _portable(self, request: LLMRequest) -> PortableRequest:
+        address = address_of(self.client)
+        is_usual = self.client is None or address == address_of(None)
+        return PortableRequest("gemini", self.model.removeprefix("models/"), request, is_usual)
 
     def _settings(self) -> dict[str, object]:
         parser, holder = self.response_parser, type(self).__name__

@@ -10,7 +10,7 @@ from typing_extensions import TypeVar
 from ...base.fingerprint import fingerprint_of
 from ...base.repair import forget_misfit
 from ...base.request import RequestDefaults
-from ...base.strategy import TOutput
+from ...base.strategy import PortableRequest, TOutput
 from ...exceptions import ConfigurationError, OutputValidationError, ProviderError
 from ..billed_as import priced_model
 from ..composed import ComposedRequestStrategy, refused
@@ -183,6 +183,7 @@ class PydanticAIModelStrategy(ComposedRequestStrategy[TOutput]):
             self.quota_scope = scope_of_model(model)
             found = billed_as_model(model)
             key = key_of_model(model)
+        self._is_at_the_providers = found is not None
         self.priced_as = found if priced_as is None else priced_model(priced_as)
         self._key = key or ""
         self.warms_cache = _warms_cache(self._name, system, model_settings)
@@ -271,6 +272,28 @@ class PydanticAIModelStrategy(ComposedRequestStrategy[TOutput]):
         asked = self._defaults.temperature_for(prompt)
         temperature = (self._settings or {}).get("temperature") if asked is None else asked
         return temperature == 0 and takes_temperature(self._name)
+
+    def portable_request(self, prompt: Prompt) -> PortableRequest:
+        """Return the whole request; see `LLMCallStrategy.portable_request`.
+
+        Raises:
+            ConfigurationError: for a model object, and for settings of pydantic-ai's own.
+        """
+        if self._named is None:
+            raise ConfigurationError(
+                f"{type(self).__name__} has a model object, whose settings no other lane knows. "
+                f"Give it the model's name."
+            )
+        if self._settings:
+            raise ConfigurationError(
+                f"{type(self).__name__} has model_settings, which no other lane can send. Say it "
+                f"in the item's LLMRequest."
+            )
+        model = billed_as_name(self._named.name, None)
+        assert model is not None, "at no other address it is the provider's"
+        return PortableRequest(
+            model.provider, model.model, self._defaults.apply(prompt), self._is_at_the_providers
+        )
 
     @property
     def _given(self) -> Model:

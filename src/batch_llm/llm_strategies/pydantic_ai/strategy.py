@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ...base.request import Prompt
     from ...base.retry_state import RetryState
     from ...base.schema import OutputSchema
-    from ...base.strategy import PricedModel
+    from ...base.strategy import PortableRequest, PricedModel
     from ...base.usage import TokenBound, TokenUsage
     from ...core.protocols import AgentLike, ResultLike
 
@@ -128,6 +128,13 @@ class PydanticAIStrategy(RequestStrategy[TOutput]):
             return type_of_answers(prompt.output_schema)
         kind = getattr(self.agent, "output_type", Any)
         return kind if isinstance(kind, type) else Any
+
+    def portable_request(self, prompt: Prompt) -> PortableRequest:
+        """Refuse: an agent's run is as many requests as the agent makes of it."""
+        raise ConfigurationError(
+            "An agent makes as many requests as it needs, with tools between them, and a batch "
+            "answers one. Where none are needed, PydanticAIModelStrategy does the same."
+        )
 
     def token_bound(self, prompt: Prompt) -> TokenBound | None:
         """Refuse: nothing bounds a run of an agent.

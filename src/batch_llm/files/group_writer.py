@@ -7,14 +7,14 @@ import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
-from typing import TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
-from .entry import Entry
+TEntry = TypeVar("TEntry")
 
-Write: TypeAlias = Callable[[Sequence[Entry]], None]
+Write: TypeAlias = Callable[[Sequence[TEntry]], None]
 
 
-class Group:
+class Group(Generic[TEntry]):
     """Entries that are written together, and who waits for that.
 
     Each waiter has a future of its own: a task that is cancelled cancels what it awaits, and one
@@ -25,7 +25,7 @@ class Group:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.entries: list[Entry] = []
+        self.entries: list[TEntry] = []
         self.waiters: list[asyncio.Future[None]] = []
 
     def resolve(self, error: Callable[[], Exception] | None) -> bool:
@@ -42,7 +42,7 @@ class Group:
         return told
 
 
-class GroupWriter:
+class GroupWriter(Generic[TEntry]):
     """Writes entries in a thread of its own, which sleeps while there are none.
 
     All methods belong to the thread of the event loop.
@@ -52,13 +52,13 @@ class GroupWriter:
         explain: makes the error that waiters get of what `write` raised.
     """
 
-    def __init__(self, write: Write, explain: Callable[[Exception], Exception]) -> None:
+    def __init__(self, write: Write[TEntry], explain: Callable[[Exception], Exception]) -> None:
         self._write = write
         self._explain = explain
-        self._queue: SimpleQueue[Group | None] = SimpleQueue()
+        self._queue: SimpleQueue[Group[TEntry] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._gathering: Group | None = None
+        self._gathering: Group[TEntry] | None = None
         self._is_writing = False
         self._idle: list[asyncio.Future[None]] = []
         self._fault: Exception | None = None
@@ -67,7 +67,7 @@ class GroupWriter:
         ] = []  # what the thread met, before the loop knows: one or none
         self._was_told = False
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: TEntry) -> None:
         """Let `entry` be written with the next group.
 
         Raises:
@@ -75,7 +75,7 @@ class GroupWriter:
         """
         self._next_group().entries.append(entry)
 
-    def add_awaited(self, entry: Entry) -> asyncio.Future[None]:
+    def add_awaited(self, entry: TEntry) -> asyncio.Future[None]:
         """Let `entry` be written with the next group; the future ends when it is durable."""
         group = self._next_group()
         group.entries.append(entry)
@@ -109,14 +109,14 @@ class GroupWriter:
 
     # -- in the loop's thread
 
-    def _next_group(self) -> Group:
+    def _next_group(self) -> Group[TEntry]:
         if self._fault is not None:
             self._was_told = True
             raise self._explain(self._fault)
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             if self._loop is not None:
-                raise RuntimeError("A ledger belongs to the event loop that used it first.")
+                raise RuntimeError("What is written belongs to the event loop that used it first.")
             self._loop = loop
         group = self._gathering
         if group is None:
@@ -138,18 +138,18 @@ class GroupWriter:
             return
         self._put(group)
 
-    def _put(self, group: Group) -> None:
+    def _put(self, group: Group[TEntry]) -> None:
         if self._thread is None:
             self._thread = threading.Thread(
                 target=_run,
                 args=(self._queue, self._write, self._written, self._faults),
-                name="batch-llm ledger",
-                daemon=True,  # a program that forgets to close its ledger still ends
+                name="batch-llm writer",
+                daemon=True,  # a program that forgets to close its file still ends
             )
             self._thread.start()
         self._queue.put(group)
 
-    def _written(self, group: Group, fault: Exception | None) -> None:
+    def _written(self, group: Group[TEntry], fault: Exception | None) -> None:
         if fault is not None:
             self._fault = fault
             late, self._gathering = self._gathering, None
@@ -162,9 +162,9 @@ class GroupWriter:
 
 
 def _run(
-    queue: SimpleQueue[Group | None],
-    write: Write,
-    written: Callable[[Group, Exception | None], None],
+    queue: SimpleQueue[Group[TEntry] | None],
+    write: Write[TEntry],
+    written: Callable[[Group[TEntry], Exception | None], None],
     faults: list[Exception],
 ) -> None:
     """Write group after group, until there is None; after a failed one, write nothing."""

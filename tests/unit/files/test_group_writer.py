@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from batch_llm.files import GroupWriter
 from batch_llm.ledger.entry import CallSettled
-from batch_llm.ledger.writer import GroupWriter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
