@@ -496,11 +496,11 @@ def test_a_client_that_cannot_be_made_lets_nothing_go(
 ) -> None:
     for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
-    batch = batch_of(PROVIDERS[0], client_of(PROVIDERS[0], simulator), 5, items_per_batch=1)
+    crashing: Any = CrashingClient(client_of(PROVIDERS[0], simulator), "intent")
+    batch = batch_of(PROVIDERS[0], crashing, 5, items_per_batch=1)
     batch.add_job("other", prompt="question", model="claude-haiku-4-5")
     with pytest.raises(ConfigurationError, match="ANTHROPIC_API_KEY"):
         batch.run(wait=True)
-    assert not simulator.books.records
 
 
 async def test_a_run_works_off_the_main_thread(simulator: Simulator) -> None:
