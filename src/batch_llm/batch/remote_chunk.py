@@ -5,24 +5,32 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..base import PricedModel
-from ..exceptions import AuthenticationError, InputError, ProviderError, SubmissionError
+from ..exceptions import (
+    AuthenticationError,
+    InputError,
+    JobError,
+    MalformedAnswerError,
+    ProviderError,
+    SubmissionError,
+)
 from ..providers.chunk import Chunk, Intent
 from ..providers.orphan import Found, Unprovable
 from ..wire.batch_results import UNMATCHED_RESULTS
 from ..wire.custom_ids import new_nonce
-from .answers import missing_result, result_of
+from .answers import fail_parse, missing_result, result_of
 from .events import Again, Collected, Collecting, Created, Polled, Refused, Settled, Uploaded
 from .job_book import JobLines, private_texts
 from .pauses import Pauses
+from .raw_request import raw_request
 from .run_state import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ..base import JobResult
+    from ..base import Job, JobResult
     from ..providers import BatchClient
     from ..wire.batch_item import BatchAnswer
     from ..wire.custom_ids import CustomIds
@@ -39,6 +47,8 @@ logger = logging.getLogger("batch_llm")
 
 NEVER_TAKEN: Final = "no remote batch of it was found"
 """Why a chunk goes again whose create nobody saw the end of."""
+WITHDRAWN: Final = "the run was stopped before it was sent"
+"""Why a chunk goes again whose create was never made."""
 
 _BAD_FOR_GOOD: Final = frozenset({400, 404, 413})
 """HTTP says so of a create or an upload that will not do better another time."""
@@ -61,6 +71,7 @@ class RemoteChunk:
         client: of the provider.
         params: how the run is run.
         kept: told of results once they are kept.
+        may_submit: whether the run still submits; asked right before a create.
     """
 
     def __init__(
@@ -71,6 +82,7 @@ class RemoteChunk:
         client: BatchClient,
         params: BatchParams,
         kept: Kept,
+        may_submit: Callable[[], bool],
     ) -> None:
         self._chunk = chunk
         self._journal = journal
@@ -78,6 +90,7 @@ class RemoteChunk:
         self._client = client
         self._params = params
         self._kept = kept
+        self._may_submit = may_submit
         self._job_ids = tuple(journal.state.job_ids_of(chunk))
         self.is_submitting = False
         self._costs: dict[str, float | None] = {}
@@ -108,6 +121,10 @@ class RemoteChunk:
             return True
         if handle is not None:
             self._journal.write(Uploaded(self._chunk.number, handle))
+        if not self._may_submit():
+            self._journal.write(Refused(self._chunk.number, WITHDRAWN))
+            await self._discard([handle] if handle is not None else [])
+            return True
         try:
             remote_id = await self._client.create(sent, handle, self._intent())
         except SubmissionError as error:
@@ -117,8 +134,15 @@ class RemoteChunk:
                 return True
             logger.warning("Chunk %d: %s Looking for it.", self._chunk.number, error)
             return False
+        except InputError as error:
+            await self._refused(error)
+            return True
         self._journal.write(Created(self._chunk.number, remote_id))
         return True
+
+    async def give_up(self) -> None:
+        """Fail the jobs that wait, of a chunk that was refused for good: others of it have."""
+        await self._fail_all(self._chunk.reasons[-1])
 
     async def find(self) -> None:
         """Look for the remote batch of a create that nobody saw the end of; adopt it.
@@ -178,13 +202,16 @@ class RemoteChunk:
         is_final = isinstance(error, InputError) or status in _BAD_FOR_GOOD
         self._journal.write(Refused(self._chunk.number, str(error)))
         if is_final:
-            await asyncio.to_thread(self._keep_refused, str(error))
-            self._journal.write(Collected(self._chunk.number))
+            await self._fail_all(str(error))
         if status in _BAD_KEY:
             raise AuthenticationError(
                 f"{self._client.provider} refuses the key, and its jobs wait: {error}",
                 status_code=status,
             ) from error
+
+    async def _fail_all(self, why: str) -> None:
+        await asyncio.to_thread(self._keep_refused, why)
+        self._journal.write(Collected(self._chunk.number))
 
     def _keep_refused(self, why: str) -> None:
         from ..base import JobResult
@@ -218,12 +245,9 @@ class RemoteChunk:
     def _adopt(self, nonce: str, remote_id: str) -> None:
         number = self._chunk.number
         if nonce != self._chunk.nonce:
-            # What an earlier submission was stamped with: its custom ids are made of that.
-            reserved = self._chunk.reserved_usd
-            self._journal.write(
-                Refused(number, "an earlier submission of it was found"),
-                Again(number, nonce, reserved),
-            )
+            # What an earlier submission was stamped with: its custom ids are made of that. At no
+            # moment is the chunk one that goes again: nobody would look for the batch any more.
+            self._journal.write(Again(number, nonce, self._chunk.reserved_usd))
         self._journal.write(Created(number, remote_id, adopted=True))
 
     # -- polling
@@ -266,25 +290,37 @@ class RemoteChunk:
     # -- collecting
 
     async def _collect(self, status: RemoteStatus) -> None:
-        chunk, pauses = self._chunk, Pauses(self._params.poll_interval_seconds)
-        self._journal.write(Collecting(chunk.number))
-        gone: str | None = None
+        self._journal.write(Collecting(self._chunk.number))
+        wrong = await self._fetch(status)
+        await asyncio.to_thread(self._keep_missing, status, wrong)
+        await self._close()
+        if not self._params.keep_remote_files:
+            # Where something is wrong with results, a person may still find something in them.
+            await self._discard([*status.inputs, *(() if wrong else status.outputs)])
+
+    async def _fetch(self, status: RemoteStatus) -> str | None:
+        """Keep the results, as soon as they can be fetched; return what stays wrong with them.
+
+        Results that are not there, cannot be read or lack jobs may be whole the next time: a
+        gateway sends a page of its own, a connection is cut. After the time of grace that is
+        believed.
+        """
+        pauses, since = Pauses(self._params.poll_interval_seconds), time.monotonic()
+        wrong: str | None = None
         while True:
             try:
                 await self._collect_once(status)
                 break
             except ProviderError as error:
-                if error.code == UNMATCHED_RESULTS or error.status_code in _GONE:
-                    logger.warning("Chunk %d: %s", chunk.number, error)
-                    gone = str(error)
+                may_last = error.code == UNMATCHED_RESULTS or error.status_code in _GONE
+                if may_last and time.monotonic() - since >= self._params.orphan_grace_seconds:
+                    logger.warning("Chunk %d: %s", self._chunk.number, error)
+                    wrong = str(error)
                     break
                 self.why = f"the results cannot be fetched: {error}"
-                await asyncio.sleep(pauses.next_seconds())
+            await asyncio.sleep(pauses.next_seconds())
         self.why = ""
-        await asyncio.to_thread(self._keep_missing, status, gone)
-        await self._close()
-        if not self._params.keep_remote_files:
-            await self._discard([*status.inputs, *status.outputs])
+        return wrong
 
     async def _collect_once(self, status: RemoteStatus) -> None:
         plan, ids = self._chunk.plan, await asyncio.to_thread(self._custom_ids)
@@ -292,15 +328,20 @@ class RemoteChunk:
 
         def private(sent_id: str) -> Iterable[str]:
             job_id = ids.job_of(sent_id)
-            return () if job_id is None else private_texts(self._book.job(job_id))
+            return () if job_id is None else private_texts(self._book.answered(job_id)[0])
+
+        def result(answer: BatchAnswer) -> JobResult:
+            job, gone = self._book.answered(answer.custom_id)
+            keeps_raw = self._params.save_raw_responses
+            found = result_of(job, answer, priced, status.id, keeps_raw=keeps_raw)
+            if gone is not None and found.is_success:
+                fail_parse(found, gone)
+            if keeps_raw:
+                found.raw_request = self._raw_request(job, ids)
+            return found
 
         def keep(answers: list[BatchAnswer]) -> None:
-            raw = self._params.save_raw_responses
-            jobs = (self._book.job(answer.custom_id) for answer in answers)
-            self._keep(
-                result_of(job, answer, priced, status.id, keeps_raw=raw)
-                for job, answer in zip(jobs, answers, strict=True)
-            )
+            self._keep(map(result, answers))
 
         answers = self._client.collect(status, ids, plan.endpoint, private=private)
         group: list[BatchAnswer] = []
@@ -314,10 +355,20 @@ class RemoteChunk:
                     await asyncio.to_thread(keep, kept)
         finally:
             await asyncio.to_thread(keep, group)
+        if status.ended_as == "completed" and self._chunk.waiting:
+            lacking = f"{self._chunk.waiting} of {self._chunk.jobs} jobs are not among the results."
+            raise MalformedAnswerError(lacking, code=UNMATCHED_RESULTS)
 
     def _keep_missing(self, status: RemoteStatus, why: str | None) -> None:
         missing = list(self._journal.state.waiting_ids(self._chunk))
         self._keep(missing_result(job_id, status, why) for job_id in missing)
+
+    def _raw_request(self, job: Job, ids: CustomIds) -> dict[str, Any] | None:
+        try:
+            line = self._book.line(job)
+        except JobError:  # its file is gone by now: the answer counts all the same
+            return None
+        return raw_request(self._client.encode(line, ids, self._chunk.plan.endpoint))
 
     def _keep(self, results: Iterable[JobResult]) -> None:
         """Keep results that are new, and tell of them once they are durable."""

@@ -9,11 +9,13 @@ import shutil
 import tempfile
 import threading
 import weakref
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base import JobResult
-from ..exceptions import ConfigurationError
+from ..exceptions import ConfigurationError, InputError
 from .events import Resubmitted
 from .export import export
 from .job_book import JobBook
@@ -162,7 +164,9 @@ class BatchRun:
             return
         told = asyncio.run_coroutine_threadsafe(runner.cancel(), loop)
         try:
-            told.result()
+            # Where the run ends by itself meanwhile, there is nobody left to be told.
+            with suppress(CancelledError):
+                told.result()
         finally:
             self._wait_done(None)
 
@@ -471,12 +475,19 @@ class BatchRun:
         journal, book = self._journal, self._book
         assert journal is not None, "it was opened"
         assert book is not None, "it was opened"
+        return [_result_of(told, book) for told in journal.results(job_ids)]
 
-        def result_of(told: dict[str, Any]) -> JobResult:
-            model = book.job(told["job_id"]).response_model if told.get("is_model") else None
-            return JobResult.from_dict(told, response_model=model)
 
-        return [result_of(told) for told in journal.results(job_ids)]
+def _result_of(told: dict[str, Any], book: JobBook) -> JobResult:
+    if not told.get("is_model"):
+        return JobResult.from_dict(told)
+    job_id: str = told["job_id"]
+    try:
+        return JobResult.from_dict(told, response_model=book.job(job_id).response_model)
+    except InputError as error:
+        # It is paid for, and so are the others: what the model held is there all the same.
+        logger.warning("parsed_response of job %r stays a dictionary. %s", job_id, error)
+        return JobResult.from_dict(told)
 
 
 class _Specs:

@@ -144,7 +144,7 @@ class Runner:
 
     def _resume(self) -> None:
         for chunk in list(self._journal.state.open_chunks.values()):
-            if chunk.step is not Step.REFUSED:
+            if chunk.step is not Step.REFUSED or chunk.waiting < chunk.jobs:
                 self._begin(chunk, is_new=False)
 
     async def _open_clients(self) -> None:
@@ -293,11 +293,16 @@ class Runner:
 
     def _begin(self, chunk: ChunkState, *, is_new: bool) -> None:
         client = self._client(chunk.plan.provider)
-        remote = RemoteChunk(chunk, self._journal, self._book, client, self._params, self._kept)
+        remote = RemoteChunk(
+            chunk, self._journal, self._book, client, self._params, self._kept, self._may_submit
+        )
         self.active[chunk.number] = remote
         task = asyncio.create_task(self._live(remote, chunk, is_new))
         self._tasks[chunk.number] = task
         task.add_done_callback(lambda _: self._changed.set())
+
+    def _may_submit(self) -> bool:
+        return self._stop is None
 
     async def _live(self, remote: RemoteChunk, chunk: ChunkState, is_new: bool) -> None:
         try:
@@ -308,6 +313,8 @@ class Runner:
                     await self._cancel(chunk.number, remote)
             elif chunk.may_be_orphan:
                 await remote.find()
+            elif chunk.step is Step.REFUSED:
+                await remote.give_up()
             if chunk.step in (Step.CREATED, Step.ENDED, Step.COLLECTING):
                 await remote.finish()
         finally:
