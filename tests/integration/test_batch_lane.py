@@ -18,6 +18,9 @@ import pytest
 from pydantic import BaseModel
 
 from batch_llm.batch import Batch, BatchRun
+from batch_llm.batch import run as run_module
+from batch_llm.batch.journal import Journal, open_journal
+from batch_llm.batch.result_files import ResultFiles
 from batch_llm.exceptions import (
     AuthenticationError,
     ConfigurationError,
@@ -432,6 +435,74 @@ async def test_a_run_waits_within_a_running_loop(simulator: Simulator) -> None:
     assert again.status().succeeded == 10
 
 
+def needs_the_loop(loop: asyncio.AbstractEventLoop, original: Any) -> Any:
+    """Return `original`, which goes on only once the loop has had a turn."""
+
+    def called(*args: Any) -> Any:
+        turned = threading.Event()
+        loop.call_soon_threadsafe(turned.set)
+        assert turned.wait(20), "the event loop is held up"
+        return original(*args)
+
+    return called
+
+
+async def test_others_on_the_loop_have_their_turn_while_files_are_read_and_written(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    provider, loop, calls = PROVIDERS[0], asyncio.get_running_loop(), list[str]()
+    for module, name in [
+        (run_module, "open_journal"),
+        (ResultFiles, "write"),
+        (Journal, "keep_results"),
+        (Journal, "results"),
+    ]:
+        slow = needs_the_loop(loop, getattr(module, name))
+        monkeypatch.setattr(
+            module, name, lambda *a, slow=slow, name=name: calls.append(name) or slow(*a)
+        )
+    settings = {"results_dir": tmp_path / "out", "state_file": tmp_path / "state.jsonl"}
+    run = await batch_of(provider, client_of(provider, simulator), **settings).arun()
+    assert len([result async for result in run.stream()]) == 10
+    assert set(calls) == {"open_journal", "write", "keep_results", "results"}
+
+
+async def test_a_run_that_is_given_up_while_it_opens_leaves_its_state_free(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    provider, state = PROVIDERS[0], tmp_path / "state.jsonl"
+    began, goes_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow(path: Path) -> Journal:
+        loop.call_soon_threadsafe(began.set)
+        assert goes_on.wait(20)
+        return open_journal(path)
+
+    monkeypatch.setattr(run_module, "open_journal", slow)
+    batch = batch_of(provider, client_of(provider, simulator), state_file=state)
+    running = asyncio.create_task(batch.arun())
+    await began.wait()
+    running.cancel()
+    goes_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    open_journal(state).close()
+    assert not simulator.books.records
+
+
+def test_a_client_that_cannot_be_made_lets_nothing_go(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    crashing: Any = CrashingClient(client_of(PROVIDERS[0], simulator), "intent")
+    batch = batch_of(PROVIDERS[0], crashing, 5, items_per_batch=1)
+    batch.add_job("other", prompt="question", model="claude-haiku-4-5")
+    with pytest.raises(ConfigurationError, match="ANTHROPIC_API_KEY"):
+        batch.run(wait=True)
+
+
 async def test_a_run_works_off_the_main_thread(simulator: Simulator) -> None:
     provider = PROVIDERS[2]
     batch = batch_of(provider, client_of(provider, simulator))
@@ -608,6 +679,9 @@ def test_the_advanced_program(
 PROGRAM = """
 import sys
 from batch_llm.batch import Batch, BatchRun
+from batch_llm.batch import run as run_module
+from batch_llm.batch.journal import Journal, open_journal
+from batch_llm.batch.result_files import ResultFiles
 batch = Batch(state_file=sys.argv[1], items_per_batch=2, max_concurrent=1)
 batch.defaults(model="claude-haiku-4-5")
 for n in range(10):

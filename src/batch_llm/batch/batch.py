@@ -431,7 +431,11 @@ class Batch:
         """
         if dry_run:
             return estimate(
-                self._jobs, self._clients, self._params.items_per_batch, len(self._refused)
+                self._jobs,
+                self._clients,
+                self._params.items_per_batch,
+                len(self._refused),
+                self._params.enqueued_tokens_of,
             )
         run = self._as_run(on_progress, time_limit_seconds, deadline)
         if wait:

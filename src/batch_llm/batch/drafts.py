@@ -83,13 +83,17 @@ threads, passes over tuples of numbers.
 """
 
 
+EnqueuedTokens: TypeAlias = "Callable[[str, str], int | None]"
+"""Gives, for a provider and a model, the input tokens that it may have enqueued, or None."""
+
+
 def drafts_of(
     job_ids: Iterable[str],
     book: JobBook,
     client: Callable[[str], BatchClient],
     refuse: Callable[[str, str], None],
     items_per_batch: int | None = None,
-    max_enqueued_tokens: Callable[[str, str], int | None] = lambda _provider, _model: None,
+    max_enqueued_tokens: EnqueuedTokens = lambda _provider, _model: None,
 ) -> Iterator[Draft]:
     """Yield jobs in chunks, as their providers take them, each as soon as it is full.
 
@@ -102,7 +106,7 @@ def drafts_of(
         client: opens that of a provider.
         refuse: told of a job that cannot be sent, and why; it is in no chunk.
         items_per_batch: jobs in one remote batch at most.
-        max_enqueued_tokens: what a provider's model may have enqueued; None where that is unknown.
+        max_enqueued_tokens: what a provider's model may have enqueued; by default no limit.
 
     Raises:
         ConfigurationError: for a model that no provider is known for, or a client that cannot be

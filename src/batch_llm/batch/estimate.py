@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..base import Job
     from ..base.request import LLMRequest
     from ..providers import BatchClient
+    from .drafts import EnqueuedTokens
 
 
 @dataclass(slots=True)
@@ -124,6 +125,7 @@ def estimate(
     clients: Mapping[str, BatchClient],
     items_per_batch: int | None = None,
     refused_rows: int = 0,
+    max_enqueued_tokens: EnqueuedTokens = lambda _provider, _model: None,
 ) -> BatchEstimate:
     """Return what jobs would cost; nothing is sent, and files are read.
 
@@ -139,7 +141,8 @@ def estimate(
         return opened[provider]
 
     book, refuse = JobBook(jobs, None, clients), found.refused.__setitem__
-    for draft in drafts_of([job.id for job in jobs], book, client, refuse, items_per_batch):
+    ids = [job.id for job in jobs]
+    for draft in drafts_of(ids, book, client, refuse, items_per_batch, max_enqueued_tokens):
         chunk, most = draft.chunk, draft.reserved_usd
         model = found.models.setdefault(f"{chunk.provider}:{chunk.model}", ModelEstimate())
         model.jobs += len(chunk.job_ids)

@@ -314,11 +314,11 @@ class RunState:
             digest = bytes.fromhex(event.digest)
         except ValueError:
             digest = b""
-        _require(len(digest) == _DIGEST_BYTES, f"the digest of job {event.id!r} is none")
-        _require(
-            self._numbers.setdefault(event.id, number) == number,
-            f"the job {event.id!r} is there already",
-        )
+        # Written out, as below: there are many of these, and no reason is made where all is well.
+        if len(digest) != _DIGEST_BYTES:
+            raise ImpossibleEventError(f"the digest of job {event.id!r} is none")
+        if self._numbers.setdefault(event.id, number) != number:
+            raise ImpossibleEventError(f"the job {event.id!r} is there already")
         self._ids.append(event.id)
         self._digests += digest
         self._where.append(_PENDING)
@@ -334,8 +334,8 @@ class RunState:
         _require(len(numbers) > 0, f"chunk {event.number} has no jobs")
         _require(len(set(numbers)) == len(numbers), f"chunk {event.number} has a job twice")
         for number in numbers:
-            is_pending = self._where[number] == _PENDING
-            _require(is_pending, f"the job {self._ids[number]!r} is not pending")
+            if self._where[number] != _PENDING:
+                raise ImpossibleEventError(f"the job {self._ids[number]!r} is not pending")
         for number in numbers:
             self._where[number] = event.number
         self.pending -= len(numbers)

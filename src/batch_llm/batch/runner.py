@@ -114,6 +114,7 @@ class Runner:
             if self._refused_key is not None:
                 raise self._refused_key
         finally:
+            self.stop("it has ended")  # drafting too
             self._drafting.close()
             await self._end_tasks()
             for client in self._clients.values():

@@ -125,6 +125,9 @@ def test_a_setting_that_is_none_is_refused(call: Any) -> None:
         (lambda: Batch(items_per_batch=True), "items_per_batch"),
         (lambda: Batch(state_file=7), "state_file is a path, not 7"),  # type: ignore[arg-type]
         (lambda: Batch(results_dir=""), "results_dir"),
+        (lambda: Batch(max_enqueued_tokens=0), "max_enqueued_tokens is a whole number from 1 up"),
+        (lambda: Batch(max_enqueued_tokens={"gpt-4o": 1.5}), r"max_enqueued_tokens\['gpt-4o'\]"),  # type: ignore[dict-item]
+        (lambda: Batch(max_enqueued_tokens={4: 5}), "goes by models' names, not 4"),  # type: ignore[dict-item]
         (lambda: Batch().add_cost_limit(usd=-1), "cost_limit_usd"),
         (lambda: Batch().add_cost_limit(usd=float("nan")), "cost_limit_usd"),
         (lambda: Batch().add_cost_limit(usd=None), "needs a sum"),  # type: ignore[arg-type]
@@ -134,6 +137,14 @@ def test_a_setting_that_is_none_is_refused(call: Any) -> None:
 def test_what_cannot_work_is_refused_at_once(make: Any, says: str) -> None:
     with pytest.raises(ConfigurationError, match=says):
         make()
+
+
+def test_enqueued_tokens_are_limited_for_each_model_or_by_its_name() -> None:
+    assert BatchParams().enqueued_tokens_of("openai", "gpt-4o") is None
+    assert BatchParams(max_enqueued_tokens=9).enqueued_tokens_of("openai", "gpt-4o") == 9
+    params = BatchParams(max_enqueued_tokens={"gpt-4o": 1, "mine:gpt-4o": 2})
+    of = params.enqueued_tokens_of
+    assert [of("openai", "gpt-4o"), of("mine", "gpt-4o"), of("openai", "o3")] == [1, 2, None]
 
 
 def test_building_touches_no_folder(tmp_path: Path) -> None:

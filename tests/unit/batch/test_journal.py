@@ -181,6 +181,55 @@ def test_steps_are_durable_before_the_next_and_jobs_and_results_are_not_each(
         monkeypatch.undo()
 
 
+def test_what_is_written_is_made_durable_on_demand_while_others_write(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_journal(path) as journal:
+        synced: list[bytes] = []
+
+        def fsync(_: int) -> None:
+            if not synced:
+                synced.append(path.read_bytes())
+                writer = threading.Thread(target=journal.note, args=("meanwhile",))
+                writer.start()
+                writer.join(20)
+                assert not writer.is_alive()
+
+        journal.add_jobs([job(0)])
+        journal.keep_results([result("job-0")], succeeded)
+        monkeypatch.setattr(os, "fsync", fsync)
+        journal.sync()
+        monkeypatch.undo()
+    assert b'"result"' in synced[0]
+    assert b"meanwhile" in path.read_bytes()
+
+
+def test_what_cannot_be_made_durable_ends_the_journal(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with open_journal(path) as journal:
+        monkeypatch.setattr(os, "fsync", broken)
+        with pytest.raises(StateError, match="Input/output error"):
+            journal.sync()
+        monkeypatch.undo()
+        with pytest.raises(StateError, match="Input/output error"):
+            journal.note("later")
+
+
+def test_results_of_some_jobs_come_in_the_order_that_is_wanted(path: Path) -> None:
+    with open_journal(path) as journal:
+        journal.add_jobs(job(n) for n in range(4))
+        journal.keep_results((result(f"job-{n}") for n in range(3)), succeeded)
+        found = journal.results(["job-2", "job-0"])
+        assert [each["job_id"] for each in found] == ["job-2", "job-0"]
+        assert [each["job_id"] for each in journal.results()] == ["job-0", "job-1", "job-2"]
+        with pytest.raises(ImpossibleEventError, match="'job-3' has not ended"):
+            list(journal.results(["job-3"]))
+
+
 def test_jobs_are_written_in_groups(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_journal(path, durability="process") as journal:
         written: list[int] = []
