@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import BaseModel
+from tests.memory_world import MemoryWorld
 
 from batch_llm.batch import Batch, BatchRun
 from batch_llm.exceptions import (
@@ -28,6 +29,7 @@ from batch_llm.providers import (
     AnthropicBatchClient,
     BatchClient,
     GeminiBatchClient,
+    MockBatchClient,
     OpenAIBatchClient,
     Retries,
 )
@@ -50,6 +52,7 @@ PROVIDERS = [
     Provider("openai", "gpt-4o-mini"),
     Provider("anthropic", "claude-haiku-4-5"),
     Provider("gemini", "gemini-2.5-flash"),
+    Provider("mock", "mock:gpt-4o-mini"),
 ]
 
 
@@ -64,8 +67,18 @@ def running() -> Iterator[Simulator]:
         yield simulator
 
 
+class PricedMock(MockBatchClient):
+    """Costs what OpenAI does."""
+
+    provider = "openai"
+
+
 @pytest.fixture
-def simulator(running: Simulator) -> Iterator[Simulator]:
+def simulator(running: Simulator, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The simulator, or what stands in its place for the mock."""
+    if "provider" in request.fixturenames and request.getfixturevalue("provider").name == "mock":
+        yield MemoryWorld()
+        return
     running.reset()
     yield running
     assert running.broken == 0, "the simulator met a defect of its own; see its log"
@@ -77,7 +90,10 @@ def provider(request: pytest.FixtureRequest) -> Provider:
     return found
 
 
-def client_of(provider: Provider, simulator: Simulator) -> BatchClient:
+def client_of(provider: Provider, simulator: Simulator | MemoryWorld) -> BatchClient:
+    if isinstance(simulator, MemoryWorld):
+        # Batches are in the client's memory: a program that starts again has to find them there.
+        return simulator.clients[0] if simulator.clients else simulator.open(AT_ONCE, PricedMock)
     if provider.name == "openai":
         return OpenAIBatchClient(
             base_url=simulator.openai_base_url,
