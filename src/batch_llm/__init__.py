@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         ERROR_MESSAGE_MAX_LENGTH,
         BatchProcessor,
         BatchResult,
+        Citation,
         FailureGroup,
         FilePart,
         ImagePart,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         LLMRequest,
         LLMWorkItem,
         Message,
+        ModelConfig,
         OutputSchema,
         PostProcessorFunc,
         PricedModel,
@@ -36,7 +38,23 @@ if TYPE_CHECKING:
         TokenUsage,
         WorkItemResult,
     )
-    from .batch import Batch, BatchRun
+    from .batch import (
+        AnthropicProvider,
+        Batch,
+        BatchConfig,
+        BatchParams,
+        BatchRequest,
+        BatchRun,
+        BatchState,
+        ConcurrentExecutor,
+        CostTracker,
+        GeminiProvider,
+        MockProvider,
+        OpenAIProvider,
+        Provider,
+        ProviderRegistry,
+        StateManager,
+    )
     from .classifiers import GeminiErrorClassifier
     from .core import (
         AgentLike,
@@ -53,6 +71,7 @@ if TYPE_CHECKING:
         AnswerError,
         AuthenticationError,
         BatchLLMError,
+        BudgetExceededError,
         ConfigurationError,
         ConnectionFailedError,
         InputError,
@@ -72,6 +91,9 @@ if TYPE_CHECKING:
         RefusalError,
         ServerError,
         SourceError,
+        StateError,
+        StateMismatchError,
+        SubmissionError,
         UnkeptOutputError,
     )
     from .llm_strategies import (
@@ -113,23 +135,29 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "base": (
-        "ERROR_MESSAGE_MAX_LENGTH BatchProcessor BatchResult FailureGroup FilePart ImagePart Job "
-        "JobResult LLMCallStrategy LLMRequest LLMWorkItem Message OutputSchema PostProcessorFunc "
+        "ERROR_MESSAGE_MAX_LENGTH BatchProcessor BatchResult Citation FailureGroup FilePart "
+        "ImagePart Job JobResult LLMCallStrategy LLMRequest LLMWorkItem Message ModelConfig "
+        "OutputSchema PostProcessorFunc "
         "PricedModel ProcessingStats ProgressCallbackFunc RequestStrategy RetryState "
         "RoutingStrategy TextPart TokenBound TokenUsage WorkItemResult"
     ),
-    "batch": "Batch BatchRun",
+    "batch": (
+        "AnthropicProvider Batch BatchConfig BatchParams BatchRequest BatchRun BatchState "
+        "ConcurrentExecutor CostTracker GeminiProvider MockProvider OpenAIProvider Provider "
+        "ProviderRegistry StateManager"
+    ),
     "classifiers": "GeminiErrorClassifier",
     "core": (
         "AgentLike HedgeConfig LedgerConfig ProcessorConfig RateLimitConfig ResultLike RetryConfig "
         "SharedLimits UsageLike"
     ),
     "exceptions": (
-        "AnswerError AuthenticationError BatchLLMError ConfigurationError ConnectionFailedError "
-        "InputError InvalidRequestError JobError LedgerError MalformedAnswerError "
-        "MissingExtraError MissingKeyError MissingLibraryError OutputTruncatedError "
-        "OutputValidationError ProcessorClosedError ProviderError ProviderTimeoutError "
-        "RateLimitedError RefusalError ServerError SourceError UnkeptOutputError"
+        "AnswerError AuthenticationError BatchLLMError BudgetExceededError ConfigurationError "
+        "ConnectionFailedError InputError InvalidRequestError JobError LedgerError "
+        "MalformedAnswerError MissingExtraError MissingKeyError MissingLibraryError "
+        "OutputTruncatedError OutputValidationError ProcessorClosedError ProviderError "
+        "ProviderTimeoutError RateLimitedError RefusalError ServerError SourceError StateError "
+        "StateMismatchError SubmissionError UnkeptOutputError"
     ),
     "llm_strategies": (
         "AnthropicStrategy EscalatingStrategy GeminiCachedStrategy GeminiResponse GeminiStrategy "
@@ -155,17 +183,26 @@ __all__ = [
     "ERROR_MESSAGE_MAX_LENGTH",
     "AgentLike",
     "AnswerError",
+    "AnthropicProvider",
     "AnthropicStrategy",
     "AuthenticationError",
     "BaseMiddleware",
     "BaseObserver",
     "Batch",
+    "BatchConfig",
     "BatchLLMError",
+    "BatchParams",
     "BatchProcessor",
+    "BatchRequest",
     "BatchResult",
     "BatchRun",
+    "BatchState",
+    "BudgetExceededError",
+    "Citation",
+    "ConcurrentExecutor",
     "ConfigurationError",
     "ConnectionFailedError",
+    "CostTracker",
     "DefaultErrorClassifier",
     "ErrorClassifier",
     "ErrorInfo",
@@ -177,6 +214,7 @@ __all__ = [
     "FrameworkTimeoutError",
     "GeminiCachedStrategy",
     "GeminiErrorClassifier",
+    "GeminiProvider",
     "GeminiResponse",
     "GeminiStrategy",
     "HedgeConfig",
@@ -199,7 +237,10 @@ __all__ = [
     "MissingExtraError",
     "MissingKeyError",
     "MissingLibraryError",
+    "MockProvider",
+    "ModelConfig",
     "OpenAICompatibleStrategy",
+    "OpenAIProvider",
     "OutputSchema",
     "OutputTruncatedError",
     "OutputValidationError",
@@ -212,7 +253,9 @@ __all__ = [
     "ProcessorConfig",
     "ProcessorObserver",
     "ProgressCallbackFunc",
+    "Provider",
     "ProviderError",
+    "ProviderRegistry",
     "ProviderTimeoutError",
     "PydanticAIModelStrategy",
     "PydanticAIStrategy",
@@ -229,7 +272,11 @@ __all__ = [
     "ServerError",
     "SharedLimits",
     "SourceError",
+    "StateError",
+    "StateManager",
+    "StateMismatchError",
     "StrategyPool",
+    "SubmissionError",
     "TextPart",
     "TokenBound",
     "TokenUsage",

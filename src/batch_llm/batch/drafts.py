@@ -20,7 +20,7 @@ from ..llm_strategies.token_bounds import (
     most_output_tokens,
     size_of_json,
 )
-from ..pricing import limits_of, most_usd
+from ..pricing import limits_of
 from ..wire.custom_ids import new_nonce
 from ..wire.embedding import EmbeddingText
 from .chunking import Chunk, ChunkLimits, SizedJob, chunked
@@ -177,7 +177,7 @@ class JobSizer:
             len(encoded) + _DIGITS_OF_A_PLACE,
             _enqueued(line.request, bound.input_tokens),
         )
-        return JobSize(sized, bound.input_tokens, most_usd(priced, bound, lane="batch"))
+        return JobSize(sized, bound.input_tokens, client.most_usd(line, bound))
 
 
 def cut_to_budget(draft: Draft, left_usd: float) -> tuple[Draft, Draft] | None:

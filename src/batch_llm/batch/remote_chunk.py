@@ -119,6 +119,10 @@ class RemoteChunk:
             return True
         try:
             remote_id = await self._client.create(self._sent(), handle, self._intent())
+        except InputError as error:
+            await self._discard([handle] if handle is not None else [])
+            self._refused(error)
+            return True
         except SubmissionError as error:
             if error.acceptance == "refused":
                 await self._discard([handle] if handle is not None else [])
@@ -139,7 +143,8 @@ class RemoteChunk:
     async def find(self) -> None:
         """Look for the remote batch of a create that nobody saw the end of; adopt it.
 
-        Where there surely is none, the chunk goes again. Where that cannot be told, look again.
+        Where there surely is none, the chunk goes again. Where that cannot be told, look again; and
+        where nothing will ever tell, leave it as it is.
         """
         pauses, since = Pauses(self._params.poll_interval_seconds), time.monotonic()
         grace = self._params.orphan_grace_seconds
@@ -150,6 +155,8 @@ class RemoteChunk:
                 self._adopt(nonce, found.remote_id)
             elif isinstance(found, Unprovable):
                 self.why = found.reason
+                if not found.candidates:
+                    return
                 await asyncio.sleep(pauses.next_seconds())
             elif found is None:
                 await asyncio.sleep(pauses.next_seconds())
@@ -187,7 +194,7 @@ class RemoteChunk:
 
     def _intent(self, nonce: str | None = None) -> Intent:
         chunk = self._chunk
-        return Intent(nonce or chunk.nonce, chunk.jobs, chunk.plan.at)
+        return Intent(nonce or chunk.nonce, chunk.jobs, chunk.plan.at, self._job_ids)
 
     def _refused(self, error: ProviderError | InputError) -> None:
         status = error.status_code if isinstance(error, ProviderError) else None

@@ -302,7 +302,7 @@ class BatchRun:
         self._ended = list(journal.state.ended_ids())
         self._journal, self._book = journal, book
         self._write_missing_files(journal)
-        self._runner = Runner(journal, book, self._params, self._clients, self._kept)
+        self._runner = Runner(journal, book, self._params, self._kept)
 
     def _write_missing_files(self, journal: Journal) -> None:
         """Write the files of results that an earlier process kept, and had no time to write."""
@@ -438,7 +438,7 @@ class BatchRun:
                 state,
                 refused_rows=len(self._refused),
                 held=[] if runner is None else list(runner.held),
-                why={} if runner is None else {n: c.why for n, c in list(runner.active.items())},
+                why={} if runner is None else runner.whys(),
                 is_running=not self._done.is_set(),
                 stopped_because=None if runner is None else runner.stopped_because,
                 cost_limit_usd=self._params.cost_limit_usd,

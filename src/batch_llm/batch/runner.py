@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 from ..base import JobResult
 from ..exceptions import AuthenticationError
-from ..providers import registry
 from ..rows.result_row import INPUT_ERROR
 from ..wire.custom_ids import new_nonce
 from .drafting import Drafting
@@ -20,9 +19,8 @@ from .remote_chunk import NEVER_TAKEN, RemoteChunk, go_again
 from .run_state import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
-    from ..providers import BatchClient
     from .job_book import JobBook
     from .journal import Journal
     from .params import BatchParams
@@ -43,12 +41,12 @@ class Runner:
         journal: the state; all writes are made on the loop of `run`.
         book: has the jobs.
         params: how the run is run.
-        clients: of the user's own, by provider.
         kept: told of results once they are kept.
 
     Attributes:
         stopped_because: why not all jobs have ended, once the run has; None where all have.
         active: by number, chunks that are at work.
+        unproved: by number, why it cannot be told of chunks whether they were submitted.
     """
 
     def __init__(
@@ -56,13 +54,11 @@ class Runner:
         journal: Journal,
         book: JobBook,
         params: BatchParams,
-        clients: Mapping[str, BatchClient],
         kept: Callable[[list[JobResult]], None],
     ) -> None:
         self._journal = journal
         self._book = book
         self._params = params
-        self._clients = dict(clients)
         self._kept = kept
         self._changed = asyncio.Event()
         self._refused: list[JobResult] = []
@@ -76,12 +72,18 @@ class Runner:
         self._refused_key: AuthenticationError | None = None
         self._began_at = time.time()
         self.active: dict[int, RemoteChunk] = {}
+        self.unproved: dict[int, str] = {}
         self.stopped_because: str | None = None
 
     @property
     def held(self) -> list[Held]:
         """Why chunks wait; those that are new have numbers below 0."""
         return [*self._given_up, *self._held]
+
+    def whys(self) -> dict[int, str]:
+        """Return why chunks wait that were begun, by number."""
+        at_work = {number: chunk.why for number, chunk in list(self.active.items())}
+        return {**self.unproved, **at_work}
 
     async def run(self) -> None:
         """Run until every job has ended, or nothing more may be done.
@@ -103,8 +105,7 @@ class Runner:
         finally:
             self._drafting.close()
             await self._end_tasks()
-            for client in self._clients.values():
-                await client.aclose()
+            await self._book.clients.aclose()
 
     def stop(self, reason: str, *, leaves: bool = False) -> None:
         """Submit nothing more, and end once what is under way has; with `leaves`, at once.
@@ -135,12 +136,6 @@ class Runner:
             self._journal.write(Cancelled(number))
             await remote.cancel()
 
-    def _client(self, provider: str) -> BatchClient:
-        found = self._clients.get(provider)
-        if found is None:
-            found = self._clients[provider] = registry.open_client(provider)
-        return found
-
     def _resume(self) -> None:
         for chunk in list(self._journal.state.open_chunks.values()):
             if chunk.step is not Step.REFUSED or chunk.waiting < chunk.jobs:
@@ -148,7 +143,7 @@ class Runner:
 
     def _open_clients(self) -> None:
         for provider in self._book.providers_of(self._journal.state.pending_ids()):
-            self._client(provider)
+            self._book.clients.client(provider)
 
     def _drafts(self) -> Iterator[Draft]:
         """Yield chunks of the jobs that are pending; made in a thread, as they are asked for."""
@@ -161,7 +156,7 @@ class Runner:
         yield from drafts_of(
             self._pending_ids(),
             self._book,
-            self._client,
+            self._book.clients.client,
             refuse,
             self._params.items_per_batch,
             self._params.enqueued_tokens_of,
@@ -290,7 +285,8 @@ class Runner:
         return state.chunks[number]
 
     def _begin(self, chunk: ChunkState, *, is_new: bool) -> None:
-        client = self._client(chunk.plan.provider)
+        job_id = next(self._journal.state.job_ids_of(chunk))
+        client = self._book.client_of(chunk.plan.provider, job_id)
         remote = RemoteChunk(
             chunk, self._journal, self._book, client, self._params, self._kept, self._may_submit
         )
@@ -313,6 +309,8 @@ class Runner:
                 await remote.find()
             elif chunk.step is Step.REFUSED:
                 remote.give_up()
+            if chunk.may_be_orphan:
+                self.unproved[chunk.number] = remote.why
             if chunk.step in (Step.CREATED, Step.ENDED, Step.COLLECTING):
                 await remote.finish()
         finally:
@@ -351,7 +349,8 @@ class Runner:
             return None
         if self._stop is not None:
             return self._stop
-        return "; ".join(dict.fromkeys(held.reason for held in self.held)) or "nothing can go"
+        reasons = [*self.unproved.values(), *(held.reason for held in self.held)]
+        return "; ".join(dict.fromkeys(reasons)) or "nothing can go"
 
     async def _end_tasks(self) -> None:
         until = time.monotonic() + _SUBMITTING_SECONDS
