@@ -12,6 +12,7 @@ from batch_llm import Batch, BatchRequest, Job, JobResult, Provider, ProviderReg
 from batch_llm.exceptions import (
     AuthenticationError,
     ConfigurationError,
+    JobError,
     ProviderError,
     ServerError,
     SubmissionError,
@@ -133,8 +134,16 @@ def test_an_estimate_that_fails_is_refused_under_a_limit(world: dict[str, list[J
     assert batch_for(Breaking(world)).run(wait=True).status().succeeded == 4
 
 
-def test_a_job_that_it_does_not_take_fails_alone(world: dict[str, list[Job]]) -> None:
-    run = batch_for(Shop(world), 2).add_job("bad", prompt="no").run(wait=True)
+def test_a_job_that_it_does_not_take_is_refused_at_once(world: dict[str, list[Job]]) -> None:
+    with pytest.raises(JobError, match="'bad': Shop does not take it: it says no"):
+        batch_for(Shop(world)).add_job("bad", prompt="no")
+
+
+def test_a_job_that_it_does_not_take_later_fails_alone(world: dict[str, list[Job]]) -> None:
+    with mock.patch.object(ProviderRegistry, "get_provider", return_value=Shop(world)):
+        batch = Batch(poll_interval_seconds=0.001).defaults(model="any")
+        batch.add_job("a", prompt="x").add_job("b", prompt="y").add_job("bad", prompt="no")
+        run = batch.run(wait=True)
     assert "it says no" in (run.results()["bad"].error or "")
     assert run.status().succeeded == 2
 

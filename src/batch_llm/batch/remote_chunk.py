@@ -86,9 +86,19 @@ class RemoteChunk:
         self._may_submit = may_submit
         self._job_ids = tuple(journal.state.job_ids_of(chunk))
         self.is_submitting = False
+        self._is_unsent = False
         self._costs: dict[str, float | None] = {}
         self.why = ""
         """Why it waits, for a person; "" where the provider is at work."""
+
+    def plan_to_submit(self) -> None:
+        """Note that nothing was sent under the nonce that it has now: it was written just now."""
+        self._is_unsent = True
+
+    def give_back(self) -> None:
+        """Write that the provider has nothing of it, where the create was surely not begun."""
+        if self._is_unsent and self._chunk.may_be_orphan:
+            self._journal.write(Refused(self._chunk.number, WITHDRAWN))
 
     async def submit(self) -> None:
         """Upload and create what was just planned, once.
@@ -117,6 +127,7 @@ class RemoteChunk:
             self._journal.write(Refused(self._chunk.number, WITHDRAWN))
             await self._discard([handle] if handle is not None else [])
             return True
+        self._is_unsent = False
         try:
             remote_id = await self._client.create(self._sent(), handle, self._intent())
         except InputError as error:

@@ -290,6 +290,8 @@ class Runner:
         remote = RemoteChunk(
             chunk, self._journal, self._book, client, self._params, self._kept, self._may_submit
         )
+        if is_new:
+            remote.plan_to_submit()
         self.active[chunk.number] = remote
         task = asyncio.create_task(self._live(remote, chunk, is_new))
         self._tasks[chunk.number] = task
@@ -359,7 +361,10 @@ class Runner:
             if time.monotonic() > until:
                 break
             await asyncio.sleep(_LOOK_SECONDS)
+        left = list(self.active.values())
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        for remote in left:
+            remote.give_back()
         self._tasks.clear()
