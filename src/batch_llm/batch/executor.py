@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from ..base import Job
     from .provider import Provider
 
-    Completed: TypeAlias = tuple[BatchRequest, list[JobResult]]
-
 logger = logging.getLogger("batch_llm")
+
+Completed: TypeAlias = tuple[BatchRequest, list[JobResult]]
+"""A batch that has ended, and what became of its jobs."""
 
 
 class ConcurrentExecutor:

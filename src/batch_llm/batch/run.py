@@ -160,10 +160,10 @@ class BatchRun:
         if runner is None or loop is None:
             return
         told = asyncio.run_coroutine_threadsafe(runner.cancel(), loop)
-        try:
+        self._wait_done(None)
+        # Where the run ended first, there was nothing left to cancel.
+        if told.done() and not told.cancelled():
             told.result()
-        finally:
-            self._wait_done(None)
 
     def retry_failed(self) -> Self:
         """Run the jobs that failed once more, once the run has ended. Nothing else is sent again.
