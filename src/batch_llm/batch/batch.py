@@ -96,7 +96,8 @@ class Batch:
             cut to it, and wait for one another; `status().waiting` says so.
         clients: by the names of providers, clients that are not to be opened by default: with an
             address of their own, say. Under another name, such as "mine", they answer models that
-            are called "mine:NAME".
+            are called "mine:NAME". All other models are answered by whoever
+            `ProviderRegistry.get_provider` finds when the run begins.
 
     Raises:
         ConfigurationError: for a value that cannot work.

@@ -40,7 +40,6 @@ _NOT_BEGUN: Final = ("validating", "pending")
 _LOOKS: Final = 3
 _LOOK_SECONDS: Final = 2.0
 
-
 T = TypeVar("T")
 TClient = TypeVar("TClient", bound="BatchClient")
 
@@ -61,7 +60,8 @@ class ClientProvider(Provider, Generic[TClient]):
     this object alone, and its results are read by it.
 
     Args:
-        client: that is spoken to; by default one is made when it is needed.
+        client: that is spoken to, and that nobody else speaks to at the same time; by default one
+            is made when it is needed.
         settings: of the client that is made.
         name: under which models are asked for as "NAME:MODEL"; by default the client's provider.
         models: what it answers; by default what is known of the provider's models. Others are
@@ -140,7 +140,7 @@ class ClientProvider(Provider, Generic[TClient]):
         Raises:
             InputError: for jobs that cannot be sent, or not as one batch.
             SubmissionError: says in `acceptance` whether the provider may have taken it all the
-                same. It was looked for, and not found.
+                same; it was looked for then, in vain.
             ProviderError: if the jobs could not be uploaded; nothing was submitted.
         """
         sent = self._chunk(self._fitted(jobs))
