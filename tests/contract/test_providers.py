@@ -244,6 +244,19 @@ def test_jobs_of_two_models_are_two_batches(own: Case, simulator: Simulator) -> 
     assert not simulator.books.creates("batch")
 
 
+def test_defaults_that_a_model_does_not_take_are_left_out(simulator: Simulator) -> None:
+    provider = _openai(simulator)
+    job = Job("a", prompt="question", model="gpt-5-mini")
+    assert job.temperature == 0.7
+    provider.validate_job(job)
+    request = provider.create_batch([job])
+    assert isinstance(request, BatchRequest)
+    completed(request)
+    assert request.get_results()[0].response == "question"
+    with pytest.raises(ValueError, match="temperature cannot be set"):
+        provider.validate_job(Job("a", prompt="x", model="gpt-5-mini", temperature=0.1))
+
+
 def test_the_model_of_another_provider_is_refused(own: Case, simulator: Simulator) -> None:
     provider_class = type(own.open(simulator))
     other = next(case for case in CASES[:3] if case.name != own.name)

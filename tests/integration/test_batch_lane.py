@@ -23,6 +23,7 @@ from batch_llm.exceptions import (
     AuthenticationError,
     ConfigurationError,
     JobError,
+    ServerError,
     StateMismatchError,
 )
 from batch_llm.providers import (
@@ -268,6 +269,26 @@ def test_a_crash_executes_nothing_twice(
     }
     assert run.status().is_complete
     check_books(simulator, 10)
+
+
+def test_what_was_surely_not_sent_goes_again_unsearched(tmp_path: Path) -> None:
+    class Defective(MockBatchClient):
+        """Fails before it sends anything, once."""
+
+        defects = [TypeError("a defect")]
+
+        async def upload(self, *args: Any) -> str | None:
+            if self.defects:
+                raise self.defects.pop()
+            return await super().upload(*args)
+
+    provider, client, state = PROVIDERS[3], Defective(), tmp_path / "state.jsonl"
+    with pytest.raises(TypeError, match="a defect"):
+        batch_of(provider, client, state_file=state).run(wait=True)
+    client.fail("find_orphan", ServerError("503", status_code=503), times=None)
+    later = batch_of(provider, client, state_file=state).run(wait=True)
+    assert later.status().succeeded == 10
+    assert len(client.batches) == 1
 
 
 def test_a_create_whose_answer_is_lost_is_found(provider: Provider, simulator: Simulator) -> None:

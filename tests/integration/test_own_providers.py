@@ -175,6 +175,36 @@ def test_missing_results_have_failed(world: dict[str, list[Job]]) -> None:
     assert sum(result.is_success for result in results.values()) == 2
 
 
+def test_results_of_strangers_are_no_jobs(
+    world: dict[str, list[Job]], caplog: pytest.LogCaptureFixture
+) -> None:
+    class Breaking(Shop):
+        def get_batch_results(self, batch_id: str) -> list[JobResult]:
+            first, second = super().get_batch_results(batch_id)
+            return [first, first, JobResult("stranger", second.response)]
+
+    run = batch_for(Breaking(world), 2).run(wait=True)
+    results = run.results()
+    assert results["job 1"].response == "QUESTION 1"
+    assert "name no job of this batch" in (results["job 0"].error or "")
+    assert run.status().succeeded == 1
+
+
+@pytest.mark.parametrize("is_asked_for", [True, False])
+def test_what_it_was_sent_is_kept_where_that_is_asked_for(
+    world: dict[str, list[Job]], is_asked_for: bool
+) -> None:
+    class Breaking(Shop):
+        def get_batch_results(self, batch_id: str) -> list[JobResult]:
+            return [
+                JobResult(job.id, "yes", cost_usd=0.0, raw_response={"said": "yes"})
+                for job in self.world[batch_id]
+            ]
+
+    run = batch_for(Breaking(world), 1).save_raw_responses(is_asked_for).run(wait=True)
+    assert run.results()["job 0"].raw_response == ({"said": "yes"} if is_asked_for else None)
+
+
 def test_a_batch_that_failed_says_why(world: dict[str, list[Job]]) -> None:
     class Breaking(Shop):
         def get_batch_status(self, batch_id: str) -> str:

@@ -317,6 +317,7 @@ class Runner:
                 await remote.finish()
         finally:
             self.active.pop(chunk.number, None)
+            remote.give_back()
 
     def _raise_faults(self) -> None:
         for number, task in list(self._tasks.items()):
