@@ -141,9 +141,6 @@ class RemoteChunk:
                 return True
             logger.warning("Chunk %d: %s Looking for it.", self._chunk.number, error)
             return False
-        except InputError as error:
-            self._refused(error)
-            return True
         self._journal.write(Created(self._chunk.number, remote_id))
         return True
 
