@@ -192,7 +192,7 @@ class Batch:
         return self
 
     def save_raw_responses(self, enabled: bool = True) -> Self:
-        """Let results keep what the provider sent."""
+        """Let results keep what the provider sent, and what it was sent."""
         self._params = dataclasses.replace(self._params, save_raw_responses=bool(enabled))
         return self
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -123,8 +124,8 @@ class ClientProvider(Provider, Generic[TClient]):
         fitted_jobs, sum_usd = self._fitted(jobs), 0.0
         sizer = self._sizer(fitted_jobs)
         for job in fitted_jobs:
-            usd = sizer.size_of(job).most_usd
-            if usd is None:
+            _, (usd, _, _) = sizer.size_of(job)
+            if not math.isfinite(usd):
                 raise ConfigurationError(
                     f"What {job.id!r} can cost is not known: no price of {job.model} is, or "
                     f"nothing bounds its tokens."
@@ -253,7 +254,7 @@ class ClientProvider(Provider, Generic[TClient]):
         if not jobs:
             raise InputError("A batch needs at least one job.")
         book, sizer = self._book(jobs), self._sizer(jobs)
-        sizes = [sizer.size_of(job).sized for job in jobs]
+        sizes = [sizer.size_of(job)[0] for job in jobs]
         if len(kinds := {(each.model, each.endpoint) for each in sizes}) > 1:
             asked = ", ".join(sorted(f"{model} at {endpoint}" for model, endpoint in kinds))
             raise InputError(f"The jobs of a batch have one model and endpoint, not {asked}.")

@@ -98,7 +98,7 @@ class Runner:
         try:
             self._resume()
             if self._stop is None:
-                self._open_clients()
+                await self._open_clients()
             await self._turn()
             if self._refused_key is not None:
                 raise self._refused_key
@@ -141,8 +141,9 @@ class Runner:
             if chunk.step is not Step.REFUSED or chunk.waiting < chunk.jobs:
                 self._begin(chunk, is_new=False)
 
-    def _open_clients(self) -> None:
-        for provider in self._book.providers_of(self._journal.state.pending_ids()):
+    async def _open_clients(self) -> None:
+        pending = self._journal.state.pending_ids()
+        for provider in await asyncio.to_thread(self._book.providers_of, pending):
             self._book.clients.client(provider)
 
     def _drafts(self) -> Iterator[Draft]:
@@ -168,11 +169,11 @@ class Runner:
                 return
             yield job_id
 
-    def _take_drafts(self) -> None:
+    async def _take_drafts(self) -> None:
         self._drafting.take_made()
         if self._refused and not self._drafting.is_at_work:
             refused, self._refused = self._refused, []
-            self._keep(refused)
+            await asyncio.to_thread(self._keep, refused)
 
     def _keep(self, results: list[JobResult]) -> None:
         told = (result.to_dict() for result in results)
@@ -184,7 +185,7 @@ class Runner:
         while not self._leaves:
             self._changed.clear()
             self._raise_faults()
-            self._take_drafts()
+            await self._take_drafts()
             if self._stop is None:
                 await self._submit()
             if self._stop is None and self._has_room():
@@ -310,7 +311,7 @@ class Runner:
             elif chunk.may_be_orphan:
                 await remote.find()
             elif chunk.step is Step.REFUSED:
-                remote.give_up()
+                await remote.give_up()
             if chunk.may_be_orphan:
                 self.unproved[chunk.number] = remote.why
             if chunk.step in (Step.CREATED, Step.ENDED, Step.COLLECTING):
