@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         ERROR_MESSAGE_MAX_LENGTH,
         BatchProcessor,
         BatchResult,
+        Citation,
         FailureGroup,
         FilePart,
         ImagePart,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         LLMRequest,
         LLMWorkItem,
         Message,
+        ModelConfig,
         OutputSchema,
         PostProcessorFunc,
         PricedModel,
@@ -36,7 +38,24 @@ if TYPE_CHECKING:
         TokenUsage,
         WorkItemResult,
     )
-    from .batch import Batch, BatchRun, to_batch
+    from .batch import (
+        AnthropicProvider,
+        Batch,
+        BatchConfig,
+        BatchParams,
+        BatchRequest,
+        BatchRun,
+        BatchState,
+        ConcurrentExecutor,
+        CostTracker,
+        GeminiProvider,
+        MockProvider,
+        OpenAIProvider,
+        Provider,
+        ProviderRegistry,
+        StateManager,
+        to_batch,
+    )
     from .classifiers import GeminiErrorClassifier
     from .core import (
         AgentLike,
@@ -53,6 +72,7 @@ if TYPE_CHECKING:
         AnswerError,
         AuthenticationError,
         BatchLLMError,
+        BudgetExceededError,
         ConfigurationError,
         ConnectionFailedError,
         InputError,
@@ -73,6 +93,9 @@ if TYPE_CHECKING:
         RefusalError,
         ServerError,
         SourceError,
+        StateError,
+        StateMismatchError,
+        SubmissionError,
         UnkeptOutputError,
     )
     from .llm_strategies import (
@@ -114,23 +137,29 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "base": (
-        "ERROR_MESSAGE_MAX_LENGTH BatchProcessor BatchResult FailureGroup FilePart ImagePart Job "
-        "JobResult LLMCallStrategy LLMRequest LLMWorkItem Message OutputSchema PostProcessorFunc "
+        "ERROR_MESSAGE_MAX_LENGTH BatchProcessor BatchResult Citation FailureGroup FilePart "
+        "ImagePart Job JobResult LLMCallStrategy LLMRequest LLMWorkItem Message ModelConfig "
+        "OutputSchema PostProcessorFunc "
         "PricedModel ProcessingStats ProgressCallbackFunc RequestStrategy RetryState "
         "RoutingStrategy TextPart TokenBound TokenUsage WorkItemResult"
     ),
-    "batch": "Batch BatchRun to_batch",
+    "batch": (
+        "AnthropicProvider Batch BatchConfig BatchParams BatchRequest BatchRun BatchState "
+        "ConcurrentExecutor CostTracker GeminiProvider MockProvider OpenAIProvider Provider "
+        "ProviderRegistry StateManager to_batch"
+    ),
     "classifiers": "GeminiErrorClassifier",
     "core": (
         "AgentLike HedgeConfig LedgerConfig ProcessorConfig RateLimitConfig ResultLike RetryConfig "
         "SharedLimits UsageLike"
     ),
     "exceptions": (
-        "AnswerError AuthenticationError BatchLLMError ConfigurationError ConnectionFailedError "
-        "InputError InvalidRequestError JobError LaneError LedgerError MalformedAnswerError "
-        "MissingExtraError MissingKeyError MissingLibraryError OutputTruncatedError "
-        "OutputValidationError ProcessorClosedError ProviderError ProviderTimeoutError "
-        "RateLimitedError RefusalError ServerError SourceError UnkeptOutputError"
+        "AnswerError AuthenticationError BatchLLMError BudgetExceededError ConfigurationError "
+        "ConnectionFailedError InputError InvalidRequestError JobError LaneError LedgerError "
+        "MalformedAnswerError MissingExtraError MissingKeyError MissingLibraryError "
+        "OutputTruncatedError OutputValidationError ProcessorClosedError ProviderError "
+        "ProviderTimeoutError RateLimitedError RefusalError ServerError SourceError StateError "
+        "StateMismatchError SubmissionError UnkeptOutputError"
     ),
     "llm_strategies": (
         "AnthropicStrategy EscalatingStrategy GeminiCachedStrategy GeminiResponse GeminiStrategy "
@@ -156,17 +185,26 @@ __all__ = [
     "ERROR_MESSAGE_MAX_LENGTH",
     "AgentLike",
     "AnswerError",
+    "AnthropicProvider",
     "AnthropicStrategy",
     "AuthenticationError",
     "BaseMiddleware",
     "BaseObserver",
     "Batch",
+    "BatchConfig",
     "BatchLLMError",
+    "BatchParams",
     "BatchProcessor",
+    "BatchRequest",
     "BatchResult",
     "BatchRun",
+    "BatchState",
+    "BudgetExceededError",
+    "Citation",
+    "ConcurrentExecutor",
     "ConfigurationError",
     "ConnectionFailedError",
+    "CostTracker",
     "DefaultErrorClassifier",
     "ErrorClassifier",
     "ErrorInfo",
@@ -178,6 +216,7 @@ __all__ = [
     "FrameworkTimeoutError",
     "GeminiCachedStrategy",
     "GeminiErrorClassifier",
+    "GeminiProvider",
     "GeminiResponse",
     "GeminiStrategy",
     "HedgeConfig",
@@ -201,7 +240,10 @@ __all__ = [
     "MissingExtraError",
     "MissingKeyError",
     "MissingLibraryError",
+    "MockProvider",
+    "ModelConfig",
     "OpenAICompatibleStrategy",
+    "OpenAIProvider",
     "OutputSchema",
     "OutputTruncatedError",
     "OutputValidationError",
@@ -214,7 +256,9 @@ __all__ = [
     "ProcessorConfig",
     "ProcessorObserver",
     "ProgressCallbackFunc",
+    "Provider",
     "ProviderError",
+    "ProviderRegistry",
     "ProviderTimeoutError",
     "PydanticAIModelStrategy",
     "PydanticAIStrategy",
@@ -231,7 +275,11 @@ __all__ = [
     "ServerError",
     "SharedLimits",
     "SourceError",
+    "StateError",
+    "StateManager",
+    "StateMismatchError",
     "StrategyPool",
+    "SubmissionError",
     "TextPart",
     "TokenBound",
     "TokenUsage",

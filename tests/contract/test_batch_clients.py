@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.memory_world import MemoryWorld
 
 from batch_llm.base import FilePart, LLMRequest, Message, TextPart
 from batch_llm.exceptions import (
@@ -54,7 +55,8 @@ class Case:
     name: str
     model: str
     vectors: str | None
-    open: Callable[[Simulator, Retries], BatchClient]
+    open: Callable[[Any, Retries], BatchClient]
+    world: Callable[[], Any] = Simulator
 
     @property
     def provider(self) -> str:
@@ -93,12 +95,17 @@ def _gemini_file(simulator: Simulator, retries: Retries) -> BatchClient:
     )
 
 
+def _mock(world: MemoryWorld, retries: Retries) -> BatchClient:
+    return world.open(retries)
+
+
 CASES = [
     Case("openai-chat", "gpt-4o-mini", "text-embedding-3-small", _openai),
     Case("openai-responses", "gpt-4o-mini", None, _openai_responses),
     Case("anthropic", "claude-haiku-4-5", None, _anthropic),
     Case("gemini-inline", "gemini-2.5-flash", "gemini-embedding-001", _gemini),
     Case("gemini-file", "gemini-2.5-flash", "gemini-embedding-001", _gemini_file),
+    Case("mock", "any-model", "any-model", _mock, MemoryWorld),
 ]
 WITHOUT_ANTHROPIC = [case for case in CASES if case.provider != "anthropic"]
 
@@ -110,7 +117,13 @@ def running() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def simulator(running: Simulator) -> Iterator[Simulator]:
+def simulator(running: Simulator, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The simulator, or what stands in its place for the mock."""
+    if "case" in request.fixturenames:
+        case: Case = request.getfixturevalue("case")
+        if case.world is not Simulator:
+            yield case.world()
+            return
     running.reset()
     yield running
     assert running.broken == 0, "the simulator met a defect of its own; see its log"
@@ -387,6 +400,7 @@ async def test_polls_and_downloads_are_repeated(
         "openai": "files.content",
         "anthropic": "batches.results",
         "gemini": "files.download" if case.name == "gemini-file" else "batches.get",
+        "mock": "files.content",
     }[case.provider]
     simulator.add_fault(Fault(kind=FaultKind.RESET_IN_BODY, operation=operation, calls=(1,)))
     assert len(await collected(client, sent, status)) == 5
@@ -471,7 +485,7 @@ async def settled(client: BatchClient, sent: Sent, known: set[str]) -> object:
 
 
 async def test_a_refused_connection_is_surely_not_accepted(case: Case) -> None:
-    with Simulator() as gone:
+    with case.world() as gone:
         client = case.open(gone, NEVER)
         sent = intended(client, gone, questions(case, 1))
     with pytest.raises(SubmissionError) as caught:
@@ -518,7 +532,8 @@ async def test_at_anthropic_nothing_is_proved_while_it_runs(
 async def test_an_orphan_is_found_behind_many_pages(
     client: BatchClient, case: Case, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"batch_llm.providers.{case.provider}._PAGE", 1)
+    has_pages = case.name != "mock"
+    monkeypatch.setattr(f"batch_llm.providers.{case.provider}._PAGE", 1, raising=has_pages)
     sent = await submit(client, simulator, questions(case, 2))
     for _ in range(3):
         other = await submit(client, simulator, questions(case, 2))
@@ -614,7 +629,7 @@ async def test_files_are_deleted_and_may_be_gone(
         await client.delete_files(status.inputs)
         if case.name != "gemini-inline":
             await client.delete_files(status.outputs)
-    if case.provider == "openai" or case.name == "gemini-file":
+    if case.provider in ("openai", "mock") or case.name == "gemini-file":
         with pytest.raises((InvalidRequestError, AuthenticationError)):
             await collected(client, sent, status)
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import BaseModel
+from tests.memory_world import MemoryWorld
 
 from batch_llm.batch import Batch, BatchRun
 from batch_llm.batch import run as run_module
@@ -25,12 +26,14 @@ from batch_llm.exceptions import (
     AuthenticationError,
     ConfigurationError,
     JobError,
+    ServerError,
     StateMismatchError,
 )
 from batch_llm.providers import (
     AnthropicBatchClient,
     BatchClient,
     GeminiBatchClient,
+    MockBatchClient,
     OpenAIBatchClient,
     Retries,
 )
@@ -53,6 +56,7 @@ PROVIDERS = [
     Provider("openai", "gpt-4o-mini"),
     Provider("anthropic", "claude-haiku-4-5"),
     Provider("gemini", "gemini-2.5-flash"),
+    Provider("mock", "mock:gpt-4o-mini"),
 ]
 
 
@@ -67,8 +71,18 @@ def running() -> Iterator[Simulator]:
         yield simulator
 
 
+class PricedMock(MockBatchClient):
+    """Costs what OpenAI does."""
+
+    provider = "openai"
+
+
 @pytest.fixture
-def simulator(running: Simulator) -> Iterator[Simulator]:
+def simulator(running: Simulator, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The simulator, or what stands in its place for the mock."""
+    if "provider" in request.fixturenames and request.getfixturevalue("provider").name == "mock":
+        yield MemoryWorld()
+        return
     running.reset()
     yield running
     assert running.broken == 0, "the simulator met a defect of its own; see its log"
@@ -80,7 +94,10 @@ def provider(request: pytest.FixtureRequest) -> Provider:
     return found
 
 
-def client_of(provider: Provider, simulator: Simulator) -> BatchClient:
+def client_of(provider: Provider, simulator: Simulator | MemoryWorld) -> BatchClient:
+    if isinstance(simulator, MemoryWorld):
+        # Batches are in the client's memory: a program that starts again has to find them there.
+        return simulator.clients[0] if simulator.clients else simulator.open(AT_ONCE, PricedMock)
     if provider.name == "openai":
         return OpenAIBatchClient(
             base_url=simulator.openai_base_url,
@@ -255,6 +272,26 @@ def test_a_crash_executes_nothing_twice(
     }
     assert run.status().is_complete
     check_books(simulator, 10)
+
+
+def test_what_was_surely_not_sent_goes_again_unsearched(tmp_path: Path) -> None:
+    class Defective(MockBatchClient):
+        """Fails before it sends anything, once."""
+
+        defects = [TypeError("a defect")]
+
+        async def upload(self, *args: Any) -> str | None:
+            if self.defects:
+                raise self.defects.pop()
+            return await super().upload(*args)
+
+    provider, client, state = PROVIDERS[3], Defective(), tmp_path / "state.jsonl"
+    with pytest.raises(TypeError, match="a defect"):
+        batch_of(provider, client, state_file=state).run(wait=True)
+    client.fail("find_orphan", ServerError("503", status_code=503), times=None)
+    later = batch_of(provider, client, state_file=state).run(wait=True)
+    assert later.status().succeeded == 10
+    assert len(client.batches) == 1
 
 
 def test_a_create_whose_answer_is_lost_is_found(provider: Provider, simulator: Simulator) -> None:

@@ -106,12 +106,15 @@ def cancel_by_hand(run: BatchRun, provider: str, simulator: Simulator, model: st
         await client.cancel(remote_id)
         await client.aclose()
 
-    while not simulator.books.executions(model=model):
+    remote_id = None
+    # The provider may be at work before the run has written down what the batch is called.
+    while remote_id is None or not simulator.books.executions(model=model):
         assert not run.is_complete
         time.sleep(0.01)
-    (found,) = (each for each in run.status().batches if each["model"] == model)
-    assert found["remote_id"] is not None
-    asyncio.run(cancel(found["remote_id"]))
+        remote_id = next(
+            (each["remote_id"] for each in run.status().batches if each["model"] == model), None
+        )
+    asyncio.run(cancel(remote_id))
 
 
 def wait_until_sent(run: BatchRun) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ..base import JobResult, PricedModel
@@ -51,6 +52,8 @@ def result_of(
         remote_id: of the remote batch.
         keeps_raw: whether to keep what the provider sent.
     """
+    if answer.result is not None:
+        return _as_told(job, answer.result, remote_id, keeps_raw=keeps_raw)
     outcome = _OUTCOMES[answer.outcome]
     result = JobResult(
         job.id,
@@ -114,6 +117,19 @@ def _may_be_billed(status: RemoteStatus, *, has_partial: bool) -> bool:
     counts = status.counts
     is_counted = has_partial or counts.total > 0 or status.ended_as == "failed"
     return status.ended_as == "completed" or counts.succeeded > 0 or not is_counted
+
+
+def _as_told(job: Job, told: JobResult, remote_id: str, *, keeps_raw: bool) -> JobResult:
+    """Return a result that a provider of the user's own gives, with what it leaves open."""
+    result = replace(
+        told,
+        job_id=job.id,
+        batch_id=told.batch_id or remote_id,
+        raw_response=told.raw_response if keeps_raw else None,
+    )
+    if result.is_success and result.parsed_response is None:
+        _set_parsed(result, job)
+    return result
 
 
 def _set_bill(result: JobResult, answer: BatchAnswer, priced: PricedModel) -> None:

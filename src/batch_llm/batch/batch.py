@@ -25,10 +25,12 @@ from ..rows.result_row import INPUT_ERROR
 from ..rows.source import open_source
 from ..rows.template import PromptTemplate
 from ..rows.work import check_columns
+from .clients import route_of_given
 from .deadline import Deadline
 from .estimate import BatchEstimate, estimate
 from .job_ids import JobIds
 from .params import BatchParams
+from .provider_registry import ProviderRegistry
 from .run import BatchRun
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from ..rows.frames import Rows
     from ..rows.plan import Entry
     from ..rows.row import BrokenRow, Row
+    from .provider import Provider
     from .run_status import RunStatus
 
     Turns: TypeAlias = Iterable[Message | Mapping[str, Any]]
@@ -99,7 +102,8 @@ class Batch:
             cut to it, and wait for one another; `status().waiting` says so.
         clients: by the names of providers, clients that are not to be opened by default: with an
             address of their own, say. Under another name, such as "mine", they answer models that
-            are called "mine:NAME".
+            are called "mine:NAME". All other models are answered by whoever
+            `ProviderRegistry.get_provider` finds when the run begins.
 
     Raises:
         ConfigurationError: for a value that cannot work.
@@ -504,20 +508,52 @@ class Batch:
 
     def _abilities(self, model: object) -> Abilities | None:
         """Return what a model can do; None where nobody can tell before the run."""
+        if not isinstance(model, str):
+            return None
+        provider = self._registered_for(model)
+        if provider is not None:
+            return provider.abilities(model)
         try:
-            return abilities_for(model, self._clients) if isinstance(model, str) else None
+            return abilities_for(model, self._clients)
         except ConfigurationError:
             return None
 
+    def _registered_for(self, model: str) -> Provider | None:
+        """Return the provider that the user has registered for a model, if there is one."""
+        is_given = route_of_given(model, self._clients) is not None
+        return None if is_given else ProviderRegistry.registered_for(model)
+
     def _check(self, job: Job) -> None:
+        provider = self._registered_for(job.model)
+        if provider is not None:
+            _check_with(provider, job)
+            return
         try:
             able = abilities_for(job.model, self._clients)
+        except ConfigurationError:
+            self._check_model(job)
+            return
+        if able is not None:
+            check_job(job, able)
+
+    def _check_model(self, job: Job) -> None:
+        """Refuse a model that the registry does not find a provider for."""
+        try:
+            ProviderRegistry.get_provider(job.model)
         except ConfigurationError as error:
             if ":" in job.model:
                 return  # a provider of that name may be registered before the run
             raise JobError(f"Job {job.id!r}: {error}", job_id=job.id, field="model") from None
-        if able is not None:
-            check_job(job, able)
+
+
+def _check_with(provider: Provider, job: Job) -> None:
+    try:
+        provider.validate_job(job)
+    except JobError:
+        raise
+    except ValueError as error:
+        why = f"Job {job.id!r}: {provider.name} does not take it: {error}"
+        raise JobError(why, job_id=job.id, field="model") from error
 
 
 def to_batch(items: Iterable[LLMWorkItem[Any, Any, Any]], batch: Batch | None = None) -> Batch:

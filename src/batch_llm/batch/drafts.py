@@ -20,7 +20,7 @@ from ..llm_strategies.token_bounds import (
     most_output_tokens,
     size_of_json,
 )
-from ..pricing import limits_of, most_usd
+from ..pricing import limits_of
 from ..wire.custom_ids import new_nonce
 from ..wire.embedding import EmbeddingText
 from .chunking import Chunk, ChunkLimits, SizedJob, chunked
@@ -176,7 +176,7 @@ class JobSizer:
             len(encoded) + _DIGITS_OF_A_PLACE,
             _enqueued(line.request, bound.input_tokens),
         )
-        most = most_usd(priced, bound, lane="batch")
+        most = client.most_usd(line, bound)
         usd = _UNBOUNDED if most is None else most
         return sized, (usd, sized.input_tokens, bound.input_tokens)
 

@@ -10,7 +10,6 @@ from ..base.job_file import PDF
 from ..base.request import FilePart, ImagePart
 from ..llm_strategies.token_bounds import expected_tokens
 from ..pricing import cost_usd, estimate_tokens
-from ..providers import registry
 from ..wire.embedding import EmbeddingText
 from ..wire.inline_data import inline_data
 from .drafts import drafts_of
@@ -133,16 +132,10 @@ def estimate(
         ConfigurationError: for a model that no provider is known for, or a client that cannot be
             made.
     """
-    found, opened = BatchEstimate(refused_rows=refused_rows), dict(clients)
-
-    def client(provider: str) -> BatchClient:
-        if provider not in opened:
-            opened[provider] = registry.open_client(provider)
-        return opened[provider]
-
+    found = BatchEstimate(refused_rows=refused_rows)
     book, refuse = JobBook(jobs, None, clients), found.refused.__setitem__
-    ids = [job.id for job in jobs]
-    for draft in drafts_of(ids, book, client, refuse, items_per_batch, max_enqueued_tokens):
+    job_ids, client = [job.id for job in jobs], book.clients.client
+    for draft in drafts_of(job_ids, book, client, refuse, items_per_batch, max_enqueued_tokens):
         chunk, most = draft.chunk, draft.reserved_usd
         model = found.models.setdefault(f"{chunk.provider}:{chunk.model}", ModelEstimate())
         model.jobs += len(chunk.job_ids)

@@ -8,14 +8,16 @@ from ..base import Job
 from ..exceptions import JobError
 from ..wire.batch_item import BatchRequestLine
 from ..wire.embedding import EmbeddingText
+from .clients import Clients
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from ..base.request import LLMRequest
     from ..providers import BatchClient
     from ..providers.registry import Route
     from .journal import Journal
+    from .provider import Provider
 
 
 class JobBook:
@@ -25,15 +27,22 @@ class JobBook:
         jobs: that were added in this process; they have their `response_model` at hand.
         journal: which has all the others; None where there are none.
         clients: of the user's own, by provider.
+        get_provider: finds who answers any other model; by default the registry does.
+
+    Attributes:
+        clients: those of the run.
     """
 
     def __init__(
-        self, jobs: Iterable[Job], journal: Journal | None, clients: Mapping[str, BatchClient]
+        self,
+        jobs: Iterable[Job],
+        journal: Journal | None,
+        clients: Mapping[str, BatchClient],
+        get_provider: Callable[[str], Provider] | None = None,
     ) -> None:
         self._jobs = {job.id: job for job in jobs}
         self._journal = journal
-        self._clients = clients
-        self._routes: dict[str, Route] = {}
+        self.clients = Clients(clients, get_provider)
 
     def job(self, job_id: str) -> Job:
         """Return a job.
@@ -63,14 +72,25 @@ class JobBook:
         """Return where a job goes.
 
         Raises:
-            ConfigurationError: for a model that no provider is known for.
+            ConfigurationError: for a model that no provider is known for, or one that does not
+                work.
         """
-        found = self._routes.get(job.model)
-        if found is None:
-            from ..providers.registry import find_route
+        return self.clients.route(job.model)
 
-            found = self._routes[job.model] = find_route(job.model, self._clients)
-        return found
+    def client_of(self, provider: str, job_id: str) -> BatchClient:
+        """Return the client of a provider that the state names.
+
+        Args:
+            provider: its name.
+            job_id: a job that it was given: where the name is not known yet, that of the job's
+                model may be it.
+
+        Raises:
+            ConfigurationError: if there is no such provider, or it does not work.
+        """
+        if not self.clients.has(provider):
+            self.route(self.job(job_id))
+        return self.clients.client(provider)
 
     def providers_of(self, job_ids: Iterable[str]) -> set[str]:
         """Return who answers those of these jobs that were added in this process."""
@@ -83,7 +103,7 @@ class JobBook:
         Raises:
             JobError: if the file cannot be read.
         """
-        return BatchRequestLine(job.id, request_of(job), self.route(job).model)
+        return BatchRequestLine(job.id, request_of(job), self.route(job).model, job)
 
 
 class JobLines:

@@ -103,11 +103,21 @@ class RemoteChunk:
         self._may_submit = may_submit
         self._job_ids = tuple(journal.state.job_ids_of(chunk))
         self.is_submitting = False
+        self._is_unsent = False
         self._costs: dict[str, float | None] = {}
         self._recalled = asyncio.Event()
         self._recall_trouble: str | None = ""  # None once the provider was told
         self.why = ""
         """Why it waits, for a person; "" where the provider is at work."""
+
+    def plan_to_submit(self) -> None:
+        """Note that nothing was sent under the nonce that it has now: it was written just now."""
+        self._is_unsent = True
+
+    def give_back(self) -> None:
+        """Write that the provider has nothing of it, where the create was surely not begun."""
+        if self._is_unsent and self._chunk.may_be_orphan:
+            self._journal.write(Refused(self._chunk.number, WITHDRAWN))
 
     async def submit(self) -> None:
         """Upload and create what was just planned, once.
@@ -137,6 +147,7 @@ class RemoteChunk:
             self._journal.write(Refused(self._chunk.number, WITHDRAWN))
             await self._discard([handle] if handle is not None else [])
             return True
+        self._is_unsent = False
         try:
             remote_id = await self._client.create(sent, handle, self._intent())
         except SubmissionError as error:
@@ -147,6 +158,7 @@ class RemoteChunk:
             logger.warning("Chunk %d: %s Looking for it.", self._chunk.number, error)
             return False
         except InputError as error:
+            await self._discard([handle] if handle is not None else [])
             await self._refused(error)
             return True
         self._journal.write(Created(self._chunk.number, remote_id))
@@ -159,7 +171,8 @@ class RemoteChunk:
     async def find(self) -> None:
         """Look for the remote batch of a create that nobody saw the end of; adopt it.
 
-        Where there surely is none, the chunk goes again. Where that cannot be told, look again.
+        Where there surely is none, the chunk goes again. Where that cannot be told, look again; and
+        where nothing will ever tell, leave it as it is.
         """
         pauses, since = Pauses(self._params.poll_interval_seconds), time.monotonic()
         grace = self._params.orphan_grace_seconds
@@ -170,6 +183,8 @@ class RemoteChunk:
                 self._adopt(nonce, found.remote_id)
             elif isinstance(found, Unprovable):
                 self.why = found.reason
+                if not found.candidates:
+                    return
                 await asyncio.sleep(pauses.next_seconds())
             elif found is None:
                 await asyncio.sleep(pauses.next_seconds())
@@ -215,7 +230,7 @@ class RemoteChunk:
 
     def _intent(self, nonce: str | None = None) -> Intent:
         chunk = self._chunk
-        return Intent(nonce or chunk.nonce, chunk.jobs, chunk.plan.at)
+        return Intent(nonce or chunk.nonce, chunk.jobs, chunk.plan.at, self._job_ids)
 
     async def _refused(self, error: ProviderError | InputError) -> None:
         status = error.status_code if isinstance(error, ProviderError) else None

@@ -9,8 +9,6 @@ import shutil
 import tempfile
 import threading
 import weakref
-from concurrent.futures import CancelledError
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -167,12 +165,10 @@ class BatchRun:
         if runner is None or loop is None:
             return
         told = asyncio.run_coroutine_threadsafe(runner.cancel(), loop)
-        try:
-            # Where the run ends by itself meanwhile, there is nobody left to be told.
-            with suppress(CancelledError):
-                told.result()
-        finally:
-            self._wait_done(None)
+        self._wait_done(None)
+        # Where the run ended first, there was nothing left to cancel.
+        if told.done() and not told.cancelled():
+            told.result()
 
     def retry_failed(self) -> Self:
         """Run the jobs that failed once more, once the run has ended. Nothing else is sent again.
@@ -327,9 +323,7 @@ class BatchRun:
         self._ended = [job_id for job_id in journal.state.ended_ids() if job_id not in late]
         self._journal, self._book = journal, book
         self._write_missing_files(journal)
-        self._runner = Runner(
-            journal, book, self._params, self._clients, self._kept, self._deadline
-        )
+        self._runner = Runner(journal, book, self._params, self._kept, self._deadline)
 
     def _write_missing_files(self, journal: Journal) -> None:
         """Write the files of results that an earlier process kept, and had no time to write."""
@@ -476,7 +470,7 @@ class BatchRun:
                 state,
                 refused_rows=len(self._refused),
                 held=[] if runner is None else list(runner.held),
-                why={} if runner is None else {n: c.why for n, c in list(runner.active.items())},
+                why={} if runner is None else runner.whys(),
                 is_running=not self._done.is_set(),
                 stopped_because=None if runner is None else runner.stopped_because,
                 cost_limit_usd=self._params.cost_limit_usd,

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 from ..base import JobResult
 from ..exceptions import AuthenticationError
-from ..providers import registry
 from ..rows.result_row import INPUT_ERROR
 from ..wire.custom_ids import new_nonce
 from .deadline import deadline_at
@@ -22,9 +21,8 @@ from .remote_chunk import NEVER_TAKEN, RemoteChunk, go_again
 from .run_state import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
-    from ..providers import BatchClient
     from .deadline import Deadline
     from .job_book import JobBook
     from .journal import Journal
@@ -48,7 +46,6 @@ class Runner:
         journal: the state; all writes are made on the loop of `run`.
         book: has the jobs.
         params: how the run is run.
-        clients: of the user's own, by provider.
         kept: told of results once they are kept; not of those of jobs that go live yet.
         deadline: when what has no answer goes live; None lets everything take its time.
 
@@ -56,6 +53,7 @@ class Runner:
         stopped_because: why not all jobs have ended, once the run has; None where all have.
         active: by number, chunks that are at work.
         late: jobs that go through the live lane, once they do.
+        unproved: by number, why it cannot be told of chunks whether they were submitted.
     """
 
     def __init__(
@@ -63,14 +61,12 @@ class Runner:
         journal: Journal,
         book: JobBook,
         params: BatchParams,
-        clients: Mapping[str, BatchClient],
         kept: Callable[[list[JobResult]], None],
         deadline: Deadline | None = None,
     ) -> None:
         self._journal = journal
         self._book = book
         self._params = params
-        self._clients = dict(clients)
         self._tell = kept
         self._deadline = deadline
         self._deadline_at: float | None = None
@@ -87,12 +83,18 @@ class Runner:
         self._began_at = time.time()
         self.active: dict[int, RemoteChunk] = {}
         self.late: LateJobs | None = None
+        self.unproved: dict[int, str] = {}
         self.stopped_because: str | None = None
 
     @property
     def held(self) -> list[Held]:
         """Why chunks wait; those that are new have numbers below 0."""
         return [*self._given_up, *self._held]
+
+    def whys(self) -> dict[int, str]:
+        """Return why chunks wait that were begun, by number."""
+        at_work = {number: chunk.why for number, chunk in list(self.active.items())}
+        return {**self.unproved, **at_work}
 
     async def run(self) -> None:
         """Run until every job has ended, or nothing more may be done.
@@ -117,8 +119,7 @@ class Runner:
             self.stop("it has ended")  # drafting too
             self._drafting.close()
             await self._end_tasks()
-            for client in self._clients.values():
-                await client.aclose()
+            await self._book.clients.aclose()
 
     def stop(self, reason: str, *, leaves: bool = False) -> None:
         """Submit nothing more, and end once what is under way has; with `leaves`, at once.
@@ -151,12 +152,6 @@ class Runner:
             self._journal.write(Cancelled(number))
             await remote.cancel()
 
-    def _client(self, provider: str) -> BatchClient:
-        found = self._clients.get(provider)
-        if found is None:
-            found = self._clients[provider] = registry.open_client(provider)
-        return found
-
     def _resume(self) -> None:
         for chunk in list(self._journal.state.open_chunks.values()):
             if chunk.step is not Step.REFUSED or chunk.waiting < chunk.jobs:
@@ -165,7 +160,7 @@ class Runner:
     async def _open_clients(self) -> None:
         pending = self._journal.state.pending_ids()
         for provider in await asyncio.to_thread(self._book.providers_of, pending):
-            self._client(provider)
+            self._book.clients.client(provider)
 
     def _drafts(self) -> Iterator[Draft]:
         """Yield chunks of the jobs that are pending; made in a thread, as they are asked for."""
@@ -178,7 +173,7 @@ class Runner:
         yield from drafts_of(
             self._pending_ids(),
             self._book,
-            self._client,
+            self._book.clients.client,
             refuse,
             self._params.items_per_batch,
             self._params.enqueued_tokens_of,
@@ -318,10 +313,13 @@ class Runner:
         return state.chunks[number]
 
     def _begin(self, chunk: ChunkState, *, is_new: bool) -> None:
-        client = self._client(chunk.plan.provider)
+        job_id = next(self._journal.state.job_ids_of(chunk))
+        client = self._book.client_of(chunk.plan.provider, job_id)
         remote = RemoteChunk(
             chunk, self._journal, self._book, client, self._params, self._kept, self._may_submit
         )
+        if is_new:
+            remote.plan_to_submit()
         self.active[chunk.number] = remote
         task = asyncio.create_task(self._live(remote, chunk, is_new))
         self._tasks[chunk.number] = task
@@ -341,10 +339,13 @@ class Runner:
                 await remote.find()
             elif chunk.step is Step.REFUSED:
                 await remote.give_up()
+            if chunk.may_be_orphan:
+                self.unproved[chunk.number] = remote.why
             if chunk.step in (Step.CREATED, Step.ENDED, Step.COLLECTING):
                 await remote.finish()
         finally:
             self.active.pop(chunk.number, None)
+            remote.give_back()
 
     # -- the deadline
 
@@ -425,7 +426,7 @@ class Runner:
             return None
         if self._stop is not None:
             return self._stop
-        reasons = [held.reason for held in self.held]
+        reasons = [*self.unproved.values(), *(held.reason for held in self.held)]
         if self.late is not None:
             reasons += self.late.reasons
         return "; ".join(dict.fromkeys(reasons)) or "nothing can go"
@@ -438,9 +439,12 @@ class Runner:
             if time.monotonic() > until:
                 break
             await asyncio.sleep(_LOOK_SECONDS)
+        left = list(self.active.values())
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        for remote in left:
+            remote.give_back()
         self._tasks.clear()
 
     def _is_calling(self) -> bool:

@@ -13,11 +13,13 @@ from .retries import Retries
 if TYPE_CHECKING:
     from .anthropic import AnthropicBatchClient
     from .gemini import GeminiBatchClient
+    from .mock import MockBatchClient
     from .openai import OpenAIBatchClient
 
 _LEAVES = {
     "AnthropicBatchClient": "anthropic",
     "GeminiBatchClient": "gemini",
+    "MockBatchClient": "mock",
     "OpenAIBatchClient": "openai",
 }
 
@@ -29,6 +31,7 @@ __all__ = [
     "Found",
     "GeminiBatchClient",
     "Intent",
+    "MockBatchClient",
     "NotFound",
     "OpenAIBatchClient",
     "Orphan",

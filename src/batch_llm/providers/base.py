@@ -6,12 +6,15 @@ import asyncio
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from ..base import PricedModel
 from ..exceptions import ConfigurationError
+from ..pricing import most_usd
 from ..wire.batch_item import no_private_texts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 
+    from ..base import TokenBound
     from ..base.request import LLMRequest
     from ..wire.batch_item import BatchAnswer, BatchRequestLine, PrivateTexts
     from ..wire.batch_results import ResultReader
@@ -64,6 +67,15 @@ class BatchClient(ABC):
         Raises:
             InputError: for a request that this endpoint cannot be asked, naming the job.
         """
+
+    def most_usd(self, line: BatchRequestLine, bound: TokenBound) -> float | None:
+        """Return the most that one request can cost, in USD; None where nothing bounds it.
+
+        Args:
+            line: the request.
+            bound: the most tokens of it and of its answer.
+        """
+        return most_usd(PricedModel(self.provider, line.model), bound, lane="batch")
 
     @abstractmethod
     async def upload(self, chunk: Chunk, intent: Intent) -> str | None:

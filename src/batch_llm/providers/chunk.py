@@ -62,8 +62,10 @@ class Intent:
         nonce: from `new_nonce`, a new one for each create.
         requests: how many the chunk has.
         written_at: unix seconds.
+        job_ids: of the chunk, where a client may want them to look for its batch.
     """
 
     nonce: str
     requests: int
     written_at: float
+    job_ids: tuple[str, ...] = field(default=(), repr=False)

@@ -31,7 +31,7 @@ class Unprovable:
 
     Attributes:
         reason: why it cannot be told, for a person.
-        candidates: ids of the batches that it may be.
+        candidates: ids of the batches that it may be; without one, nothing will ever prove it.
     """
 
     reason: str

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from ..exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from .base import BatchClient
 
@@ -19,6 +19,7 @@ _NAMES: Final = (
     ("anthropic", re.compile(r"claude-")),
     ("gemini", re.compile(r"(models/|tunedModels/|gemini-|gemma-|text-multilingual-embedding-)")),
 )
+_PROVIDERS: Final = frozenset(provider for provider, _ in _NAMES)
 _FORMS: Final = (
     "gpt-… , o3…, chatgpt-… or text-embedding-… (OpenAI), claude-… (Anthropic), gemini-…, gemma-… "
     "or models/… (Gemini), or PROVIDER:NAME, such as openai:NAME"
@@ -50,50 +51,9 @@ def find_route(model: str, others: Mapping[str, BatchClient] | None = None) -> R
         ConfigurationError: for a name that no provider is known by; it says which forms there are.
     """
     provider, colon, name = model.partition(":")
-    if colon and name and (provider in _OPENERS or provider in (others or {})):
+    if colon and name and (provider in _PROVIDERS or provider in (others or {})):
         return Route(provider, name)
     for provider, beginning in _NAMES:
         if beginning.match(model):
             return Route(provider, model.removeprefix("models/"))
     raise ConfigurationError(f"No provider is known for the model {model!r}. Name it {_FORMS}.")
-
-
-def open_client(provider: str) -> BatchClient:
-    """Return a client of a provider, with the key and the address of its environment variables.
-
-    Raises:
-        ConfigurationError: if there is no such provider; a `MissingKeyError` or
-            `MissingExtraError` where what the client needs is not there.
-    """
-    opener = _OPENERS.get(provider)
-    if opener is None:
-        raise ConfigurationError(
-            f"There is no provider {provider!r}: there are {', '.join(_OPENERS)}. Give a client of "
-            f"another one to Batch(clients=…)."
-        )
-    return opener()
-
-
-def _openai() -> BatchClient:
-    from .openai import OpenAIBatchClient
-
-    return OpenAIBatchClient()
-
-
-def _anthropic() -> BatchClient:
-    from .anthropic import AnthropicBatchClient
-
-    return AnthropicBatchClient()
-
-
-def _gemini() -> BatchClient:
-    from .gemini import GeminiBatchClient
-
-    return GeminiBatchClient()
-
-
-_OPENERS: Final[Mapping[str, Callable[[], BatchClient]]] = {
-    "openai": _openai,
-    "anthropic": _anthropic,
-    "gemini": _gemini,
-}

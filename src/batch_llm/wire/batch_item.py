@@ -13,6 +13,8 @@ from .json_body import encode_body
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from ..base.job import Job
+    from ..base.job_result import JobResult
     from ..base.request import LLMRequest
     from ..base.usage import TokenUsage
     from .answer import ChatAnswer
@@ -30,11 +32,13 @@ class BatchRequestLine:
         custom_id: the caller's name for it, which need not be one that the provider takes.
         request: what is asked.
         model: the model, as the provider names it.
+        job: that it is of, for a provider of the user's own, which is given jobs.
     """
 
     custom_id: str
     request: LLMRequest | EmbeddingText
     model: str
+    job: Job | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,6 +60,7 @@ class BatchAnswer:
         model: the model that answered, as the provider names it, or None.
         request_id: the provider's id of the request or of its answer, or None.
         raw: the whole line of the provider's results.
+        result: the whole result, from a provider of the user's own, which gives results.
     """
 
     custom_id: str
@@ -70,6 +75,7 @@ class BatchAnswer:
     model: str | None = None
     request_id: str | None = None
     raw: bytes = field(default=b"", repr=False)
+    result: JobResult | None = field(default=None, repr=False)
 
     @property
     def is_truncated(self) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from batch_llm.exceptions import ConfigurationError, MissingKeyError
-from batch_llm.providers.registry import Route, find_route, open_client
+from batch_llm.exceptions import ConfigurationError
+from batch_llm.providers.registry import Route, find_route
 
 
 @pytest.mark.parametrize(
@@ -32,15 +32,3 @@ def test_a_name_tells_its_provider(model: str, route: Route) -> None:
 def test_of_another_name_it_is_said_which_there_are(model: str) -> None:
     with pytest.raises(ConfigurationError, match=r"openai:NAME"):
         find_route(model)
-
-
-def test_a_client_without_its_key_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
-        monkeypatch.delenv(name, raising=False)
-    with pytest.raises(MissingKeyError, match="OPENAI_API_KEY"):
-        open_client("openai")
-
-
-def test_of_an_unknown_provider_it_is_said_which_there_are() -> None:
-    with pytest.raises(ConfigurationError, match="openai, anthropic, gemini"):
-        open_client("mine")

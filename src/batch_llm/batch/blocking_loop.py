@@ -1,0 +1,38 @@
+"""One event loop in a thread of its own, for methods that block."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+T = TypeVar("T")
+
+_lock = threading.Lock()
+_loop: asyncio.AbstractEventLoop | None = None
+
+
+def wait_for(work: Coroutine[Any, Any, T]) -> T:
+    """Do `work` on the loop, from any thread, inside of a running event loop too.
+
+    All such work has one loop, so that a client may be called from several threads at once. Its
+    thread ends with the process. What interrupts the caller (Ctrl-C) cancels the work.
+    """
+    told = asyncio.run_coroutine_threadsafe(work, _started())
+    try:
+        return told.result()
+    except BaseException:  # cancels nothing that has ended
+        told.cancel()
+        raise
+
+
+def _started() -> asyncio.AbstractEventLoop:
+    global _loop  # noqa: PLW0603 - there is one for the process
+    with _lock:
+        if _loop is None:
+            _loop = asyncio.new_event_loop()
+            threading.Thread(target=_loop.run_forever, name="batch-providers", daemon=True).start()
+        return _loop
