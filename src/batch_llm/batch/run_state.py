@@ -12,6 +12,7 @@ import msgspec
 from .events import (
     OUTCOMES,
     Again,
+    Asked,
     Cancelled,
     ChunkPlanned,
     Collected,
@@ -23,6 +24,7 @@ from .events import (
     Refused,
     Resubmitted,
     ResultKept,
+    RowRead,
     Settled,
     Uploaded,
 )
@@ -135,6 +137,7 @@ class RunState:
         spent_usd: what was settled, and what jobs cost that no remote batch answered.
         counts: jobs that ended, by outcome.
         pending: how many jobs are in no chunk and have not ended.
+        asked: what the command line was asked for; None where a script runs.
     """
 
     def __init__(self) -> None:
@@ -142,6 +145,7 @@ class RunState:
         self.open_chunks: dict[int, ChunkState] = {}
         self.spent_usd = 0.0
         self.pending = 0
+        self.asked: Asked | None = None
         self.counts: dict[Outcome, int] = dict.fromkeys(OUTCOMES, 0)
         self._unsettled: dict[int, ChunkState] = {}
         self._numbers: dict[str, int] = {}
@@ -378,6 +382,9 @@ class RunState:
         self.counts[OUTCOMES[self._outcomes[number]]] -= 1
         self.pending += 1
 
+    def _ask(self, event: Asked, _place: int) -> None:
+        self.asked = event
+
     def _open(self, number: int, *steps: Step) -> ChunkState:
         chunk = self.open_chunks.get(number)
         if chunk is None:
@@ -405,5 +412,7 @@ _APPLY: Final[dict[type, Callable[..., None]]] = {
     Settled: RunState._settle,
     Cancelled: RunState._cancel,
     Resubmitted: RunState._resubmit,
+    Asked: RunState._ask,
+    RowRead: lambda _state, _event, _place: None,
     Note: lambda _state, _event, _place: None,
 }
