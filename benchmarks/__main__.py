@@ -41,6 +41,13 @@ def _discovery(rounds: int) -> None:
         discovery.discovery()
 
 
+def _batches(rounds: int) -> None:
+    from . import batches
+
+    for _ in range(rounds):
+        batches.compare()
+
+
 def _retry(rounds: int) -> None:
     from . import retry_after
 
@@ -61,10 +68,11 @@ SECTIONS: dict[str, Callable[[int], None]] = {
     "pacing": _pacing,
     "discovery": _discovery,
     "retry": _retry,
+    "batches": _batches,
 }
 
-IN_REAL_TIME: Final = ("pacing", "discovery", "retry")
-"""They wait for minutes to pass, as the limits that they measure do: run only when named."""
+IN_REAL_TIME: Final = ("pacing", "discovery", "retry", "batches")
+"""They wait for real time to pass, as limits and batches do: run only when named."""
 
 
 def main() -> None:
@@ -72,7 +80,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Without a section, all run but those in real time: pacing (3 minutes), "
-        "discovery (8) and retry (1).",
+        "discovery (8), retry (1) and batches (2).",
     )
     parser.add_argument("sections", nargs="*", default=[], metavar="|".join(SECTIONS))
     parser.add_argument(

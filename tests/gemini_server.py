@@ -27,6 +27,7 @@ TOKENS = {
     "output_tokens": 25,
     "total_tokens": 125,
     "cached_input_tokens": 80,
+    "reasoning_tokens": 5,
 }
 GONE = {
     "code": 403,

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import BaseModel
 
 from batch_llm.batch import Batch, BatchRun
-from batch_llm.exceptions import AuthenticationError, ConfigurationError, StateMismatchError
+from batch_llm.exceptions import (
+    AuthenticationError,
+    ConfigurationError,
+    JobError,
+    StateMismatchError,
+)
 from batch_llm.providers import (
     AnthropicBatchClient,
     BatchClient,
@@ -26,7 +35,6 @@ from batch_llm.testing.simulator import Fault, FaultKind, Limit, Simulator
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
 
 KEY = "a-key"
 AT_ONCE = Retries(attempts=6, initial_seconds=0.001)
@@ -289,6 +297,123 @@ def test_a_part_that_fits_a_limit_goes(simulator: Simulator) -> None:
     assert run.status().cost_usd <= most * 0.55
 
 
+def test_what_does_not_fit_waits_for_what_is_under_way_and_goes_whole(
+    simulator: Simulator,
+) -> None:
+    provider = PROVIDERS[0]
+    client = client_of(provider, simulator)
+    most = batch_of(provider, client).run(dry_run=True).most_usd
+    assert most is not None
+    limited = batch_of(provider, client, items_per_batch=5).add_cost_limit(usd=most * 0.8)
+    status = limited.run(wait=True).status()
+    assert [batch["jobs"] for batch in status.batches] == [5, 5]
+    assert status.succeeded == 10
+
+
+@pytest.mark.parametrize("items_per_batch", [None, 1])
+def test_a_dear_job_holds_up_none_after_it(
+    simulator: Simulator, items_per_batch: int | None
+) -> None:
+    provider = PROVIDERS[0]
+    client = client_of(provider, simulator)
+    batch = batch_of(provider, client, 0, items_per_batch=items_per_batch, max_concurrent=2)
+    batch.add_job("dear", prompt="question of weight", max_tokens=16_000)
+    for n in range(6):
+        batch.add_job(f"cheap {n}", prompt=f"question {n}", max_tokens=100)
+    run = batch.add_cost_limit(usd=0.004).run(wait=True)
+    assert set(run.results()) == {f"cheap {n}" for n in range(6)}
+    assert run.status().pending == 1
+    assert "is left of" in (run.status().stopped_because or "")
+
+
+class PairingClient:
+    """Lets no batch end before a second one was created."""
+
+    def __init__(self, client: BatchClient) -> None:
+        self._client = client
+        self._created = 0
+        self._are_two = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    async def create(self, *args: Any) -> str:
+        self._created += 1
+        if self._created == 2:
+            self._are_two.set()
+        return await self._client.create(*args)
+
+    async def poll(self, remote_id: str) -> Any:
+        await asyncio.wait_for(self._are_two.wait(), 20)
+        return await self._client.poll(remote_id)
+
+
+def test_a_job_that_nothing_makes_room_for_leaves_room_for_others(simulator: Simulator) -> None:
+    provider = PROVIDERS[0]
+    pairing: Any = PairingClient(client_of(provider, simulator))
+    batch = batch_of(provider, pairing, 0, items_per_batch=1, max_concurrent=2)
+    batch.add_job("dear", prompt="question of weight", max_tokens=16_000)
+    for n in range(2):
+        batch.add_job(f"cheap {n}", prompt=f"question {n}", max_tokens=100)
+    run = batch.add_cost_limit(usd=0.004).run(wait=True)
+    assert set(run.results()) == {"cheap 0", "cheap 1"}
+
+
+class CountingClient:
+    """Counts the jobs that were encoded for their size by the time that results are fetched."""
+
+    def __init__(self, client: BatchClient) -> None:
+        self._client = client
+        self._encoded = 0
+        self.at_each_collect: list[int] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def encode(self, *args: Any) -> bytes:
+        self._encoded += 1
+        return self._client.encode(*args)
+
+    async def collect(self, *args: Any, **options: Any) -> AsyncIterator[Any]:
+        self.at_each_collect.append(self._encoded)
+        async for answer in self._client.collect(*args, **options):
+            yield answer
+
+
+def test_jobs_are_encoded_when_there_is_room_to_submit_them(simulator: Simulator) -> None:
+    provider = PROVIDERS[0]
+    counting: Any = CountingClient(client_of(provider, simulator))
+    run = batch_of(provider, counting, 20, items_per_batch=2, max_concurrent=1).run(wait=True)
+    assert run.status().succeeded == 20
+    # Its own two, two that wait for it to end, and the one that showed that these are full.
+    assert counting.at_each_collect[0] <= 2 + 2 + 1
+    check_books(simulator, 20)
+
+
+def test_no_more_tokens_are_enqueued_than_the_account_may_have(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    simulator.set_limits([Limit(provider="openai", enqueued_tokens=400)])
+    provider, state, waiting = PROVIDERS[0], tmp_path / "state.jsonl", set[str]()
+    client = client_of(provider, simulator)
+    settings = {"state_file": state, "max_enqueued_tokens": {"gpt-4o-mini": 400}}
+    batch = batch_of(provider, client, 40, **settings)
+    run = BatchRun(batch.jobs, batch.params, clients={"openai": client})
+    run.set_on_progress(lambda status: waiting.update(status.waiting), 0.001).wait()
+    assert run.status().succeeded == 40
+    assert len(run.status().batches) > 1
+    assert any("400 may be" in reason for reason in waiting)
+    assert '"refused"' not in state.read_text()
+    check_books(simulator, 40)
+
+
+def test_a_job_over_the_limit_of_tokens_goes_alone(simulator: Simulator) -> None:
+    provider = PROVIDERS[0]
+    batch = batch_of(provider, client_of(provider, simulator), 3, max_enqueued_tokens=1)
+    status = batch.run(wait=True).status()
+    assert (status.succeeded, len(status.batches)) == (3, 3)
+
+
 # -- its face
 
 
@@ -375,8 +500,11 @@ def test_changed_jobs_are_refused_by_name(simulator: Simulator, tmp_path: Path) 
 
 
 def test_a_model_of_no_provider_is_refused_at_once() -> None:
+    with pytest.raises(JobError, match="openai:NAME") as refused:
+        Batch().add_job("a", prompt="hello", model="unheard-of")
+    assert (refused.value.job_id, refused.value.field) == ("a", "model")
     with pytest.raises(ConfigurationError, match="openai:NAME"):
-        Batch().add_job(prompt="hello", model="unheard-of").run()
+        Batch().add_job(prompt="hello", model="nobodys:model").run()
 
 
 def test_the_key_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -400,49 +528,86 @@ def environment(simulator: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path:
     return tmp_path
 
 
-def test_the_simple_program(environment: Path) -> None:
-    files = [environment / f"{n}.txt" for n in range(3)]
-    for file in files:
-        file.write_text(f"The text of {file.name}.")
-    batch = (
-        Batch(state_file="./", results_dir="./output", max_concurrent=10)
-        .defaults(model="claude-haiku-4-5")
-        .add_cost_limit(usd=15)
-    )
-    for file in files:
-        batch.add_job(file=file, prompt="Summarize")
-    run = batch.run(wait=True)
-    assert run.status()["succeeded"] == 3
-    assert len(list((environment / "output").iterdir())) == 3
+DOCUMENTS = Path(__file__).parents[2] / "examples" / "data" / "documents"
+
+# As users write them, word for word but for the names of models.
+SIMPLE = """
+batch = (Batch(state_file="./", results_dir="./output", max_concurrent=10)
+    .defaults(model="claude-haiku-4-5")
+    .add_cost_limit(usd=15))
+
+for file in files:
+    batch.add_job(file=file, prompt="Summarize")
+
+run = batch.run(wait=True)
+print(run.status())
+"""
+ADVANCED = """
+batch = (Batch(state_file="./", results_dir="./output", max_concurrent=10)
+    .add_cost_limit(usd=5)
+    .defaults(model="claude-haiku-4-5", temperature=0.7, max_tokens=500)
+    .on_progress(lambda stats: print(f"Progress: {stats.completed}/{stats.total}"))
+    .add_job(file="invoice.pdf", prompt="Extract data", response_model=Invoice)
+    .add_job(messages=[{"role": "user", "content": "Hello"}], model="gpt-4o-mini"))
+
+run = batch.run()
+while not run.is_complete:
+    run.status(print=True)
+    time.sleep(5)
+
+results = run.results()
+"""
+
+
+def test_the_simple_program(environment: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [shutil.copy(path, environment) for path in sorted(DOCUMENTS.iterdir())]
+    assert {Path(file).suffix for file in files} == {".pdf", ".txt"}
+    names: dict[str, Any] = {"Batch": Batch, "files": files}
+    exec(SIMPLE, names)
+    assert "3/3 jobs ended (3 succeeded), 0 in flight, 0 pending, $0.0" in capsys.readouterr().out
+    results = names["run"].results()
+    assert names["run"].status()["succeeded"] == 3
+    assert all("Summarize" in result.response for result in results.values())
+    written = [json.loads(path.read_text()) for path in (environment / "output").iterdir()]
+    assert {each["job_id"]: each["response"] for each in written} == {
+        job_id: result.response for job_id, result in results.items()
+    }
+    assert (environment / "batch_state.jsonl").exists()
 
 
 def test_the_advanced_program(
     environment: Path, simulator: Simulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (environment / "invoice.pdf").write_bytes(b"%PDF-1.4\n%%EOF\n")
-    batch = (
-        Batch(state_file="./", results_dir="./output", max_concurrent=10)
-        .add_cost_limit(usd=5)
-        .defaults(model="claude-haiku-4-5", temperature=0.7, max_tokens=500)
-        .on_progress(lambda stats: print(f"Progress: {stats.completed}/{stats.total}"))
-        .add_job(file="invoice.pdf", prompt="Extract data", response_model=Invoice)
-        .add_job(messages=[{"role": "user", "content": "Hello"}], model="gpt-4o-mini")
-    )
-    run: BatchRun = batch.run()
-    while not run.is_complete:
-        run.status(print=True)
-        run.wait(0.01)
-    results = run.results()
-    assert {result.outcome for result in results.values()} == {"succeeded"}, results
-    assert any(isinstance(result.parsed_response, Invoice) for result in results.values())
-    assert "Progress: 2/2" in capsys.readouterr().out
+    shutil.copy(DOCUMENTS / "invoice.pdf", environment)
+    simulator.set_speed(1.0)
+    naps = []
+
+    def sleep(seconds: float) -> None:
+        naps.append(seconds)
+        simulator.set_speed(10_000)  # the batches end only after the first look
+        threading.Event().wait(0.01)
+
+    clock = SimpleNamespace(sleep=sleep)
+    names: dict[str, Any] = {"Batch": Batch, "Invoice": Invoice, "time": clock}
+    exec(ADVANCED, names)
+    answers = {result.response: result.parsed_response for result in names["results"].values()}
+    assert answers.pop("Hello") is None
+    assert [type(answer) for answer in answers.values()] == [Invoice]
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("0/2 jobs ended, ")
+    assert sum("/2 jobs ended" in line for line in printed) == len(naps)
+    assert set(naps) == {5}
+    assert "Progress: 2/2" in printed
+    billed = {record.model for record in simulator.books.records if record.executed}
+    assert billed == {"claude-haiku-4-5", "gpt-4o-mini"}
+    assert names["run"].status().cost_usd == pytest.approx(simulator.books.totals().usd)
 
 
 # -- signals
 
 PROGRAM = """
 import sys
-from batch_llm.batch import Batch
+from batch_llm.batch import Batch, BatchRun
 batch = Batch(state_file=sys.argv[1], items_per_batch=2, max_concurrent=1)
 batch.defaults(model="claude-haiku-4-5")
 for n in range(10):
@@ -563,7 +728,14 @@ def test_what_is_refused_for_tokens_goes_again(
     simulator.set_limits([Limit(provider="openai", enqueued_tokens=50)])
     provider, state = PROVIDERS[0], tmp_path / "state.jsonl"
     client = client_of(provider, simulator)
-    run = batch_of(provider, client, items_per_batch=5, state_file=state).run(wait=True)
+    batch = batch_of(provider, client, items_per_batch=5, state_file=state)
+    simulator.set_speed(100)  # the first is under way until the second was refused
+    refused = threading.Event()
+    run = BatchRun(batch.jobs, batch.params, clients={"openai": client})
+    run.set_on_progress(lambda status: status.waiting and refused.set(), 0.001).start()
+    assert refused.wait(30)
+    simulator.set_speed(10_000)
+    assert run.wait()
     assert run.status().succeeded == 10
     assert "enqueued" in state.read_text()
     check_books(simulator, 10)

@@ -434,7 +434,7 @@ def test_a_limit_that_cannot_be_kept_is_refused(program: Program) -> None:
 
 def test_a_limit_lets_a_part_go_and_a_higher_one_the_rest(program: Program) -> None:
     estimate = program.run(*program.sending(OPENAI, "--estimate")).stderr.decode()
-    most = float(estimate.partition("Cost: at most ")[2].split()[0])
+    most = float(estimate.partition(" to at most ")[2].split()[0])
     limit = ("--items-per-batch", "1", "--max-concurrent", "1", "--max-cost", f"{most * 0.11:.9f}")
     done = program.send(OPENAI, *limit)
     said = done.stderr.decode()

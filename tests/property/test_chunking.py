@@ -73,7 +73,8 @@ def test_no_chunk_exceeds_a_limit(
         assert 0 < len(inside) <= min(limit.requests or 10**9, items or 10**9)
         size = ENVELOPE_BYTES + sum(job.encoded_bytes + 1 for job in inside)
         assert chunk.encoded_bytes == size <= (limit.encoded_bytes or 10**9)
-        assert chunk.input_tokens <= (limit.input_tokens or 10**9)
+        # What a job counts is only roughly known: alone it goes all the same.
+        assert chunk.input_tokens <= (limit.input_tokens or 10**9) or len(inside) == 1
 
 
 @given(JOBS, LIMIT, st.none() | st.integers(1, 5), st.data())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import importlib.util
+import json
 import math
 import os
 import subprocess
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx2
+import pyarrow.parquet
 import pytest
 
 if TYPE_CHECKING:
@@ -33,6 +36,30 @@ PRINTED = {
         "GET /jobs/… -> done, 12 of 12",
         "0: 3 words",
         "1: ValueError: no answer to that",
+    ),
+    "batch_advanced.py": (
+        "ANTHROPIC_API_KEY and OPENAI_API_KEY not set: a simulator",
+        "0/2 jobs ended",
+        "Progress: 2/2",
+        "hello: Hello",
+        "invoice: number=",
+        "2/2 jobs ended (2 succeeded)",
+    ),
+    "batch_reviews.py": (
+        "openai: 1000 jobs,",
+        "anthropic: 1000 jobs,",
+        "gemini: 1000 jobs,",
+        "Our tokens and sums are those of the providers' books.",
+        "The keywords agree with the people who rated the reviews 624 times.",
+    ),
+    "batch_simple.py": (
+        "ANTHROPIC_API_KEY is not set: a simulator",
+        "3/3 jobs ended (3 succeeded)",
+        "delivery_note-",
+        "invoice-",
+        "letter-",
+        "Dear Fjord Kettles",
+        "3 results are files in ./output",
     ),
     "middleware_and_observers.py": (
         "(m3 was refused: too many requests)",
@@ -155,6 +182,50 @@ class TestSharedCache:
         assert (caches[none], caches[tagged], caches[one]) == (0, shared_cache.ITEMS, 1)
         assert 1 < caches[each] <= 20
         assert cost[one] < cost[each] < cost[none] < cost[tagged]
+
+
+class TestBatchReviews:
+    @pytest.fixture
+    def batch_reviews(self, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+        example: Any = load("batch_reviews.py")
+        few = example.read_reviews()[:20]
+        monkeypatch.setattr(example, "read_reviews", lambda: few)
+        monkeypatch.setattr(os, "environ", dict(os.environ))
+        return example
+
+    def test_the_reviews_are_1000_balanced_others_than_the_demos_and_credited(self) -> None:
+        reviews = load("batch_reviews.py").read_reviews()
+        demo = (EXAMPLES / "data" / "reviews.jsonl").read_text(encoding="utf-8").splitlines()
+        ids = {review["id"] for review in reviews}
+        assert len(ids) == len(reviews) == 1000
+        assert not ids & {json.loads(line)["id"] for line in demo}
+        assert sum(review["rating"] >= 1 for review in reviews) == 500
+        assert sum(review["rating"] <= -1 for review in reviews) == 500
+        credit = (EXAMPLES / "data" / "CREDITS.md").read_text(encoding="utf-8")
+        assert "reviews_1000.jsonl" in credit
+
+    def test_every_format_holds_every_answer(self, batch_reviews: Any, tmp_path: Path) -> None:
+        batch_reviews.main(tmp_path)
+        for provider in batch_reviews.MODELS:
+            lines = (tmp_path / f"{provider}.jsonl").read_text(encoding="utf-8").splitlines()
+            said = {each["job_id"]: each["response"] for each in map(json.loads, lines)}
+            assert said.keys() == {review["id"] for review in batch_reviews.read_reviews()}
+            whole = json.loads((tmp_path / f"{provider}.json").read_text(encoding="utf-8"))
+            assert {each["job_id"]: each["response"] for each in whole} == said
+            with (tmp_path / f"{provider}.csv").open(encoding="utf-8", newline="") as file:
+                assert {each["job_id"]: each["response"] for each in csv.DictReader(file)} == said
+            table = pyarrow.parquet.read_table(tmp_path / f"{provider}.parquet").to_pylist()
+            assert {each["job_id"]: each["response"] for each in table} == said
+
+    def test_figures_that_are_not_those_of_the_books_are_told(
+        self, batch_reviews: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        cost = batch_reviews.Outcome.cost_usd
+        monkeypatch.setattr(
+            batch_reviews.Outcome, "cost_usd", property(lambda self: cost.fget(self) + 0.01)
+        )
+        with pytest.raises(SystemExit, match="openai: these are not the figures of its books"):
+            batch_reviews.main(tmp_path)
 
 
 class TestBackgroundTask:

@@ -1,6 +1,7 @@
 """Nouns of every lane: requests, work items, results, usage."""
 
 from .citation import Citation, CitationKind
+from .cited_value import CitedValue
 from .failures import FailureGroup
 from .job import Job, JobKind, ResponseModel
 from .job_result import JobResult
@@ -38,6 +39,7 @@ __all__ = [
     "BatchResult",
     "Citation",
     "CitationKind",
+    "CitedValue",
     "FailureGroup",
     "FilePart",
     "ImagePart",

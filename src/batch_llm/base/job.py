@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 JobKind: TypeAlias = Literal["chat", "embedding"]
 
+DEFAULT_TEMPERATURE: Final = 0.7
+DEFAULT_MAX_TOKENS: Final = 1000
+
 ResponseModel: TypeAlias = "type[BaseModel] | Mapping[str, Any]"
 """What an answer has to fit: a pydantic model, or a JSON schema."""
 
@@ -84,8 +87,8 @@ class Job:
         file: str | os.PathLike[str] | None = None,
         prompt: str | None = None,
         model: str = "",
-        temperature: float | None = 0.7,
-        max_tokens: int | None = 1000,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
         response_model: ResponseModel | None = None,
         enable_citations: bool = False,
         *,
@@ -117,6 +120,12 @@ class Job:
         """Whether it is answered ("chat") or embedded ("embedding")."""
         return "chat" if self.text is None else "embedding"
 
+    @property
+    def output_schema(self) -> OutputSchema | None:
+        """What an answer has to fit: the same object for all jobs of a `response_model`."""
+        shape = self._shape()
+        return shape and shape.schema
+
     def check_file(self) -> None:
         """Make sure that the file is there and of a type that models read; read its beginning.
 
@@ -138,13 +147,13 @@ class Job:
         """
         if self.text is not None:
             self._refuse("text", "text is embedded: there is no request that a model answers.")
-        shape, system, turns = self._shape(), self.system, self._turns()
+        system, turns = self.system, self._turns()
         if self.messages is not None:
             system = read_chat(self.messages).system or system
         return LLMRequest(
             turns,
             system=system,
-            output_schema=shape and shape.schema,
+            output_schema=self.output_schema,
             temperature=self.temperature,
             top_p=self.top_p,
             max_output_tokens=self.max_tokens,

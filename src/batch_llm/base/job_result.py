@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 from ..exceptions import InputError
 from .citation import Citation
+from .cited_value import CitedValue
 from .json_text import json_value
 from .results import Outcome
 from .schema import OutputSchema
@@ -42,8 +43,9 @@ class JobResult:
         cached_input_tokens: the part of the input that was read from a cache.
         reasoning_tokens: the part of the output that no one sees.
         embedding: the vector, for a job that embeds.
-        citation_mappings: which citations each field of `parsed_response` rests on, by the path of
-            the field ("lines.0.total").
+        citation_mappings: which passages each field of `parsed_response` rests on and how sure
+            that is, best first, by the path of the field ("lines.0.total"). A field that no
+            passage states is absent; None where there is nothing to map.
         batch_id: the remote batch that it came with.
         raw_response: what the provider sent, where it was asked for.
 
@@ -66,7 +68,7 @@ class JobResult:
     cached_input_tokens: int = 0
     reasoning_tokens: int = 0
     embedding: list[float] | None = field(default=None, repr=False)
-    citation_mappings: dict[str, list[Citation]] | None = None
+    citation_mappings: dict[str, list[CitedValue]] | None = None
     batch_id: str | None = None
     raw_response: dict[str, Any] | None = field(default=None, repr=False)
 
@@ -97,7 +99,7 @@ class JobResult:
             told["citations"] = [citation.to_dict() for citation in self.citations]
         if self.citation_mappings is not None:
             told["citation_mappings"] = {
-                path: [citation.to_dict() for citation in found]
+                path: [value.to_dict() for value in found]
                 for path, found in self.citation_mappings.items()
             }
         return told
@@ -124,18 +126,16 @@ class JobResult:
         if was_model and isinstance(response_model, type):
             known["parsed_response"] = _revived(known, response_model)
         if known.get("citations") is not None:
-            known["citations"] = _citations(known["citations"])
+            known["citations"] = [Citation.from_dict(each) for each in known["citations"]]
         if known.get("citation_mappings") is not None:
             mapped = known["citation_mappings"].items()
-            known["citation_mappings"] = {path: _citations(found) for path, found in mapped}
+            known["citation_mappings"] = {
+                path: [CitedValue.from_dict(each) for each in found] for path, found in mapped
+            }
         return cls(**known)
 
 
 _FIELDS: Final = tuple(field.name for field in fields(JobResult))
-
-
-def _citations(found: list[Mapping[str, object]]) -> list[Citation]:
-    return [Citation.from_dict(each) for each in found]
 
 
 def _is_model(value: object) -> bool:

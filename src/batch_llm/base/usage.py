@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypedDict, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict, cast, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +15,7 @@ class TokenUsage(TypedDict, total=False):
     `total_tokens` is input plus output; `cached_input_tokens` is the part of the input that the
     provider read from a cache, at its lower price. `cache_write_tokens` is the part that it wrote
     to one, and `hour_cache_write_tokens` the part of these that it keeps for an hour: both cost
-    more at Anthropic.
+    more at Anthropic. `reasoning_tokens` is the part of the output that no one sees.
     """
 
     input_tokens: int
@@ -24,10 +24,13 @@ class TokenUsage(TypedDict, total=False):
     cached_input_tokens: int
     cache_write_tokens: int
     hour_cache_write_tokens: int
+    reasoning_tokens: int
 
 
-_PARTS: tuple[Literal["cached_input_tokens", "cache_write_tokens", "hour_cache_write_tokens"], ...]
-_PARTS = ("cached_input_tokens", "cache_write_tokens", "hour_cache_write_tokens")
+_Part: TypeAlias = Literal[
+    "cached_input_tokens", "cache_write_tokens", "hour_cache_write_tokens", "reasoning_tokens"
+]
+_PARTS: tuple[_Part, ...] = get_args(_Part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The batch lane: jobs that a provider's Batch API answers within a day, at half the price."""
 
-from ..base import Citation, Job, JobResult, ModelConfig
+from ..base import Citation, CitedValue, Job, JobResult, ModelConfig
 from ..exceptions import JobError
 from .batch import Batch, JobSettings
 from .cost import CostStats, CostTracker
@@ -18,6 +18,7 @@ __all__ = [
     "BatchParams",
     "BatchRun",
     "Citation",
+    "CitedValue",
     "CostStats",
     "CostTracker",
     "ExportFormat",

@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from ..base import JobResult, PricedModel
-from ..base.schema import OutputSchema
 from ..exceptions import BatchLLMError, OutputValidationError
 from ..pricing import cost_usd
 from .citations import all_citations, map_citations, read_anthropic, read_gemini
@@ -89,10 +88,19 @@ def missing_result(job_id: str, status: RemoteStatus, why: str | None = None) ->
         outcome=_OF_BATCHES[ended_as],
         error=f"{said} {reason}" if reason else said,
         error_category=(status.error and status.error.code) or MISSING,
-        # A batch that completed may have run it, and billed it.
-        cost_usd=None if ended_as == "completed" else 0.0,
+        cost_usd=None if _may_be_billed(status) else 0.0,
         batch_id=status.id,
     )
+
+
+def _may_be_billed(status: RemoteStatus) -> bool:
+    """Return whether a batch may have run jobs of which its results say nothing.
+
+    Google keeps the answers of a batch that expired or was cancelled to itself, and bills them.
+    """
+    counts = status.counts
+    is_counted = counts.total > 0 or status.ended_as == "failed"
+    return status.ended_as == "completed" or counts.succeeded > 0 or not is_counted
 
 
 def _set_bill(result: JobResult, answer: BatchAnswer, priced: PricedModel) -> None:
@@ -104,14 +112,16 @@ def _set_bill(result: JobResult, answer: BatchAnswer, priced: PricedModel) -> No
     result.input_tokens = usage.get("input_tokens", 0)
     result.output_tokens = usage.get("output_tokens", 0)
     result.cached_input_tokens = usage.get("cached_input_tokens", 0)
+    result.reasoning_tokens = usage.get("reasoning_tokens", 0)
     result.cost_usd = cost_usd(priced, usage, lane="batch")
 
 
 def _set_parsed(result: JobResult, job: Job) -> None:
-    if job.response_model is None:
+    schema = job.output_schema
+    if schema is None:
         return
     try:
-        result.parsed_response = OutputSchema(job.response_model).parse(result.response)
+        result.parsed_response = schema.parse(result.response)
     except OutputValidationError as error:
         _fail_parse(result, str(error))
     except Exception as error:  # validators are the user's, and may raise anything
@@ -132,10 +142,7 @@ def _set_citations(result: JobResult, answer: BatchAnswer, provider: str) -> Non
         return
     # No citation is worth the answer: a model of the user's may not be walked through.
     with suppress(BatchLLMError, TypeError, ValueError):
-        found = map_citations(result.parsed_response, (), blocks=parts)
-        result.citation_mappings = {
-            path: [value.citation for value in values] for path, values in found.items()
-        }
+        result.citation_mappings = map_citations(result.parsed_response, (), blocks=parts)
 
 
 def _cited_parts(raw: dict[str, Any] | None, provider: str) -> list[CitedText]:

@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, overload
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, ove
 from ..base import Job, JobResult, Message
 from ..base.chat_messages import SYSTEM_ROLES
 from ..exceptions import ConfigurationError, JobError
+from ..providers.job_checks import abilities_for, check_job, usual_settings
 from ..rows.formats import format_of
 from ..rows.frames import columns_of, table_rows
 from ..rows.identity import IdRule
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from ..base import ResponseModel
     from ..providers import BatchClient
+    from ..providers.abilities import Abilities
     from ..rows.frames import Rows
     from ..rows.plan import Entry
     from ..rows.row import BrokenRow, Row
@@ -59,6 +61,7 @@ class JobSettings(TypedDict, total=False):
 
 _POLL_SECONDS: Final = 30.0
 _SETTINGS: Final = tuple(JobSettings.__annotations__)
+_SAMPLINGS: Final = ("temperature", "top_p")
 
 
 class Batch:
@@ -84,6 +87,9 @@ class Batch:
             `BatchParams`.
         orphan_grace_seconds: how long a batch is looked for that may have been created.
         keep_remote_files: whether files at the provider stay once their results are here.
+        max_enqueued_tokens: input tokens that a model may have enqueued at its provider, as the
+            limits of your account say: one number for each model, or {"gpt-4o": 90_000}. Chunks are
+            cut to it, and wait for one another; `status().waiting` says so.
         clients: by the names of providers, clients that are not to be opened by default: with an
             address of their own, say. Under another name, such as "mine", they answer models that
             are called "mine:NAME".
@@ -103,6 +109,7 @@ class Batch:
         poll_interval_seconds: float | None = None,
         orphan_grace_seconds: float = 60.0,
         keep_remote_files: bool = False,
+        max_enqueued_tokens: int | Mapping[str, int] | None = None,
         clients: Mapping[str, BatchClient] | None = None,
     ) -> None:
         self._params = BatchParams(
@@ -116,12 +123,14 @@ class Batch:
             ),
             orphan_grace_seconds=orphan_grace_seconds,
             keep_remote_files=keep_remote_files,
+            max_enqueued_tokens=max_enqueued_tokens,
         )
         self._clients = dict(clients or {})
         self._defaults: dict[str, Any] = {}
         self._jobs: list[Job] = []
         self._refused: list[JobResult] = []
         self._ids = JobIds()
+        self._warned: set[tuple[str, str]] = set()
         self._progress_callback: Callable[[Any], object] | None = None
 
     @property
@@ -153,6 +162,9 @@ class Batch:
 
     def defaults(self, **settings: Unpack[JobSettings]) -> Self:
         """Set what the jobs that are added from now on have, unless they say otherwise.
+
+        A temperature and `top_p` are left out of jobs whose model takes none, with a warning: they
+        are for the others.
 
         Args:
             **settings: see `JobSettings`. A second call adds to the first.
@@ -214,10 +226,13 @@ class Batch:
             prompt: what to do with the file, or the whole question.
             text: what to embed.
             **settings: see `JobSettings`. What is not given is as `defaults` has it; a None that is
-                given counts, but for the model.
+                given counts, but for the model. What neither says is as in `Job`, but for models
+                to which that does not apply: no temperature where it cannot be set, and 8,192
+                `max_tokens` where thoughts count towards it.
 
         Raises:
-            JobError: if it cannot be sent, or its id is taken. It names job and field.
+            JobError: if it cannot be sent, its model is of no known provider or cannot do what it
+                asks, or its id is taken. It names job and field.
             ConfigurationError: for a setting that jobs do not have.
         """
         turns = _listed(messages)
@@ -231,6 +246,7 @@ class Batch:
             **self._settings(own, embeds=text is not None, has_system=_has_system(turns)),
         )
         job.check_file()
+        self._check(job)
         self._jobs.append(self._named(job, id))
         return self
 
@@ -263,7 +279,8 @@ class Batch:
 
         Raises:
             InputError: if `rows` is no source of rows, or tells that it has no such column.
-            JobError: if two jobs have one id; none of the rows is added then.
+            JobError: if two jobs have one id, or the model cannot do what they ask; none of the
+                rows is added then.
             ConfigurationError: if the template, the file or a setting cannot work.
         """
         if (prompt is None) == (text is None):
@@ -284,6 +301,7 @@ class Batch:
                     if embeds
                     else Job(entry.own_id, prompt=entry.prompt, **common)
                 )
+                self._check(job)
                 jobs.append(_with_id(job, entry.own_id, ids))
         if refused:
             logger.warning(
@@ -382,7 +400,36 @@ class Batch:
         if own.get("model", "") is None:
             own = {name: value for name, value in own.items() if name != "model"}
         merged = {**defaults, **own}
-        return {**merged, "model": merged.get("model") or ""}
+        merged["model"] = merged.get("model") or ""
+        able = None if embeds else self._abilities(merged["model"])
+        if able is not None and able.sampling == "refused":
+            self._leave_out(merged, defaults.keys() - own.keys(), able)
+        return merged if able is None else {**merged, **usual_settings(able, merged)}
+
+    def _leave_out(self, settings: dict[str, Any], shared: Set[str], able: Abilities) -> None:
+        """Take those of the shared settings away that a model refuses."""
+        for name in shared & set(_SAMPLINGS):
+            if settings.pop(name) in (None, 1) or (name, able.model) in self._warned:
+                continue
+            self._warned.add((name, able.model))
+            logger.warning("%s is left out: it cannot be set for %s.", name, able.model)
+
+    def _abilities(self, model: object) -> Abilities | None:
+        """Return what a model can do; None where nobody can tell before the run."""
+        try:
+            return abilities_for(model, self._clients) if isinstance(model, str) else None
+        except ConfigurationError:
+            return None
+
+    def _check(self, job: Job) -> None:
+        try:
+            able = abilities_for(job.model, self._clients)
+        except ConfigurationError as error:
+            if ":" in job.model:
+                return  # a provider of that name may be registered before the run
+            raise JobError(f"Job {job.id!r}: {error}", job_id=job.id, field="model") from None
+        if able is not None:
+            check_job(job, able)
 
 
 def _known(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class SizedJob:
         model: the model; a remote batch has one.
         endpoint: what is asked of it ("/v1/responses"); a remote batch has one.
         encoded_bytes: its whole entry in the batch, custom id included, as it will be sent.
-        input_tokens: at least what the provider will count as enqueued.
+        input_tokens: what it counts as enqueued, rather more than the provider will say.
     """
 
     id: str
@@ -42,7 +42,8 @@ class ChunkLimits:
     Args:
         requests: jobs.
         encoded_bytes: of the body or file.
-        input_tokens: enqueued at once; of the model and the account, so given by the user.
+        input_tokens: enqueued at once; of the model and the account, so given by the user. What
+            one job counts is only roughly known: one that is over it goes alone.
     """
 
     requests: int | None = None
@@ -134,11 +135,6 @@ def why_too_large(job: SizedJob, limit: ChunkLimits) -> str | None:
         return (
             f"it takes {job.encoded_bytes:,} bytes as it is sent, and a batch of {job.provider} "
             f"may have {limit.encoded_bytes:,}"
-        )
-    if limit.input_tokens is not None and job.input_tokens > limit.input_tokens:
-        return (
-            f"it has some {job.input_tokens:,} input tokens, and {limit.input_tokens:,} of "
-            f"{job.model} may be enqueued at once"
         )
     return None
 

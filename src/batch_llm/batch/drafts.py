@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from array import array
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from functools import cache
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ..base import PricedModel, TokenBound
+from ..base import PricedModel, TextPart, TokenBound
+from ..base.token_estimate import estimate_tokens
 from ..exceptions import ConfigurationError, InputError
 from ..llm_strategies.token_bounds import (
+    MESSAGE_TOKENS,
     REQUEST_TOKENS,
     bound_of,
     check_texts,
+    expected_tokens,
     most_output_tokens,
     size_of_json,
 )
@@ -27,27 +33,35 @@ if TYPE_CHECKING:
     from ..base.request import LLMRequest
     from ..providers import BatchClient
     from .job_book import JobBook
+
 _DIGITS_OF_A_PLACE: Final = 6
 """An id that is made of the job's place in its chunk is longer by so many bytes at the most."""
+_UNBOUNDED: Final = math.inf
+_TIMES_EXPECTED: Final = 2
+"""So many times the tokens that are expected count as enqueued: languages differ."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Draft:
-    """Jobs that wait for their remote batch.
+    """Jobs that wait for their remote batch. Some 24 bytes a job, and no encoding.
 
     Attributes:
         chunk: the jobs.
-        usd: what each can cost at the most, in their order; None where nothing bounds it.
+        usd: what each can cost at the most, in their order; infinity where nothing bounds it.
+        tokens: what each counts as enqueued.
+        most_input_tokens: that all of them can have.
     """
 
     chunk: Chunk
-    usd: list[float | None] = field(default_factory=list)
+    usd: array[float] = field(default_factory=lambda: array("d"))
+    tokens: array[int] = field(default_factory=lambda: array("q"))
+    most_input_tokens: int = 0
 
     @property
     def reserved_usd(self) -> float | None:
         """The most that all of them can cost; None where nothing bounds it."""
-        known = [each for each in self.usd if each is not None]
-        return sum(known) if len(known) == len(self.usd) else None
+        together = math.fsum(self.usd)
+        return together if math.isfinite(together) else None
 
     def candidate(self, number: int) -> Candidate:
         """Return it for `plan`, under a number of the caller's."""
@@ -60,14 +74,32 @@ class Draft:
         )
 
 
+class JobSize(NamedTuple):
+    """What a job takes of a batch, and the most that it can cost.
+
+    Attributes:
+        sized: what chunking asks.
+        most_input_tokens: that it can be billed.
+        most_usd: that it can cost; None where nothing bounds it or no price is known.
+    """
+
+    sized: SizedJob
+    most_input_tokens: int
+    most_usd: float | None
+
+
 def drafts_of(
     job_ids: Iterable[str],
     book: JobBook,
     client: Callable[[str], BatchClient],
     refuse: Callable[[str, str], None],
     items_per_batch: int | None = None,
-) -> list[Draft]:
-    """Return jobs in chunks, as their providers take them.
+    max_enqueued_tokens: Callable[[str, str], int | None] = lambda _provider, _model: None,
+) -> Iterator[Draft]:
+    """Yield jobs in chunks, as their providers take them, each as soon as it is full.
+
+    No encoding is kept, whatever the jobs are: one is encoded here for its size, and once more when
+    it is sent.
 
     Args:
         job_ids: of jobs that are pending.
@@ -75,85 +107,119 @@ def drafts_of(
         client: opens that of a provider.
         refuse: told of a job that cannot be sent, and why; it is in no chunk.
         items_per_batch: jobs in one remote batch at most.
+        max_enqueued_tokens: what a provider's model may have enqueued; None where that is unknown.
 
     Raises:
         ConfigurationError: for a model that no provider is known for, or a client that cannot be
             made.
     """
-    usd: dict[str, float | None] = {}
+    sizer = JobSizer(book, client)
+    sizes: dict[str, JobSize] = {}
 
     def sized() -> Iterator[SizedJob]:
         for job_id in job_ids:
-            job = book.job(job_id)
             try:
-                found, usd[job_id] = size_of(job, book, client)
+                size = sizes[job_id] = sizer.size_of(book.job(job_id))
             except InputError as error:
                 refuse(job_id, str(error))
                 continue
-            yield found
+            yield size.sized
 
-    def limits(job: SizedJob) -> ChunkLimits:
-        most = client(job.provider).limits
-        return ChunkLimits(most.requests, most.body_bytes)
+    @cache
+    def limits(provider: str, model: str) -> ChunkLimits:
+        most = client(provider).limits
+        return ChunkLimits(most.requests, most.body_bytes, max_enqueued_tokens(provider, model))
+
+    def refuse_sized(job: SizedJob, why: str) -> None:
+        del sizes[job.id]
+        refuse(job.id, why)
 
     chunks = chunked(
         sized(),
-        limits,
+        lambda job: limits(job.provider, job.model),
         items_per_batch=items_per_batch,
-        refuse=lambda job, why: refuse(job.id, why),
+        refuse=refuse_sized,
     )
-    return [Draft(chunk, [usd.pop(job_id) for job_id in chunk.job_ids]) for chunk in chunks]
+    for chunk in chunks:
+        yield _draft(chunk, [sizes.pop(job_id) for job_id in chunk.job_ids])
 
 
-def size_of(
-    job: Job, book: JobBook, client: Callable[[str], BatchClient]
-) -> tuple[SizedJob, float | None]:
-    """Return what a job takes of a batch, and the most that it can cost in USD.
+class JobSizer:
+    """Tells what jobs take of a batch, as their providers encode them.
 
-    Raises:
-        InputError: if its provider cannot be asked this.
+    Args:
+        book: has the jobs.
+        client: opens that of a provider.
     """
-    line, provider = book.line(job), client(book.route(job).provider)
-    endpoint = provider.endpoint_for(line.request)
-    ids = provider.custom_ids([job.id], new_nonce())
-    encoded = provider.encode(line, ids, endpoint)
-    size = len(encoded) + _DIGITS_OF_A_PLACE
-    priced = PricedModel(provider.provider, line.model)
-    bound = _bound(line.request, encoded, priced)
-    sized = SizedJob(
-        job.id, book.route(job).provider, line.model, endpoint, size, bound.input_tokens
-    )
-    return sized, most_usd(priced, bound, lane="batch")
+
+    def __init__(self, book: JobBook, client: Callable[[str], BatchClient]) -> None:
+        self._book = book
+        self._client = client
+        self._nonce = new_nonce()
+
+    def size_of(self, job: Job) -> JobSize:
+        """Return what a job takes of a batch; its file is read.
+
+        Raises:
+            InputError: if its provider cannot be asked this.
+        """
+        route, line = self._book.route(job), self._book.line(job)
+        client = self._client(route.provider)
+        endpoint = client.endpoint_for(line.request)
+        encoded = client.encode(line, client.custom_ids((job.id,), self._nonce), endpoint)
+        priced = PricedModel(client.provider, route.model)
+        bound = _bound(line.request, encoded, priced)
+        sized = SizedJob(
+            job.id,
+            route.provider,
+            route.model,
+            endpoint,
+            len(encoded) + _DIGITS_OF_A_PLACE,
+            _enqueued(line.request, bound.input_tokens),
+        )
+        return JobSize(sized, bound.input_tokens, most_usd(priced, bound, lane="batch"))
 
 
 def cut_to_budget(draft: Draft, left_usd: float) -> tuple[Draft, Draft] | None:
-    """Return the jobs of a draft that surely cost no more than `left_usd`, and the others.
+    """Return jobs of a draft that surely cost no more than `left_usd` together, and the others.
 
-    None where that is not the first of them, or it is all, or nothing bounds what one costs.
+    Each goes that still fits, in their order: a dear one holds up none after it. None where that is
+    none of them, or all.
     """
-    kept, sum_usd = 0, 0.0
-    for usd in draft.usd:
-        if usd is None or sum_usd + usd > left_usd:
-            break
-        kept, sum_usd = kept + 1, sum_usd + usd
-    if kept in (0, len(draft.usd)):
+    kept, others, sum_usd = list[int](), list[int](), 0.0
+    for place, usd in enumerate(draft.usd):
+        if sum_usd + usd > left_usd:
+            others.append(place)
+        else:
+            kept.append(place)
+            sum_usd += usd
+    if not kept or not others:
         return None
-    return _part(draft, slice(0, kept)), _part(draft, slice(kept, None))
+    return _part(draft, kept), _part(draft, others)
 
 
-def _part(draft: Draft, which: slice) -> Draft:
-    whole = draft.chunk
-    job_ids = whole.job_ids[which]
-    share = len(job_ids) / len(whole.job_ids)
+def _draft(chunk: Chunk, sizes: list[JobSize]) -> Draft:
+    return Draft(
+        chunk,
+        array("d", [_UNBOUNDED if size.most_usd is None else size.most_usd for size in sizes]),
+        array("q", [size.sized.input_tokens for size in sizes]),
+        sum(size.most_input_tokens for size in sizes),
+    )
+
+
+def _part(draft: Draft, places: list[int]) -> Draft:
+    whole, share = draft.chunk, len(places) / len(draft.usd)
+    tokens = array("q", [draft.tokens[place] for place in places])
     part = Chunk(
         whole.provider,
         whole.model,
         whole.endpoint,
-        job_ids,
+        [whole.job_ids[place] for place in places],
         round(whole.encoded_bytes * share),
-        round(whole.input_tokens * share),
+        sum(tokens),
     )
-    return Draft(part, draft.usd[which])
+    usd = array("d", [draft.usd[place] for place in places])
+    return Draft(part, usd, tokens, round(draft.most_input_tokens * share))
 
 
 def _bound(request: LLMRequest | EmbeddingText, encoded: bytes, priced: PricedModel) -> TokenBound:
@@ -170,3 +236,17 @@ def _bound(request: LLMRequest | EmbeddingText, encoded: bytes, priced: PricedMo
             return TokenBound(bound.input_tokens, None)
         return TokenBound(max(bound.input_tokens, limits.context_tokens), most)
     return bound
+
+
+def _enqueued(request: LLMRequest | EmbeddingText, most: int) -> int:
+    """Return what a request counts as enqueued: more than expected, and no more than `most`.
+
+    A bound would leave most of a provider's queue empty, and to be refused once costs nothing but
+    time. What is no text counts with its bound.
+    """
+    if isinstance(request, EmbeddingText):
+        return min(most, _TIMES_EXPECTED * estimate_tokens(request.text))
+    if any(not isinstance(part, TextPart) for turn in request.messages for part in turn.parts):
+        return most
+    around = MESSAGE_TOKENS * len(request.messages)
+    return min(most, _TIMES_EXPECTED * expected_tokens(request) + around)

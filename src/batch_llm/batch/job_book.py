@@ -52,12 +52,17 @@ class JobBook:
         Raises:
             ConfigurationError: for a model that no provider is known for.
         """
-        from ..providers.registry import find_route
-
         found = self._routes.get(job.model)
         if found is None:
+            from ..providers.registry import find_route
+
             found = self._routes[job.model] = find_route(job.model, self._clients)
         return found
+
+    def providers_of(self, job_ids: Iterable[str]) -> set[str]:
+        """Return who answers those of these jobs that were added in this process."""
+        added = (self._jobs.get(job_id) for job_id in job_ids)
+        return {self.route(job).provider for job in added if job is not None}
 
     def line(self, job: Job) -> BatchRequestLine:
         """Return the request of a job; its file is read.

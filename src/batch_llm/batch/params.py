@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from ..exceptions import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +29,9 @@ class BatchParams:
         orphan_grace_seconds: how long a batch that may have been created is looked for before it
             is believed that there is none: the lists of providers lag behind.
         keep_remote_files: whether files at the provider stay once their results are here.
+        max_enqueued_tokens: input tokens that a model may have enqueued at its provider, as the
+            account's limits say: one number for each model, or by the model's name; None, or a
+            model that is not there, sets no limit. See `enqueued_tokens_of`.
 
     Raises:
         ConfigurationError: for a value that cannot work.
@@ -48,6 +48,7 @@ class BatchParams:
     poll_interval_seconds: float = 30.0
     orphan_grace_seconds: float = 60.0
     keep_remote_files: bool = False
+    max_enqueued_tokens: int | Mapping[str, int] | None = None
 
     def __post_init__(self) -> None:
         for name in ("state_file", "results_dir"):
@@ -60,9 +61,21 @@ class BatchParams:
             _check_count("items_per_batch", self.items_per_batch)
         _check_seconds("poll_interval_seconds", self.poll_interval_seconds)
         _check_seconds("orphan_grace_seconds", self.orphan_grace_seconds)
+        _check_enqueued_tokens(self.max_enqueued_tokens)
         limit = self.cost_limit_usd
         if limit is not None and not (_is_number(limit) and math.isfinite(limit) and limit >= 0):
             raise ConfigurationError(f"cost_limit_usd is a sum in USD from 0 up, not {limit!r}.")
+
+    def enqueued_tokens_of(self, provider: str, model: str) -> int | None:
+        """Return how many input tokens of a model may be enqueued; None where no limit is set.
+
+        A model is named as jobs name it, with or without "PROVIDER:" before it.
+        """
+        limit = self.max_enqueued_tokens
+        if limit is None or isinstance(limit, int):
+            return limit
+        own = limit.get(f"{provider}:{model}")
+        return limit.get(model) if own is None else own
 
 
 BatchConfig = BatchParams
@@ -72,6 +85,18 @@ BatchConfig = BatchParams
 def _check_count(name: str, value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ConfigurationError(f"{name} is a whole number from 1 up, not {value!r}.")
+
+
+def _check_enqueued_tokens(limit: object) -> None:
+    if limit is None:
+        return
+    if not isinstance(limit, Mapping):
+        _check_count("max_enqueued_tokens", limit)
+        return
+    for model, each in limit.items():
+        if not isinstance(model, str):
+            raise ConfigurationError(f"max_enqueued_tokens goes by models' names, not {model!r}.")
+        _check_count(f"max_enqueued_tokens[{model!r}]", each)
 
 
 def _is_number(value: object) -> bool:

@@ -64,7 +64,7 @@ class Standing:
         max_cost_usd: what the run may cost; None for any sum.
         enqueued_tokens: input tokens in flight, by provider and model.
         max_enqueued_tokens: what the provider allows of these; a model that is missing is
-            unlimited, as far as is known.
+            unlimited, as far as is known. A chunk that is over it by itself goes alone.
         ended_at: when a remote batch of that provider and model last ended in this run.
     """
 
@@ -239,8 +239,9 @@ def _refusal(candidate: Candidate, standing: Standing) -> Held | None:
 
 def _tokens(candidate: Candidate, standing: Standing) -> Held | None:
     key = (candidate.provider, candidate.model)
-    limit, in_flight = standing.max_enqueued_tokens.get(key), standing.enqueued_tokens.get(key, 0)
-    if limit is None or in_flight + candidate.input_tokens <= limit:
+    limit, in_flight = standing.max_enqueued_tokens.get(key), standing.enqueued_tokens.get(key)
+    # How many one has is only roughly known: alone it goes, and the provider has the last word.
+    if limit is None or in_flight is None or in_flight + candidate.input_tokens <= limit:
         return None
     reason = (
         f"it has {candidate.input_tokens:,} input tokens, {in_flight:,} of {candidate.model} are "

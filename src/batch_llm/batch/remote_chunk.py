@@ -310,12 +310,12 @@ class RemoteChunk:
         self._kept(new)
 
     def _close(self) -> None:
-        chunk = self._chunk
-        cost = self._cost_usd()
-        self._journal.write(Collected(chunk.number))
-        # Without a bill the reservation stays: it may have cost as much.
-        if cost is not None:
-            self._journal.write(Settled(cost, chunk.number))
+        chunk, bill = self._chunk, list[Settled]()
+        # Without a bill the reservation stays: it may have cost as much. And the bill comes first:
+        # nobody comes back to a chunk that is closed.
+        if chunk.settled_usd is None and (cost := self._cost_usd()) is not None:
+            bill = [Settled(cost, chunk.number)]
+        self._journal.write(*bill, Collected(chunk.number))
 
     def _cost_usd(self) -> float | None:
         """Return what the chunk has cost; None where a part of it is not known."""

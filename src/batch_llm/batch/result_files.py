@@ -12,6 +12,7 @@ from ..base.replaced_file import replaced_file
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
 
     from ..base import JobResult
 
@@ -29,14 +30,29 @@ class ResultFiles:
         self._folder = Path(folder).expanduser()
         self._folder.mkdir(parents=True, exist_ok=True)
 
+    def has(self, job_id: str) -> bool:
+        """Return whether there is a file of that job."""
+        return self._file_of(job_id).exists()
+
     def write(self, result: JobResult) -> None:
         """Write one, as an object of JSON.
 
         Raises:
             OSError: if it cannot be written.
         """
-        with replaced_file(self._folder / f"{file_stem(result.job_id)}.json") as stream:
-            stream.write(as_json(result.to_dict()) + b"\n")
+        self.write_kept(result.to_dict())
+
+    def write_kept(self, told: Mapping[str, object]) -> None:
+        """Write one as the state keeps it: what `JobResult.to_dict` gave.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        with replaced_file(self._file_of(str(told["job_id"]))) as stream:
+            stream.write(as_json(told) + b"\n")
+
+    def _file_of(self, job_id: str) -> Path:
+        return self._folder / f"{file_stem(job_id)}.json"
 
 
 def file_stem(job_id: str) -> str:

@@ -318,11 +318,23 @@ class BatchRun:
         journal.add_jobs(_Specs(self._jobs), lambda spec: digests[spec["id"]])
         self._ended = list(journal.state.ended_ids())
         self._journal, self._book = journal, book
+        self._write_missing_files(journal)
         self._runner = Runner(journal, book, self._params, self._clients, self._kept)
 
     def _begin(self) -> None:
         thread = threading.Thread(target=self._run_in_thread, name="batch-run", daemon=True)
         thread.start()
+
+    def _write_missing_files(self, journal: Journal) -> None:
+        """Write the files of results that an earlier process kept, and had no time to write."""
+        if self._files is None:
+            return
+        for job_id in self._ended:
+            # The file of a job that was tried again may be that of an earlier attempt.
+            if journal.state.attempt(job_id) > 1 or not self._files.has(job_id):
+                kept = journal.result(job_id)
+                assert kept is not None, "it has ended"
+                self._files.write_kept(kept)
 
     def _run_in_thread(self) -> None:
         try:

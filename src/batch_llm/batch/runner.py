@@ -12,6 +12,7 @@ from ..exceptions import AuthenticationError
 from ..providers import registry
 from ..rows.result_row import INPUT_ERROR
 from ..wire.custom_ids import new_nonce
+from .drafting import Drafting
 from .drafts import Draft, cut_to_budget, drafts_of
 from .events import Cancelled, ChunkPlanned
 from .plan import Hold, plan, refused_candidates, standing_of
@@ -19,18 +20,20 @@ from .remote_chunk import NEVER_TAKEN, RemoteChunk, go_again
 from .run_state import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from ..providers import BatchClient
     from .job_book import JobBook
     from .journal import Journal
     from .params import BatchParams
-    from .plan import Candidate, Held, Standing
+    from .plan import Candidate, Held, Plan, Standing
     from .run_state import ChunkState
 
 _RECHECK_SECONDS: Final = 0.05
 _SUBMITTING_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 0.02
+_OF_MONEY: Final = (Hold.COST_LIMIT, Hold.UNPRICED)
+_UNTIL_ONE_ENDS: Final = (Hold.CONCURRENCY, Hold.COST_LIMIT)
 
 
 class Runner:
@@ -44,7 +47,6 @@ class Runner:
         kept: told of results once they are kept.
 
     Attributes:
-        held: why chunks wait; those that are new have numbers below 0.
         stopped_because: why not all jobs have ended, once the run has; None where all have.
         active: by number, chunks that are at work.
     """
@@ -62,29 +64,31 @@ class Runner:
         self._params = params
         self._clients = dict(clients)
         self._kept = kept
-        self._drafts: list[Draft] = []
-        self._tasks: dict[int, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
+        self._refused: list[JobResult] = []
+        self._drafting = Drafting(self._drafts(), self._changed.set)
+        self._held: list[Held] = []
+        self._given_up: list[Held] = []
+        self._tasks: dict[int, asyncio.Task[None]] = {}
         self._stop: str | None = None
         self._leaves = False
         self._cancels = False
         self._refused_key: AuthenticationError | None = None
         self._began_at = time.time()
         self.active: dict[int, RemoteChunk] = {}
-        self.held: list[Held] = []
         self.stopped_because: str | None = None
 
     @property
-    def drafts(self) -> list[Draft]:
-        """Chunks that are not planned yet."""
-        return self._drafts
+    def held(self) -> list[Held]:
+        """Why chunks wait; those that are new have numbers below 0."""
+        return [*self._given_up, *self._held]
 
     async def run(self) -> None:
         """Run until every job has ended, or nothing more may be done.
 
         Raises:
             ConfigurationError: for a model that no provider is known for, or a client that cannot
-                be made; nothing new was submitted then.
+                be made; if it is for jobs that were added now, nothing new was submitted.
             AuthenticationError: if a provider refused its key; what was under way has ended, and
                 what was refused waits.
             StateError: if the state cannot be written.
@@ -92,11 +96,12 @@ class Runner:
         try:
             self._resume()
             if self._stop is None:
-                await self._draft()
+                self._open_clients()
             await self._turn()
             if self._refused_key is not None:
                 raise self._refused_key
         finally:
+            self._drafting.close()
             await self._end_tasks()
             for client in self._clients.values():
                 await client.aclose()
@@ -141,18 +146,38 @@ class Runner:
             if chunk.step is not Step.REFUSED:
                 self._begin(chunk, is_new=False)
 
-    async def _draft(self) -> None:
-        refused: list[JobResult] = []
+    def _open_clients(self) -> None:
+        for provider in self._book.providers_of(self._journal.state.pending_ids()):
+            self._client(provider)
+
+    def _drafts(self) -> Iterator[Draft]:
+        """Yield chunks of the jobs that are pending; made in a thread, as they are asked for."""
 
         def refuse(job_id: str, why: str) -> None:
-            refused.append(JobResult(job_id, error=why, error_category=INPUT_ERROR, cost_usd=0.0))
+            self._refused.append(
+                JobResult(job_id, error=why, error_category=INPUT_ERROR, cost_usd=0.0)
+            )
 
-        pending, most = list(self._journal.state.pending_ids()), self._params.items_per_batch
-        # Encoding takes its time, and resumed chunks are at work meanwhile.
-        self._drafts = await asyncio.to_thread(
-            drafts_of, pending, self._book, self._client, refuse, most
+        yield from drafts_of(
+            self._pending_ids(),
+            self._book,
+            self._client,
+            refuse,
+            self._params.items_per_batch,
+            self._params.enqueued_tokens_of,
         )
-        self._keep(refused)
+
+    def _pending_ids(self) -> Iterator[str]:
+        for job_id in list(self._journal.state.pending_ids()):
+            if self._stop is not None:
+                return
+            yield job_id
+
+    def _take_drafts(self) -> None:
+        self._drafting.take_made()
+        if self._refused and not self._drafting.is_at_work:
+            refused, self._refused = self._refused, []
+            self._keep(refused)
 
     def _keep(self, results: list[JobResult]) -> None:
         told = (result.to_dict() for result in results)
@@ -164,10 +189,12 @@ class Runner:
         while not self._leaves:
             self._changed.clear()
             self._raise_faults()
-            standing = self._standing()
+            self._take_drafts()
             if self._stop is None:
-                self._submit(standing)
-            if not self._tasks and (self._stop is not None or self._is_over(standing)):
+                await self._submit()
+            if self._stop is None and self._has_room():
+                self._drafting.make_next()
+            if not self._tasks and (self._stop is not None or self._is_over()):
                 break
             await self._wait()
         self.stopped_because = self._reason()
@@ -177,6 +204,11 @@ class Runner:
         standing.max_concurrent = self._params.max_concurrent
         standing.max_cost_usd = self._params.cost_limit_usd
         return standing
+
+    def _has_room(self) -> bool:
+        """Whether a further chunk could go, for all that is known."""
+        drafts = [each for each in self._held if each.number < 0]
+        return not self._tasks or all(each.hold not in _UNTIL_ONE_ENDS for each in drafts)
 
     def _candidates(self) -> list[Candidate]:
         # A refused chunk has a task until it has ended.
@@ -189,53 +221,72 @@ class Runner:
             for each in refused_candidates(self._journal.state)
             if each.number not in self._tasks
         ]
-        return again + [draft.candidate(-1 - n) for n, draft in enumerate(self._drafts)]
+        return again + [draft.candidate(-1 - n) for n, draft in enumerate(self._drafting.waiting)]
 
-    def _submit(self, standing: Standing) -> None:
-        chosen = plan(self._candidates(), standing)
-        self.held = chosen.held
-        going = [self._drafts[-1 - number] for number in chosen.submit if number < 0]
+    async def _submit(self) -> None:
+        waiting = self._drafting.waiting
+        chosen = self._plan()
+        self._held = chosen.held
+        going = [waiting[-1 - number] for number in chosen.submit if number < 0]
         for number in chosen.submit:
             if number >= 0:
                 chunk = self._journal.state.chunks[number]
                 go_again(self._journal, chunk)
                 self._begin(chunk, is_new=True)
         if not going and not self._tasks:
-            going = self._what_is_affordable(chosen.held)
-        self._drafts = [draft for draft in self._drafts if draft not in going]
+            going = self._affordable()
         for draft in going:
-            self._begin(self._planned(draft), is_new=True)
+            if self._stop is not None:
+                return
+            waiting.remove(draft)
+            self._begin(await self._planned(draft), is_new=True)
 
-    def _what_is_affordable(self, held: list[Held]) -> list[Draft]:
-        """Return the part of a draft that the limit has room for, where no whole one goes."""
-        limit = self._params.cost_limit_usd
-        of_cost = [each for each in held if each.hold is Hold.COST_LIMIT and each.number < 0]
-        if limit is None or not of_cost:
-            return []
-        state, place = self._journal.state, -1 - of_cost[0].number
-        parts = cut_to_budget(self._drafts[place], limit - state.spent_usd - state.reserved_usd)
-        if parts is None:
-            return []
-        self._drafts[place : place + 1] = parts
-        return [parts[0]]
+    def _plan(self) -> Plan:
+        candidates, standing = self._candidates(), self._standing()
+        keys = {(each.provider, each.model) for each in candidates}
+        limits = {key: self._params.enqueued_tokens_of(*key) for key in keys}
+        standing.max_enqueued_tokens = {
+            key: limit for key, limit in limits.items() if limit is not None
+        }
+        return plan(candidates, standing)
 
-    def _planned(self, draft: Draft) -> ChunkState:
+    def _affordable(self) -> list[Draft]:
+        """Return the part of a draft that the limit has room for, where no whole one goes.
+
+        Nothing is under way then that could make more room: a draft of which no job fits is given
+        up, so that it holds up none of those that are not made yet.
+        """
+        state, waiting = self._journal.state, self._drafting.waiting
+        left_usd = (self._params.cost_limit_usd or 0.0) - state.spent_usd - state.reserved_usd
+        of_money = [each for each in self._held if each.hold in _OF_MONEY and each.number < 0]
+        for each, draft in [(each, waiting[-1 - each.number]) for each in of_money]:
+            place = waiting.index(draft)
+            parts = cut_to_budget(draft, left_usd)
+            if parts is not None:
+                waiting[place : place + 1] = parts
+                return [parts[0]]
+            del waiting[place]
+            self._held.remove(each)
+            self._given_up.append(each)
+        return []
+
+    async def _planned(self, draft: Draft) -> ChunkState:
         """Write the intent to submit a draft, durably."""
         state, nonce, chunk = self._journal.state, new_nonce(), draft.chunk
         number = len(state.chunks)
-        self._journal.write(
-            ChunkPlanned(
-                number,
-                nonce,
-                chunk.provider,
-                chunk.model,
-                chunk.endpoint,
-                chunk.job_ids,
-                custom_id_seed=nonce,
-                reserved_usd=draft.reserved_usd,
-                input_tokens=chunk.input_tokens,
-            )
+        planned = ChunkPlanned(
+            number,
+            nonce,
+            chunk.provider,
+            chunk.model,
+            chunk.endpoint,
+            chunk.job_ids,
+            custom_id_seed=nonce,
+            reserved_usd=draft.reserved_usd,
+            input_tokens=chunk.input_tokens,
         )
+        # In a thread, for it may name a hundred thousand jobs.
+        await asyncio.to_thread(self._journal.write, planned)
         return state.chunks[number]
 
     def _begin(self, chunk: ChunkState, *, is_new: bool) -> None:
@@ -273,17 +324,13 @@ class Runner:
                 self._refused_key = self._refused_key or error
                 self.stop(str(error))
 
-    def _is_over(self, standing: Standing) -> bool:
+    def _is_over(self) -> bool:
         """Whether nothing is at work, and no time will change that."""
-        return all(held.until is None for held in self.held) and not any(
-            True for _ in self._going(standing)
-        )
-
-    def _going(self, standing: Standing) -> list[int]:
-        return plan(self._candidates(), standing).submit
+        is_waiting = any(held.until is not None for held in self._held)
+        return not (self._drafting.is_at_work or is_waiting or self._plan().submit)
 
     async def _wait(self) -> None:
-        untils = [held.until for held in self.held if held.until is not None]
+        untils = [held.until for held in self._held if held.until is not None]
         seconds = max(min(untils) - time.time(), 0.0) + _RECHECK_SECONDS if untils else None
         if self._stop is not None:
             seconds = None

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from ..exceptions import MalformedAnswerError, ProviderError
 from ..llm_strategies.endpoint import find_endpoint
+from ..llm_strategies.model_habits import takes_temperature
 from ..llm_strategies.openai_endpoint import OPENAI_CHAT
 from ..wire.batch_item import no_private_texts
 from ..wire.batch_results import ResultReader
@@ -88,10 +89,8 @@ class OpenAIBatchClient(BatchClient):
         endpoint = find_endpoint(_API, base_url, api_key, headers or {})
         self._connection = Connection(endpoint, error_from_response)
         self._chat_endpoint = chat_endpoint
-        own: TokenLimitField = "max_tokens"
-        if endpoint.is_the_providers:
-            own = "max_completion_tokens"
-        self._token_limit_field: TokenLimitField = token_limit_field or own
+        self._is_openais = endpoint.is_the_providers
+        self._named_limit = token_limit_field
         self._retries = retries or Retries()
 
     def endpoint_for(self, request: LLMRequest | EmbeddingText) -> str:
@@ -105,7 +104,8 @@ class OpenAIBatchClient(BatchClient):
     def encode(self, line: BatchRequestLine, custom_ids: CustomIds, endpoint: str) -> bytes:
         """Return a line of the input file."""
         known = self._known(endpoint)
-        return encode_line(line, custom_ids, known, token_limit_field=self._token_limit_field)
+        field = self._token_limit_field(line.model)
+        return encode_line(line, custom_ids, known, token_limit_field=field)
 
     async def upload(self, chunk: Chunk, intent: Intent) -> str:
         """Upload the input file, and return its id."""
@@ -113,7 +113,7 @@ class OpenAIBatchClient(BatchClient):
             chunk.lines,
             chunk.custom_ids,
             self._known(chunk.endpoint),
-            token_limit_field=self._token_limit_field,
+            token_limit_field=self._token_limit_field(chunk.model),
         )
         with await spooled(lines) as spool:
             return await self._retries.run(lambda: self._upload(spool, intent))
@@ -192,6 +192,13 @@ class OpenAIBatchClient(BatchClient):
     async def aclose(self) -> None:
         """Close all connections."""
         await self._connection.aclose()
+
+    def _token_limit_field(self, model: str) -> TokenLimitField:
+        if self._named_limit is not None:
+            return self._named_limit
+        # Other servers may know the older name alone; reasoning models refuse it anywhere.
+        is_openais = self._is_openais or not takes_temperature(model)
+        return "max_completion_tokens" if is_openais else "max_tokens"
 
     def _known(self, endpoint: str) -> OpenAIEndpoint:
         check_endpoint(self, endpoint)

@@ -175,12 +175,17 @@ class _CacheCreation(msgspec.Struct):
     ephemeral_1h_input_tokens: int | None = None
 
 
+class _OutputDetails(msgspec.Struct):
+    thinking_tokens: int | None = None
+
+
 class _Usage(msgspec.Struct):
     input_tokens: int | None = None
     cache_creation: _CacheCreation | None = None
     cache_creation_input_tokens: int | None = None
     cache_read_input_tokens: int | None = None
     output_tokens: int | None = None
+    output_tokens_details: _OutputDetails | None = None
 
 
 class _Block(msgspec.Struct):
@@ -335,7 +340,7 @@ def _usage(usage: _Usage | None) -> TokenUsage:
     # The API's own input_tokens are those behind the last mark of a cache, and no others.
     read = usage.cache_read_input_tokens or 0
     written = usage.cache_creation_input_tokens or 0
-    creation = usage.cache_creation
+    creation, thought = usage.cache_creation, usage.output_tokens_details
     return complete_usage(
         {
             "input_tokens": (usage.input_tokens or 0) + read + written,
@@ -343,6 +348,7 @@ def _usage(usage: _Usage | None) -> TokenUsage:
             "cached_input_tokens": read,
             "cache_write_tokens": written,
             "hour_cache_write_tokens": creation.ephemeral_1h_input_tokens if creation else None,
+            "reasoning_tokens": thought.thinking_tokens if thought else None,
         }
     )
 

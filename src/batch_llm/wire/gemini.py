@@ -274,6 +274,7 @@ def _usage(usage: _Usage | None) -> TokenUsage:
             + (usage.thoughts_token_count or 0),
             "total_tokens": usage.total_token_count,
             "cached_input_tokens": usage.cached_content_token_count,
+            "reasoning_tokens": usage.thoughts_token_count,
         }
     )
 

@@ -92,11 +92,16 @@ class _CachedTokens(msgspec.Struct):
     cache_write_tokens: int | None = None
 
 
+class _ReasoningTokens(msgspec.Struct):
+    reasoning_tokens: int | None = None
+
+
 class _Usage(msgspec.Struct):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     total_tokens: int | None = None
     prompt_tokens_details: _CachedTokens | None = None
+    completion_tokens_details: _ReasoningTokens | None = None
 
 
 class _TextPart(msgspec.Struct):
@@ -190,7 +195,7 @@ def _text(choice: _Choice) -> str | None:
 def _usage(usage: _Usage | None) -> TokenUsage:
     if usage is None:
         return complete_usage(None)
-    details = usage.prompt_tokens_details
+    details, thought = usage.prompt_tokens_details, usage.completion_tokens_details
     return complete_usage(
         {
             "input_tokens": usage.prompt_tokens,
@@ -198,6 +203,7 @@ def _usage(usage: _Usage | None) -> TokenUsage:
             "total_tokens": usage.total_tokens,
             "cached_input_tokens": details.cached_tokens if details is not None else None,
             "cache_write_tokens": details.cache_write_tokens if details is not None else None,
+            "reasoning_tokens": thought.reasoning_tokens if thought is not None else None,
         }
     )
 

@@ -92,11 +92,16 @@ class _CachedTokens(msgspec.Struct):
     cache_write_tokens: int | None = None
 
 
+class _ReasoningTokens(msgspec.Struct):
+    reasoning_tokens: int | None = None
+
+
 class _Usage(msgspec.Struct):
     input_tokens: int | None = None
     output_tokens: int | None = None
     total_tokens: int | None = None
     input_tokens_details: _CachedTokens | None = None
+    output_tokens_details: _ReasoningTokens | None = None
 
 
 class _Billed(msgspec.Struct):
@@ -217,7 +222,7 @@ def _reject(kind: type[AnswerError], message: str, answer: _Answer) -> NoReturn:
 def _usage(usage: _Usage | None) -> TokenUsage:
     if usage is None:
         return complete_usage(None)
-    details = usage.input_tokens_details
+    details, thought = usage.input_tokens_details, usage.output_tokens_details
     return complete_usage(
         {
             "input_tokens": usage.input_tokens,
@@ -225,6 +230,7 @@ def _usage(usage: _Usage | None) -> TokenUsage:
             "total_tokens": usage.total_tokens,
             "cached_input_tokens": details.cached_tokens if details is not None else None,
             "cache_write_tokens": details.cache_write_tokens if details is not None else None,
+            "reasoning_tokens": thought.reasoning_tokens if thought is not None else None,
         }
     )
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field, computed_field
 
 from batch_llm import InputError, JobResult
-from batch_llm.base import Citation
+from batch_llm.base import Citation, CitedValue
 
 
 class Line(BaseModel):
@@ -107,6 +107,7 @@ CITATIONS = st.builds(
     answer_start=NUMBERS,
     answer_end=NUMBERS,
 )
+CITED_VALUES = st.builds(CitedValue, CITATIONS, st.floats(0, 1), st.integers(0), st.integers(0))
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -130,7 +131,7 @@ RESULTS = st.builds(
     reasoning_tokens=st.integers(0, 10**9),
     embedding=st.none() | st.lists(st.floats(-1, 1), max_size=3),
     citation_mappings=st.none()
-    | st.dictionaries(st.text(), st.lists(CITATIONS, max_size=2), max_size=2),
+    | st.dictionaries(st.text(), st.lists(CITED_VALUES, max_size=2), max_size=2),
     batch_id=st.none() | st.text(),
     raw_response=st.none() | st.dictionaries(st.text(), JSON, max_size=2),
 )
@@ -146,3 +147,5 @@ def test_a_citation_is_of_a_known_kind() -> None:
         Citation("t", 0, None, "line", 0, 1)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="other fields"):
         Citation.from_dict({"cited_text": "t"})
+    with pytest.raises(InputError, match="cited value"):
+        CitedValue.from_dict({"confidence": 0.5})

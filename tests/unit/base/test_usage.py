@@ -12,7 +12,12 @@ from batch_llm import TokenUsage
 from batch_llm.base import add_usage, complete_usage, empty_usage
 
 ZERO = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
-PARTS = ("cached_input_tokens", "cache_write_tokens", "hour_cache_write_tokens")
+PARTS = (
+    "cached_input_tokens",
+    "cache_write_tokens",
+    "hour_cache_write_tokens",
+    "reasoning_tokens",
+)
 
 counts = st.integers(0, 10**12)
 usages = st.fixed_dictionaries(

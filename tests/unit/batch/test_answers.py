@@ -92,6 +92,9 @@ def test_citations_are_mapped_onto_the_fields() -> None:
     priced = PricedModel("anthropic", "claude-haiku-4-5")
     result = read(said(text, raw=raw), priced, response_model=Total, enable_citations=True)
     assert [each.cited_text for each in result.citations or ()] == ["Total: 4711"]
+    (value,) = (result.citation_mappings or {})["total"]
+    assert value.citation.cited_text[value.start : value.end] == "4711"
+    assert value.confidence >= 0.9
     assert list(result.citation_mappings or ()) == ["total"]
 
 

@@ -26,7 +26,7 @@ class Invoice(BaseModel):
 
 
 def batch(**settings: Any) -> Batch:
-    return Batch().defaults(model="m", **settings)
+    return Batch().defaults(model="openai:m", **settings)
 
 
 def ids(of: Batch) -> list[str]:
@@ -66,7 +66,7 @@ def test_defaults_count_for_what_is_added_later_unless_it_says_otherwise() -> No
     built = batch(temperature=0.1).add_job("a", prompt="p").defaults(seed=3)
     built.add_job("b", prompt="p", temperature=None).add_job("c", prompt="p", model=None)
     assert [(job.temperature, job.seed) for job in built.jobs] == [(0.1, None), (None, 3), (0.1, 3)]
-    assert built.jobs[2].model == "m"
+    assert built.jobs[2].model == "openai:m"
 
 
 def test_defaults_that_are_of_no_use_to_a_job_are_left_out() -> None:

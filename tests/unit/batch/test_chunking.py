@@ -58,8 +58,12 @@ def test_chunks_come_as_they_fill() -> None:
 def test_a_job_over_a_limit_is_refused_by_name() -> None:
     with pytest.raises(InputError, match="'job-1' fits into no batch: it takes 300,000,000 bytes"):
         list(chunked([sized(0), sized(1, 300_000_000)]))
-    with pytest.raises(InputError, match="some 11 input tokens, and 9 of m may be enqueued"):
-        list(chunked([sized(0, tokens=11)], lambda _: ChunkLimits(input_tokens=9)))
+
+
+def test_a_job_over_the_limit_of_tokens_goes_alone() -> None:
+    jobs = [sized(0, tokens=2), sized(1, tokens=11), sized(2, tokens=2)]
+    cut = chunked(jobs, lambda _: ChunkLimits(input_tokens=9))
+    assert [chunk.job_ids for chunk in cut] == [["job-0"], ["job-1"], ["job-2"]]
 
 
 def test_a_job_over_a_limit_may_be_told_of_instead_and_the_others_go() -> None:

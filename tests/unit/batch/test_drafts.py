@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from array import array
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,18 +19,28 @@ if TYPE_CHECKING:
 
 
 def draft(*usd: float | None) -> Draft:
-    return Draft(Chunk("openai", "m", "e", [str(n) for n in range(len(usd))], 100, 10), list(usd))
+    ids = [str(n) for n in range(len(usd))]
+    bounds = array("d", [math.inf if each is None else each for each in usd])
+    return Draft(Chunk("openai", "m", "e", ids, 100, 0), bounds, array("q", range(1, len(usd) + 1)))
 
 
 def test_the_first_jobs_that_fit_are_cut_off() -> None:
     parts = cut_to_budget(draft(1.0, 2.0, 3.0), 3.5)
     assert parts is not None
     kept, others = parts
-    assert (kept.chunk.job_ids, kept.usd, kept.reserved_usd) == (["0", "1"], [1.0, 2.0], 3.0)
-    assert (others.chunk.job_ids, others.usd) == (["2"], [3.0])
+    assert (kept.chunk.job_ids, list(kept.usd), kept.reserved_usd) == (["0", "1"], [1.0, 2.0], 3.0)
+    assert (others.chunk.job_ids, list(others.usd)) == (["2"], [3.0])
+    assert (kept.chunk.input_tokens, others.chunk.input_tokens) == (1 + 2, 3)
 
 
-@pytest.mark.parametrize("usd", [(4.0, 1.0), (None, 1.0), (1.0, 2.0)])
+@pytest.mark.parametrize("dear", [4.0, None])
+def test_a_job_that_does_not_fit_holds_up_none_after_it(dear: float | None) -> None:
+    parts = cut_to_budget(draft(1.0, dear, 2.0), 3.5)
+    assert parts is not None
+    assert [part.chunk.job_ids for part in parts] == [["0", "2"], ["1"]]
+
+
+@pytest.mark.parametrize("usd", [(4.0, 5.0), (None,), (1.0, 2.0)])
 def test_where_none_or_all_fit_nothing_is_cut(usd: tuple[float | None, ...]) -> None:
     assert cut_to_budget(draft(*usd), 3.5) is None
 
@@ -42,7 +54,8 @@ def drafted(*jobs: Job) -> tuple[list[Draft], dict[str, str]]:
     refused: dict[str, str] = {}
     book = JobBook(jobs, None, {"openai": client})
     ids = [job.id for job in jobs]
-    return drafts_of(ids, book, lambda _: client, refused.__setitem__), refused
+    drafts = drafts_of(ids, book, lambda _: client, refused.__setitem__)
+    return list(drafts), refused
 
 
 def test_jobs_of_each_model_make_a_draft() -> None:
@@ -65,7 +78,7 @@ def test_the_window_of_the_model_bounds_what_bytes_do_not(tmp_path: Path) -> Non
     file.write_bytes(b"%PDF-1.4\n%%EOF\n")
     (document,), _ = drafted(Job("a", file=file, prompt="x", model="gpt-4o-mini"))
     (text,), _ = drafted(Job("a", prompt="x", model="gpt-4o-mini"))
-    assert document.chunk.input_tokens >= 128_000
+    assert document.most_input_tokens >= document.chunk.input_tokens >= 128_000
     assert (document.reserved_usd or 0) > (text.reserved_usd or 0) > 0
 
 

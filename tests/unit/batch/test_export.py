@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from batch_llm import ConfigurationError, JobResult
-from batch_llm.base import Citation
+from batch_llm.base import Citation, CitedValue
 from batch_llm.batch import EXPORT_FORMATS, export
 from batch_llm.rows import parquet_table
 
@@ -22,6 +22,7 @@ class Invoice(BaseModel):
 
 
 CITED = Citation("12.50", 0, "invoice", "page", 1, 2)
+VALUE = CitedValue(CITED, 0.95, 0, 5)
 RESULTS = {
     "a": JobResult(
         "a",
@@ -31,7 +32,7 @@ RESULTS = {
         10,
         5,
         0.25,
-        citation_mappings={"total": [CITED]},
+        citation_mappings={"total": [VALUE]},
         raw_response={"id": "msg_1"},
     ),
     "b": JobResult("b", error="late", outcome="expired", embedding=[0.5, 1.0]),
@@ -67,7 +68,7 @@ def test_json_keeps_what_is_nested(tmp_path: Path, kind: Any) -> None:
     first, second, third = read(tmp_path / "out", kind)
     assert first["parsed_response"] == {"total": 12.5}
     assert first["citations"] == [CITED.to_dict()]
-    assert first["citation_mappings"] == {"total": [CITED.to_dict()]}
+    assert first["citation_mappings"] == {"total": [VALUE.to_dict()]}
     assert second["embedding"] == [0.5, 1.0]
     assert third["response"] == "half \ud83d"
 

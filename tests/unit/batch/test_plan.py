@@ -56,6 +56,14 @@ def test_enqueued_tokens_of_a_model_and_a_smaller_chunk_may_pass() -> None:
     assert "70 of m are enqueued, and 100 may be" in chosen.held[0].reason
 
 
+def test_what_is_over_the_limit_of_tokens_by_itself_goes_alone() -> None:
+    standing = Standing(now=0.0, max_enqueued_tokens={MODEL: 100})
+    chosen = plan([chunk(0, input_tokens=101), chunk(1)], standing)
+    assert (chosen.submit, holds(chosen)) == ([0], {1: Hold.ENQUEUED_TOKENS})
+    standing.enqueued_tokens = {MODEL: 1}
+    assert plan([chunk(0, input_tokens=101)], standing).submit == []
+
+
 def test_the_limit_in_usd_and_what_has_no_price() -> None:
     standing = Standing(now=0.0, committed_usd=8.5, max_cost_usd=10.0)
     waiting = [chunk(0), chunk(1), chunk(2, reserved_usd=None), chunk(3, reserved_usd=0.5)]
@@ -133,7 +141,8 @@ def test_what_goes_keeps_every_limit_and_no_chunk_is_lost(
     chosen = plan(waiting, standing)
     going = [waiting[number] for number in chosen.submit]
     assert len(going) <= concurrent
-    assert sum(one.input_tokens for one in going) <= tokens
+    # What is over the limit by itself goes alone.
+    assert sum(one.input_tokens for one in going) <= tokens or len(going) == 1
     assert sum(one.reserved_usd or 0.0 for one in going) <= usd
     assert sorted([*chosen.submit, *holds(chosen)]) == list(range(len(waiting)))
     assert standing.in_flight == 0  # what was given is not changed

@@ -121,6 +121,7 @@ def test_reads_the_bill_of_an_answer_that_is_of_no_other_use() -> None:
         "output_tokens": 25,
         "total_tokens": 125,
         "cached_input_tokens": 80,
+        "reasoning_tokens": 5,
     }
     body = {"candidates": 7, "usageMetadata": counts}
     assert billed_tokens(json.dumps(body).encode()) == tokens

@@ -32,6 +32,7 @@ CHAT: GeminiEndpoint = "generateContent"
 ASKED = {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}
 LINES = [BatchRequestLine("a", LLMRequest("Hi"), "m")]
 USAGE = {"promptTokenCount": 5, "candidatesTokenCount": 2, "thoughtsTokenCount": 1}
+TOKENS = {"input_tokens": 5, "output_tokens": 3, "total_tokens": 8, "reasoning_tokens": 1}
 
 
 def response(*parts: Any, reason: str = "STOP", **fields: Any) -> dict[str, Any]:
@@ -82,7 +83,7 @@ def test_what_cannot_be_asked_is_refused_by_the_name_of_its_job(
 def test_an_answer_leaves_thoughts_out_and_bills_them() -> None:
     answer = read(response=response({"text": "hm", "thought": True}, {"text": "Hi"}))
     assert (answer.outcome, answer.text, answer.finish_reason) == ("succeeded", "Hi", "stop")
-    assert answer.usage == {"input_tokens": 5, "output_tokens": 3, "total_tokens": 8}
+    assert answer.usage == TOKENS
     assert read(response=response(reason="MAX_TOKENS")).is_truncated
 
 
@@ -104,7 +105,7 @@ def test_blocked_answers_and_prompts_keep_their_bill() -> None:
         answer = read(response=body)
         assert isinstance(answer.error, RefusalError)
         assert answer.error_code == code
-        assert answer.usage == {"input_tokens": 5, "output_tokens": 3, "total_tokens": 8}
+        assert answer.usage == TOKENS
 
 
 @pytest.mark.parametrize("body", [{}, {"candidates": []}, response(), {"candidates": 7}, None])

@@ -23,7 +23,13 @@ USAGE = {
     "output_tokens_details": {"reasoning_tokens": 1},
     "total_tokens": 13,
 }
-TOKENS = {"input_tokens": 10, "output_tokens": 3, "total_tokens": 13, "cached_input_tokens": 4}
+TOKENS = {
+    "input_tokens": 10,
+    "output_tokens": 3,
+    "total_tokens": 13,
+    "cached_input_tokens": 4,
+    "reasoning_tokens": 1,
+}
 
 
 def test_reads_the_bill_of_an_answer_that_is_of_no_other_use() -> None:

@@ -1,7 +1,8 @@
 """Citations of an answer, and which of its fields they support."""
 
+from ...base.cited_value import CitedValue
 from .anthropic import read_anthropic
-from .cited_text import CitedText, CitedValue, all_citations
+from .cited_text import CitedText, all_citations
 from .gemini import read_gemini
 from .mapping import LEAST_CONFIDENCE, map_citations
 

@@ -1,4 +1,4 @@
-"""A part of an answer with what it cites, and a field's value with its passage."""
+"""A part of an answer with what it cites."""
 
 from __future__ import annotations
 
@@ -22,28 +22,6 @@ class CitedText:
 
     text: str
     citations: tuple[Citation, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CitedValue:
-    """A citation that supports the value of one field.
-
-    Attributes:
-        citation: the passage.
-        confidence: from 0 to 1, about how likely it is that the passage states this field. From
-            0.9: words of the field's name stand beside the value, or the model itself cited the
-            passage where it wrote the field. From 0.75: they are in the same passage, or the value
-            is in the row of its list item. From 0.65: only the value tells, and it is a rare one.
-            Below: one reading of several, such as 03/04/24, a place in a list, or most of a long
-            text's words.
-        start: where the value begins in `citation.cited_text`, in characters.
-        end: the character after its last.
-    """
-
-    citation: Citation
-    confidence: float
-    start: int
-    end: int
 
 
 def all_citations(parts: Iterable[CitedText]) -> list[Citation]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from ...base.cited_value import CitedValue
 from .anchors import anchor, mark_neighbours, without_shadowed
-from .cited_text import CitedValue
 from .dates import order_of_digits, read_in_order
 from .leaves import leaves_of
 from .passage import Passage

@@ -15,6 +15,7 @@ from ...batch.row_results import row_read
 from ...batch.state import StateManager
 from ...batch.state_file import fold, state_path
 from ...exceptions import ConfigurationError
+from ...providers.job_checks import abilities_for, check_job
 from ...rows.formats import FORMATS
 from ...rows.sink import check_output
 from ..door import format_or, rows_of
@@ -24,11 +25,12 @@ from .hints import command_on
 from .output import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from ...batch.events import Event, RowRead
     from ...batch.journal import Journal
+    from ...providers import BatchClient
     from ...rows.plan import Entry
     from ...rows.source import RowSource
     from ...rows.survey import Survey
@@ -45,7 +47,7 @@ def estimate(options: BatchOptions) -> tuple[int, BatchEstimate]:
     """
     clients = clients_for(options.model)
     with ExitStack() as resources:
-        rows = _Rows(options, *rows_of(options.files, options.plan, resources))
+        rows = _Rows(options, clients, *rows_of(options.files, options.plan, resources))
         jobs = list(rows.jobs())
     unusable = rows.total - len(jobs)
     return rows.total, estimate_jobs(jobs, clients, options.items_per_batch, unusable)
@@ -61,16 +63,16 @@ def begin(options: BatchOptions) -> Path:
     """
     files, place = options.files, options.state
     assert place is not None, "only an estimate has none"
-    clients_for(options.model)
+    clients = clients_for(options.model)
     check_apart("--state", place, files.input, files.output)
     check_output(files.output, files.input, overwrite=files.overwrite)
     row_format = format_or(files.output, files.output_format, standard="jsonl")
     row_format.check_installed()
     with ExitStack() as resources:
-        rows = _Rows(options, *rows_of(files, options.plan, resources))
+        rows = _Rows(options, clients, *rows_of(files, options.plan, resources))
         jobs = sum(1 for _ in rows.jobs())
         if options.max_cost_usd is not None:
-            _check_cap(options, rows)
+            _check_cap(options, rows, clients)
         _make_room(place)
         asked = _asked(options, rows, jobs, next(n for n, f in FORMATS.items() if f is row_format))
         with open_journal(place) as journal:
@@ -83,7 +85,14 @@ def begin(options: BatchOptions) -> Path:
 class _Rows:
     """The rows of an input and the jobs that they make, made anew each time they are read."""
 
-    def __init__(self, options: BatchOptions, source: RowSource, found: Survey) -> None:
+    def __init__(
+        self,
+        options: BatchOptions,
+        clients: Mapping[str, BatchClient],
+        source: RowSource,
+        found: Survey,
+    ) -> None:
+        self._able = abilities_for(options.model.name, clients)
         self._plan = options.plan
         self._source = source
         self._found = found
@@ -103,12 +112,14 @@ class _Rows:
         """Yield the jobs.
 
         Raises:
-            JobError: for one that cannot be sent.
+            JobError: for one that cannot be sent, or asks what its model cannot do.
         """
         for entry in self._entries():
             if entry.prompt is not None:
-                row_id = self._found.id_of(entry)
-                yield Job(row_id, prompt=entry.prompt, **self._settings)
+                job = Job(self._found.id_of(entry), prompt=entry.prompt, **self._settings)
+                if self._able is not None:
+                    check_job(job, self._able)
+                yield job
 
     def _entries(self) -> Iterator[Entry]:
         # The source may have grown since the survey.
@@ -136,10 +147,10 @@ def _settings(options: BatchOptions) -> dict[str, Any]:
     }
 
 
-def _check_cap(options: BatchOptions, rows: _Rows) -> None:
+def _check_cap(options: BatchOptions, rows: _Rows, clients: Mapping[str, BatchClient]) -> None:
     """Make sure that a limit in USD can be kept: that there is a most that a job can cost."""
     first = list(islice(rows.jobs(), 1))
-    if estimate_jobs(first, clients_for(options.model)).most_usd is None:
+    if estimate_jobs(first, clients).most_usd is None:
         raise ConfigurationError(
             f"--max-cost cannot be kept with {options.model.name}: its price is not known, or "
             f"nothing bounds its answers. Add --max-tokens N, name another model, or run without "

@@ -43,7 +43,8 @@ def _lines(rows: int, found: BatchEstimate) -> Iterator[Text]:
     for name, each in found.models.items():
         batches = figures.plural(each.batches, "remote batch", "remote batches")
         yield Text(f"{name}: {batches}.")
-        yield Text(f"Tokens in: at most {figures.count(each.most_input_tokens)}.")
+        about, most = figures.count(each.input_tokens), figures.count(each.most_input_tokens)
+        yield Text(f"Tokens in: about {about}, at most {most}.")
     yield Text(f"Cost: {_cost(found)}")
     for name, why in list(found.refused.items())[:_MOST_REFUSED]:
         yield Text(f"  {name}: {in_words_of_the_command(why)}", style="red")
@@ -52,6 +53,9 @@ def _lines(rows: int, found: BatchEstimate) -> Iterator[Text]:
 
 
 def _cost(found: BatchEstimate) -> str:
-    if found.most_usd is not None:
-        return f"at most {figures.usd(found.most_usd)}, at the prices of the Batch API."
-    return "not known: the model has no known price, or nothing bounds its answers (--max-tokens)."
+    if found.low_usd is None:
+        return "not known: the price of the model is not."
+    low = figures.usd(found.low_usd)
+    if found.most_usd is None:
+        return f"from {low}, with no upper bound: --max-tokens N gives one."
+    return f"from {low} to at most {figures.usd(found.most_usd)}, at the Batch API's prices."

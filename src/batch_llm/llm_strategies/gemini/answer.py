@@ -34,6 +34,7 @@ def usage_of(response: object) -> TokenUsage:
             "output_tokens": count("candidates") + count("thoughts"),
             "total_tokens": count("total"),
             "cached_input_tokens": count("cached_content"),
+            "reasoning_tokens": count("thoughts"),
         }
     )
 

@@ -18,6 +18,7 @@ _NAMES = {
     "cached_input_tokens": ("cached_input_tokens", "cache_read_tokens"),
     "cache_write_tokens": ("cache_write_tokens",),
     "hour_cache_write_tokens": ("hour_cache_write_tokens", "cache_write_1h_tokens"),
+    "reasoning_tokens": ("reasoning_tokens",),
 }
 
 

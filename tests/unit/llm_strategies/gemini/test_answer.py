@@ -52,6 +52,7 @@ def test_results_of_tools_are_input_and_a_missing_total_is_the_sum() -> None:
         "input_tokens": 15,
         "output_tokens": 3,
         "total_tokens": 18,
+        "reasoning_tokens": 1,
     }
 
 
