@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Final
 
-from . import engine, ledger
+from . import batch_lane, engine, ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +63,7 @@ SECTIONS: dict[str, Callable[[int], None]] = {
     "ledger": ledger.ledger,
     "keep": ledger.kept,
     "million": ledger.many,
+    "batch": batch_lane.batch,
     "http": _http,
     "simulator": _simulator,
     "pacing": _pacing,

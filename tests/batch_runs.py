@@ -80,6 +80,7 @@ def _chunk_actions(
     if chunk.may_be_orphan:
         yield "upload", lambda: write(Uploaded(number, f"file-{number}"))
         yield "create", lambda: write(Created(number, f"remote-{number}-{step}", at=1.0))
+        yield "found", lambda: write(Again(number, chunk.nonces[0], 0.5, at=1.0))
     if chunk.step is Step.REFUSED:
         yield "again", lambda: write(Again(number, f"nonce-{number}-{step}", 0.5, at=1.0))
     if chunk.step in (Step.PLANNED, Step.CREATED):

@@ -28,11 +28,13 @@ def open_client(provider: str, simulator: Simulator) -> BatchClient:
     return client_of(Order(provider, base_url_of(provider, simulator), KEY, ""))
 
 
-def empty_batch(provider: str, simulator: Simulator, **settings: Any) -> Batch:
+def empty_batch(
+    provider: str, simulator: Simulator, *, client: BatchClient | None = None, **settings: Any
+) -> Batch:
     """Return a batch without jobs, of a model of the provider."""
     given = {"poll_interval_seconds": 0.01, "orphan_grace_seconds": 0.05, **settings}
-    client = open_client(provider, simulator)
-    batch = Batch(clients={name_of(provider): client}, **given)
+    clients = {name_of(provider): client or open_client(provider, simulator)}
+    batch = Batch(clients=clients, **given)
     return batch.defaults(model=MODELS[provider], max_tokens=50)
 
 

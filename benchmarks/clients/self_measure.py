@@ -25,12 +25,13 @@ class Meter:
         self._wall = time.perf_counter()
         self._cpu = time.process_time()
 
-    def report(self, items: int) -> None:
-        """Print the figures as one JSON line."""
+    def report(self, items: int, **more: float) -> None:
+        """Print the figures as one JSON line, and `more` with them."""
         cpu, wall = time.process_time() - self._cpu, time.perf_counter() - self._wall
         figures = {
             "cpu_us": cpu / items * 1e6,
             "rss_bytes": (_peak_bytes() - self._peak) / items,
             "wall_seconds": wall,
+            **more,
         }
         print(json.dumps(figures))

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
         "noop",
         "suspend",
         "latency",
+        "batch",
         "http",
         "simulator",
         "pacing",

@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from batch_llm.batch import Batch, remote_chunk
+from batch_llm.batch import Batch, journal, remote_chunk
 from batch_llm.batch.events import (
+    Again,
     ChunkPlanned,
     Collected,
     Created,
@@ -51,6 +52,7 @@ MODELS = {
 }
 
 INTENT = "intent written, nothing sent"
+AGAIN = "intent to send it again written"
 UPLOADING = "upload under way"
 UPLOADED = "uploaded, not written"
 HANDLED = "upload written"
@@ -73,6 +75,7 @@ GROUP = 3
 _BEFORE = {Uploaded: UPLOADED, Created: READ, Collected: KEPT, Settled: UNBILLED}
 _AFTER = {
     ChunkPlanned: INTENT,
+    Again: AGAIN,
     Uploaded: HANDLED,
     Created: CREATED,
     Polled: POLLING,
@@ -91,6 +94,7 @@ class Order:
         folder: state, results and `ended.json` are there.
         jobs: how many.
         items_per_batch: jobs a chunk.
+        max_concurrent: remote batches at a time.
         cost_limit_usd: of the run; None for no limit.
         step: where it is to die; "" lets it run to the end.
         nth: at which time that the step is reached.
@@ -103,6 +107,7 @@ class Order:
     folder: str
     jobs: int = 10
     items_per_batch: int = 10
+    max_concurrent: int = 10
     cost_limit_usd: float | None = None
     step: str = ""
     nth: int = 1
@@ -248,6 +253,7 @@ def batch_of(order: Order, client: Any) -> Batch:
     batch = Batch(
         f"{order.folder}/state.jsonl",
         f"{order.folder}/results",
+        max_concurrent=order.max_concurrent,
         items_per_batch=order.items_per_batch,
         poll_interval_seconds=0.01,
         orphan_grace_seconds=0.1,
@@ -265,7 +271,7 @@ def run(order: Order) -> None:
     death, client = Death(order), client_of(order)
     client._connection = WatchedConnection(client._connection, death)  # type: ignore[attr-defined]
     watch_journal(death)
-    remote_chunk._GROUP = GROUP  # type: ignore[misc]
+    remote_chunk._GROUP = journal._GROUP = GROUP  # type: ignore[misc]
     ran = batch_of(order, WatchedClient(client, death)).run(wait=True)
     results = {name: result.to_dict() for name, result in ran.results().items()}
     ended = json.dumps({"status": ran.status(), "results": results})

@@ -122,3 +122,22 @@ def test_a_limit_refuses_what_has_no_estimate(simulator: Simulator) -> None:
     assert {record.model for record in simulator.books.records if record.executed} == {
         "gpt-4o-mini"
     }
+
+
+@pytest.mark.parametrize("provider", PROVIDERS, ids=lambda each: each.name)
+def test_what_ran_without_a_result_stays_reserved(provider: Provider, simulator: Simulator) -> None:
+    """Gemini's expired batches have no results; what had run by then is billed all the same."""
+    simulator.set_speed(1_000_000)
+    simulator.add_fault(Fault(kind=FaultKind.BATCH_EXPIRED, share=0.5))
+    batch = batch_of(provider, client_of(provider.name, simulator)).add_cost_limit(usd=10)
+    for n in range(20):
+        batch.add_job(f"job {n}", prompt=f"Question {n}")
+    status = batch.run(wait=True).status()
+    simulator.set_speed(10_000)
+    billed = simulator.books.totals().usd
+    assert billed > 0
+    assert billed <= status.cost_usd + status.reserved_usd + 1e-12
+    if provider.name == "gemini":
+        assert status.reserved_usd > 0
+    else:
+        assert status.cost_usd == pytest.approx(billed, abs=1e-12)

@@ -114,6 +114,16 @@ def cancel_by_hand(run: BatchRun, provider: str, simulator: Simulator, model: st
     asyncio.run(cancel(found["remote_id"]))
 
 
+def wait_until_sent(run: BatchRun) -> None:
+    while not run.is_complete and not is_sent(run):
+        time.sleep(0.01)
+
+
+def is_sent(run: BatchRun) -> bool:
+    status = run.status()
+    return not status.pending and all(each["remote_id"] for each in status.batches)
+
+
 def prompt_of(job_id: str) -> str:
     number, _, ending = job_id.partition(": ")
     return f"{number} is {ending.rpartition(', ')[2]}"
@@ -174,6 +184,8 @@ def test_each_of_10_000_jobs_ends_in_one_way(provider: str, simulator: Simulator
     set_faults(simulator, models)
     run = mixed_batch(provider, simulator, models).run()
     cancel_by_hand(run, provider, simulator, models["is cancelled"])
+    # A file that lies at the provider for days without a batch is gone.
+    wait_until_sent(run)
     simulator.advance(3 * 86_400)
     run.wait()
     status, groups = run.status(), told_apart(run)

@@ -37,7 +37,9 @@ class JobResult:
         error: why it did not succeed; None where it did.
         outcome: "succeeded", "failed", "expired" (the provider did not come to it in time) or
             "cancelled". Where it is not given, `error` decides.
-        error_category: what the failure means, as in `WorkItemResult`.
+        error_category: what the failure means: a word as in `WorkItemResult`, or "input_error" (it
+            could not be sent), "submission_refused" (nor could its batch), "missing" or the
+            provider's word (its batch ended without it), "expired" or "cancelled".
         finish_reason: why the answer ends where it does, in the provider's word.
         is_truncated: whether the answer ends at the limit of its tokens.
         cached_input_tokens: the part of the input that was read from a cache.
@@ -48,6 +50,8 @@ class JobResult:
             passage states is absent; None where there is nothing to map.
         batch_id: the remote batch that it came with.
         raw_response: what the provider sent, where it was asked for.
+        raw_request: what it was sent, made anew from the job, without the content of files; as
+            `raw_response`.
 
     Raises:
         InputError: for an outcome that is none.
@@ -71,6 +75,7 @@ class JobResult:
     citation_mappings: dict[str, list[CitedValue]] | None = None
     batch_id: str | None = None
     raw_response: dict[str, Any] | None = field(default=None, repr=False)
+    raw_request: dict[str, Any] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.outcome is None:

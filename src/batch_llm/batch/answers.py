@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..base import JobResult, PricedModel
 from ..exceptions import BatchLLMError, OutputValidationError
 from ..pricing import cost_usd
+from ..strategies.errors import DefaultErrorClassifier
 from .citations import all_citations, map_citations, read_anthropic, read_gemini
 
 if TYPE_CHECKING:
@@ -64,12 +65,19 @@ def result_of(
     _set_bill(result, answer, priced)
     if outcome != "succeeded":
         result.error = answer.error_message or _WHY.get(outcome, "The provider does not say why.")
-        result.error_category = answer.error_code or outcome
+        result.error_category = _category_of(answer) or outcome
         return result
     _set_parsed(result, job)
     if job.enable_citations:
         _set_citations(result, answer, priced.provider)
     return result
+
+
+def _category_of(answer: BatchAnswer) -> str | None:
+    """Return what a failure means, in the words of either lane; None where nothing failed."""
+    if answer.error is None or answer.outcome != "errored":
+        return None
+    return DefaultErrorClassifier().classify(answer.error).error_category
 
 
 def missing_result(job_id: str, status: RemoteStatus, why: str | None = None) -> JobResult:
@@ -107,7 +115,8 @@ def _set_bill(result: JobResult, answer: BatchAnswer, priced: PricedModel) -> No
     usage = answer.usage
     if usage is None:
         # Providers bill what they answer. An answer without its bill has a cost nobody knows.
-        result.cost_usd = None if answer.outcome == "succeeded" else 0.0
+        is_answered = answer.outcome == "succeeded" or answer.may_be_billed
+        result.cost_usd = None if is_answered else 0.0
         return
     result.input_tokens = usage.get("input_tokens", 0)
     result.output_tokens = usage.get("output_tokens", 0)
@@ -123,12 +132,13 @@ def _set_parsed(result: JobResult, job: Job) -> None:
     try:
         result.parsed_response = schema.parse(result.response)
     except OutputValidationError as error:
-        _fail_parse(result, str(error))
+        fail_parse(result, str(error))
     except Exception as error:  # validators are the user's, and may raise anything
-        _fail_parse(result, f"A validator of the model raised {type(error).__name__}.")
+        fail_parse(result, f"A validator of the model raised {type(error).__name__}.")
 
 
-def _fail_parse(result: JobResult, why: str) -> None:
+def fail_parse(result: JobResult, why: str) -> None:
+    """Let a result be one whose text, which is kept, does not fit what was asked for."""
     if result.is_truncated:
         why = f"The answer ends at the limit of its tokens (max_tokens). {why}"
     result.outcome, result.error, result.error_category = "failed", why, VALIDATION_ERROR

@@ -85,7 +85,8 @@ class Batch:
         reuse_state: whether to go on with what `state_file` holds.
         poll_interval_seconds: between two looks at a remote batch, at first, by default 30; see
             `BatchParams`.
-        orphan_grace_seconds: how long a batch is looked for that may have been created.
+        orphan_grace_seconds: how long a batch is looked for that may have been created, and results
+            are fetched again that are missing or cannot be read.
         keep_remote_files: whether files at the provider stay once their results are here.
         max_enqueued_tokens: input tokens that a model may have enqueued at its provider, as the
             limits of your account say: one number for each model, or {"gpt-4o": 90_000}. Chunks are
@@ -187,7 +188,7 @@ class Batch:
         return self
 
     def save_raw_responses(self, enabled: bool = True) -> Self:
-        """Let results keep what the provider sent."""
+        """Let results keep what the provider sent, and what it was sent."""
         self._params = dataclasses.replace(self._params, save_raw_responses=bool(enabled))
         return self
 

@@ -6,7 +6,7 @@ import math
 from array import array
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..base import PricedModel, TextPart, TokenBound
 from ..base.token_estimate import estimate_tokens
@@ -29,7 +29,7 @@ from .plan import Candidate
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from ..base import Job
+    from ..base import Job, Message
     from ..base.request import LLMRequest
     from ..providers import BatchClient
     from .job_book import JobBook
@@ -74,18 +74,13 @@ class Draft:
         )
 
 
-class JobSize(NamedTuple):
-    """What a job takes of a batch, and the most that it can cost.
+JobSize: TypeAlias = tuple[float, int, int]
+"""What a job takes of a batch: the most that it can cost in USD, infinity where nothing bounds it
+or no price is known; the tokens that it counts as enqueued; the most input tokens that it can have.
 
-    Attributes:
-        sized: what chunking asks.
-        most_input_tokens: that it can be billed.
-        most_usd: that it can cost; None where nothing bounds it or no price is known.
-    """
-
-    sized: SizedJob
-    most_input_tokens: int
-    most_usd: float | None
+No object: there may be a hundred thousand of them, and the garbage collector, which stops all
+threads, passes over tuples of numbers.
+"""
 
 
 def drafts_of(
@@ -119,11 +114,11 @@ def drafts_of(
     def sized() -> Iterator[SizedJob]:
         for job_id in job_ids:
             try:
-                size = sizes[job_id] = sizer.size_of(book.job(job_id))
+                job, sizes[job_id] = sizer.size_of(book.job(job_id))
             except InputError as error:
                 refuse(job_id, str(error))
                 continue
-            yield size.sized
+            yield job
 
     @cache
     def limits(provider: str, model: str) -> ChunkLimits:
@@ -157,7 +152,7 @@ class JobSizer:
         self._client = client
         self._nonce = new_nonce()
 
-    def size_of(self, job: Job) -> JobSize:
+    def size_of(self, job: Job) -> tuple[SizedJob, JobSize]:
         """Return what a job takes of a batch; its file is read.
 
         Raises:
@@ -177,7 +172,9 @@ class JobSizer:
             len(encoded) + _DIGITS_OF_A_PLACE,
             _enqueued(line.request, bound.input_tokens),
         )
-        return JobSize(sized, bound.input_tokens, most_usd(priced, bound, lane="batch"))
+        most = most_usd(priced, bound, lane="batch")
+        usd = _UNBOUNDED if most is None else most
+        return sized, (usd, sized.input_tokens, bound.input_tokens)
 
 
 def cut_to_budget(draft: Draft, left_usd: float) -> tuple[Draft, Draft] | None:
@@ -199,12 +196,8 @@ def cut_to_budget(draft: Draft, left_usd: float) -> tuple[Draft, Draft] | None:
 
 
 def _draft(chunk: Chunk, sizes: list[JobSize]) -> Draft:
-    return Draft(
-        chunk,
-        array("d", [_UNBOUNDED if size.most_usd is None else size.most_usd for size in sizes]),
-        array("q", [size.sized.input_tokens for size in sizes]),
-        sum(size.most_input_tokens for size in sizes),
-    )
+    usd, tokens, most_input_tokens = zip(*sizes, strict=True)
+    return Draft(chunk, array("d", usd), array("q", tokens), sum(most_input_tokens))
 
 
 def _part(draft: Draft, places: list[int]) -> Draft:
@@ -246,7 +239,12 @@ def _enqueued(request: LLMRequest | EmbeddingText, most: int) -> int:
     """
     if isinstance(request, EmbeddingText):
         return min(most, _TIMES_EXPECTED * estimate_tokens(request.text))
-    if any(not isinstance(part, TextPart) for turn in request.messages for part in turn.parts):
+    if not all(_is_text(turn) for turn in request.messages):
         return most
     around = MESSAGE_TOKENS * len(request.messages)
     return min(most, _TIMES_EXPECTED * expected_tokens(request) + around)
+
+
+def _is_text(turn: Message) -> bool:
+    content = turn.content
+    return isinstance(content, str) or all(isinstance(part, TextPart) for part in content)

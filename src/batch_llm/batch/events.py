@@ -68,7 +68,10 @@ class ChunkPlanned(_Event, tag="chunk"):
 
 
 class Again(_Event, tag="again"):
-    """A refused chunk is about to be submitted again, under another nonce."""
+    """A refused chunk is about to be submitted again, under another nonce.
+
+    Of one that may have been accepted: an earlier submission of it was found, under that nonce.
+    """
 
     chunk: int
     nonce: str

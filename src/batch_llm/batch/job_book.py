@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..base import Job
+from ..exceptions import JobError
 from ..wire.batch_item import BatchRequestLine
 from ..wire.embedding import EmbeddingText
 
@@ -45,6 +46,18 @@ class JobBook:
             return found
         assert self._journal is not None, "there are no other jobs"
         return Job.from_dict(self._journal.spec(job_id))
+
+    def answered(self, job_id: str) -> tuple[Job, str | None]:
+        """Return a job whose answer is there; where its `response_model` is gone, without it.
+
+        The answer is paid for, whatever has become of the model. The second is why it is gone.
+        """
+        try:
+            return self.job(job_id), None
+        except JobError as error:
+            assert self._journal is not None, "jobs that were added have their models"
+            spec = {**self._journal.spec(job_id), "response_model": None}
+            return Job.from_dict(spec), str(error)
 
     def route(self, job: Job) -> Route:
         """Return where a job goes.

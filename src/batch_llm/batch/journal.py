@@ -14,7 +14,7 @@ import msgspec
 from ..exceptions import StateError, StateMismatchError
 from ..files import PathLock, Place, open_private
 from .events import DURABLE, UNKNOWN_DIGEST, JobAdded, Note, ResultKept, encode_line
-from .run_state import Step
+from .run_state import ImpossibleEventError, Step
 from .state_file import STATE, events, events_at, fold, new_header, prepare, state_path
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ class Journal:
             if file is None:
                 return
             try:
-                if self._fault is None:
-                    self._guarded(lambda: self._sync(file))
+                if self._fault is None and self._syncs:
+                    self._guarded(lambda: os.fsync(file))
             finally:
                 os.close(file)
                 self._lock.close()
@@ -167,6 +167,22 @@ class Journal:
         """Leave words for whoever reads the file: no prompt, answer or key."""
         self._write([Note(text=text)])
 
+    def sync(self) -> None:
+        """Make durable all that is written; others read and write meanwhile.
+
+        Raises:
+            StateError: if the file cannot be written.
+        """
+        if not self._syncs:
+            return
+        with self._writing:
+            # Of its own, for this one may be closed meanwhile.
+            file = os.dup(self._usable())
+        try:
+            self._guarded(lambda: os.fsync(file))
+        finally:
+            os.close(file)
+
     # -- reading
 
     @contextmanager
@@ -200,21 +216,40 @@ class Journal:
             ImpossibleEventError: if there is no such job.
             StateError: if the file cannot be read.
         """
-        place = self.state.result_place(job_id)
-        if place is None:
+        if self.state.result_place(job_id) is None:
             return None
-        try:
-            (event,) = events_at(self.path, [place])
-        except (OSError, msgspec.DecodeError) as error:
-            raise STATE.broken(self.path, "Reading", error) from error
-        assert isinstance(event, ResultKept), "the index leads to results"
-        return _decode(event.result)
+        return next(self._results_of([job_id]))
 
-    def results(self) -> Iterator[dict[str, Any]]:
-        """Yield how each job ended, as the results came, one in memory at a time."""
-        return results_of(self.path, self.state)
+    def results(self, job_ids: Iterable[str] | None = None) -> Iterator[dict[str, Any]]:
+        """Yield how jobs ended, one in memory at a time.
+
+        Args:
+            job_ids: of jobs that have ended, in the order that is wanted; by default all that
+                have, as their results came.
+
+        Raises:
+            ImpossibleEventError: if there is no such job, or it has not ended.
+            StateError: if the file cannot be read.
+        """
+        if job_ids is None:
+            return results_of(self.path, self.state)
+        return self._results_of(job_ids)
 
     # -- inside
+
+    def _results_of(self, job_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
+        try:
+            for event in events_at(self.path, map(self._result_place, job_ids)):
+                assert isinstance(event, ResultKept), "the index leads to results"
+                yield _decode(event.result)
+        except (OSError, msgspec.DecodeError) as error:
+            raise STATE.broken(self.path, "Reading", error) from error
+
+    def _result_place(self, job_id: str) -> int:
+        place = self.state.result_place(job_id)
+        if place is None:
+            raise ImpossibleEventError(f"the job {job_id!r} has not ended")
+        return place
 
     def _marks_of_new(self, jobs: Iterable[Spec], digest: Callable[[Spec], str]) -> dict[str, str]:
         """Return the digests of jobs that the state does not hold, if all others are the same."""
@@ -252,20 +287,25 @@ class Journal:
         return where is not None and where.number == chunk
 
     def _write(self, events: Iterable[Event]) -> None:
-        with self._writing:
-            file = self._usable()
-            lines, is_durable, place = list[bytes](), False, self._size
-            try:
-                for event in events:
-                    line = encode_line(event) + b"\n"
-                    self.state.apply(event, place)
-                    lines.append(line)
-                    place += len(line)
-                    is_durable = is_durable or isinstance(event, DURABLE)
-            finally:
-                # What memory has taken is written, whatever the next event is.
-                self._guarded(lambda: self._put(file, b"".join(lines), is_durable=is_durable))
-                self._size = place
+        is_durable = False
+        try:
+            with self._writing:
+                file = self._usable()
+                lines, place = list[bytes](), self._size
+                try:
+                    for event in events:
+                        line = encode_line(event) + b"\n"
+                        self.state.apply(event, place)
+                        lines.append(line)
+                        place += len(line)
+                        is_durable = is_durable or isinstance(event, DURABLE)
+                finally:
+                    # What memory has taken is written, whatever the next event is.
+                    self._guarded(lambda: self._put(file, b"".join(lines)))
+                    self._size = place
+        finally:
+            if is_durable:
+                self.sync()
 
     def _usable(self) -> int:
         if self._fault is not None:
@@ -275,17 +315,11 @@ class Journal:
             raise StateError(f"The batch state {str(self.path)!r}: {reason}.", self.path, reason)
         return self._file
 
-    def _put(self, file: int, content: bytes, *, is_durable: bool) -> None:
+    def _put(self, file: int, content: bytes) -> None:
         left = memoryview(content)
         while left:
             left = left[os.write(file, left) :]
-        if is_durable:
-            self._sync(file)
         self._place.check()
-
-    def _sync(self, file: int) -> None:
-        if self._syncs:
-            os.fsync(file)
 
     def _guarded(self, step: Callable[[], None]) -> None:
         try:

@@ -23,11 +23,12 @@ class BatchParams:
         cost_limit_usd: what the run may cost; None sets no limit.
         default_params: what `Batch.defaults` sets.
         reuse_state: whether to go on with what `state_file` holds.
-        save_raw_responses: whether results keep what the provider sent.
+        save_raw_responses: whether results keep what the provider sent, and what it was sent.
         poll_interval_seconds: between two looks at a remote batch, at first; it grows to ten times
             as much, and is shortened by chance, by up to a fifth.
         orphan_grace_seconds: how long a batch that may have been created is looked for before it
-            is believed that there is none: the lists of providers lag behind.
+            is believed that there is none: the lists of providers lag behind. Results that are
+            missing or cannot be read are fetched again for as long.
         keep_remote_files: whether files at the provider stay once their results are here.
         max_enqueued_tokens: input tokens that a model may have enqueued at its provider, as the
             account's limits say: one number for each model, or by the model's name; None, or a

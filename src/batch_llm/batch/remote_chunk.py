@@ -5,25 +5,34 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..base import PricedModel
-from ..exceptions import AuthenticationError, InputError, ProviderError, SubmissionError
+from ..exceptions import (
+    AuthenticationError,
+    InputError,
+    JobError,
+    MalformedAnswerError,
+    ProviderError,
+    SubmissionError,
+)
 from ..providers.chunk import Chunk, Intent
 from ..providers.orphan import Found, Unprovable
 from ..wire.batch_results import UNMATCHED_RESULTS
 from ..wire.custom_ids import new_nonce
-from .answers import missing_result, result_of
+from .answers import fail_parse, missing_result, result_of
 from .events import Again, Collected, Collecting, Created, Polled, Refused, Settled, Uploaded
 from .job_book import JobLines, private_texts
 from .pauses import Pauses
+from .raw_request import raw_request
 from .run_state import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ..base import JobResult
+    from ..base import Job, JobResult
     from ..providers import BatchClient
+    from ..wire.batch_item import BatchAnswer
     from ..wire.custom_ids import CustomIds
     from ..wire.remote_status import RemoteStatus
     from .events import Outcome
@@ -38,16 +47,22 @@ logger = logging.getLogger("batch_llm")
 
 NEVER_TAKEN: Final = "no remote batch of it was found"
 """Why a chunk goes again whose create nobody saw the end of."""
+WITHDRAWN: Final = "the run was stopped before it was sent"
+"""Why a chunk goes again whose create was never made."""
 
 _BAD_FOR_GOOD: Final = frozenset({400, 404, 413})
 """HTTP says so of a create or an upload that will not do better another time."""
 _BAD_KEY: Final = frozenset({401, 403})
 _GROUP: Final = 500
+_GROUP_BYTES: Final = 4 * 1024**2
+"""Answers that are read, and kept, at a time."""
 _GONE: Final = frozenset({404, 410})
 
 
 class RemoteChunk:
     """Takes one chunk from where it stands to its end. Every step is written before the next.
+
+    Whatever goes through all jobs of the chunk, or a group of them, does so in a thread.
 
     Args:
         chunk: as the state has it.
@@ -56,6 +71,7 @@ class RemoteChunk:
         client: of the provider.
         params: how the run is run.
         kept: told of results once they are kept.
+        may_submit: whether the run still submits; asked right before a create.
     """
 
     def __init__(
@@ -66,6 +82,7 @@ class RemoteChunk:
         client: BatchClient,
         params: BatchParams,
         kept: Kept,
+        may_submit: Callable[[], bool],
     ) -> None:
         self._chunk = chunk
         self._journal = journal
@@ -73,6 +90,7 @@ class RemoteChunk:
         self._client = client
         self._params = params
         self._kept = kept
+        self._may_submit = may_submit
         self._job_ids = tuple(journal.state.job_ids_of(chunk))
         self.is_submitting = False
         self._costs: dict[str, float | None] = {}
@@ -95,24 +113,36 @@ class RemoteChunk:
 
     async def _submit(self) -> bool:
         """Upload and create; return whether it is known what came of it."""
+        sent = await asyncio.to_thread(self._sent)
         try:
-            handle = await self._client.upload(self._sent(), self._intent())
+            handle = await self._client.upload(sent, self._intent())
         except (ProviderError, InputError) as error:
-            self._refused(error)
+            await self._refused(error)
             return True
         if handle is not None:
             self._journal.write(Uploaded(self._chunk.number, handle))
+        if not self._may_submit():
+            self._journal.write(Refused(self._chunk.number, WITHDRAWN))
+            await self._discard([handle] if handle is not None else [])
+            return True
         try:
-            remote_id = await self._client.create(self._sent(), handle, self._intent())
+            remote_id = await self._client.create(sent, handle, self._intent())
         except SubmissionError as error:
             if error.acceptance == "refused":
                 await self._discard([handle] if handle is not None else [])
-                self._refused(error)
+                await self._refused(error)
                 return True
             logger.warning("Chunk %d: %s Looking for it.", self._chunk.number, error)
             return False
+        except InputError as error:
+            await self._refused(error)
+            return True
         self._journal.write(Created(self._chunk.number, remote_id))
         return True
+
+    async def give_up(self) -> None:
+        """Fail the jobs that wait, of a chunk that was refused for good: others of it have."""
+        await self._fail_all(self._chunk.reasons[-1])
 
     async def find(self) -> None:
         """Look for the remote batch of a create that nobody saw the end of; adopt it.
@@ -167,19 +197,23 @@ class RemoteChunk:
         chunk = self._chunk
         return Intent(nonce or chunk.nonce, chunk.jobs, chunk.plan.at)
 
-    def _refused(self, error: ProviderError | InputError) -> None:
+    async def _refused(self, error: ProviderError | InputError) -> None:
         status = error.status_code if isinstance(error, ProviderError) else None
         is_final = isinstance(error, InputError) or status in _BAD_FOR_GOOD
         self._journal.write(Refused(self._chunk.number, str(error)))
         if is_final:
-            self._fail_all(str(error))
+            await self._fail_all(str(error))
         if status in _BAD_KEY:
             raise AuthenticationError(
                 f"{self._client.provider} refuses the key, and its jobs wait: {error}",
                 status_code=status,
             ) from error
 
-    def _fail_all(self, why: str) -> None:
+    async def _fail_all(self, why: str) -> None:
+        await asyncio.to_thread(self._keep_refused, why)
+        self._journal.write(Collected(self._chunk.number))
+
+    def _keep_refused(self, why: str) -> None:
         from ..base import JobResult
 
         waiting = list(self._journal.state.waiting_ids(self._chunk))
@@ -188,7 +222,6 @@ class RemoteChunk:
             JobResult(job_id, error=why, error_category=category, cost_usd=0.0)
             for job_id in waiting
         )
-        self._journal.write(Collected(self._chunk.number))
 
     async def _look(self) -> tuple[str, object]:
         """Return what a search brings for any of the chunk's nonces, the newest first."""
@@ -212,12 +245,9 @@ class RemoteChunk:
     def _adopt(self, nonce: str, remote_id: str) -> None:
         number = self._chunk.number
         if nonce != self._chunk.nonce:
-            # What an earlier submission was stamped with: its custom ids are made of that.
-            reserved = self._chunk.reserved_usd
-            self._journal.write(
-                Refused(number, "an earlier submission of it was found"),
-                Again(number, nonce, reserved),
-            )
+            # What an earlier submission was stamped with: its custom ids are made of that. At no
+            # moment is the chunk one that goes again: nobody would look for the batch any more.
+            self._journal.write(Again(number, nonce, self._chunk.reserved_usd))
         self._journal.write(Created(number, remote_id, adopted=True))
 
     # -- polling
@@ -260,61 +290,104 @@ class RemoteChunk:
     # -- collecting
 
     async def _collect(self, status: RemoteStatus) -> None:
-        chunk, pauses = self._chunk, Pauses(self._params.poll_interval_seconds)
-        self._journal.write(Collecting(chunk.number))
-        gone: str | None = None
+        self._journal.write(Collecting(self._chunk.number))
+        wrong = await self._fetch(status)
+        await asyncio.to_thread(self._keep_missing, status, wrong)
+        await self._close()
+        if not self._params.keep_remote_files:
+            # Where something is wrong with results, a person may still find something in them.
+            await self._discard([*status.inputs, *(() if wrong else status.outputs)])
+
+    async def _fetch(self, status: RemoteStatus) -> str | None:
+        """Keep the results, as soon as they can be fetched; return what stays wrong with them.
+
+        Results that are not there, cannot be read or lack jobs may be whole the next time: a
+        gateway sends a page of its own, a connection is cut. After the time of grace that is
+        believed.
+        """
+        pauses, since = Pauses(self._params.poll_interval_seconds), time.monotonic()
+        wrong: str | None = None
         while True:
             try:
                 await self._collect_once(status)
                 break
             except ProviderError as error:
-                if error.code == UNMATCHED_RESULTS or error.status_code in _GONE:
-                    logger.warning("Chunk %d: %s", chunk.number, error)
-                    gone = str(error)
+                may_last = error.code == UNMATCHED_RESULTS or error.status_code in _GONE
+                if may_last and time.monotonic() - since >= self._params.orphan_grace_seconds:
+                    logger.warning("Chunk %d: %s", self._chunk.number, error)
+                    wrong = str(error)
                     break
                 self.why = f"the results cannot be fetched: {error}"
-                await asyncio.sleep(pauses.next_seconds())
+            await asyncio.sleep(pauses.next_seconds())
         self.why = ""
-        missing = list(self._journal.state.waiting_ids(chunk))
-        self._keep(missing_result(job_id, status, gone) for job_id in missing)
-        self._close()
-        if not self._params.keep_remote_files:
-            await self._discard([*status.inputs, *status.outputs])
+        return wrong
 
     async def _collect_once(self, status: RemoteStatus) -> None:
-        plan, ids = self._chunk.plan, self._custom_ids()
+        plan, ids = self._chunk.plan, await asyncio.to_thread(self._custom_ids)
         priced = PricedModel(self._client.provider, plan.model)
-        group: list[JobResult] = []
 
         def private(sent_id: str) -> Iterable[str]:
             job_id = ids.job_of(sent_id)
-            return () if job_id is None else private_texts(self._book.job(job_id))
+            return () if job_id is None else private_texts(self._book.answered(job_id)[0])
+
+        def result(answer: BatchAnswer) -> JobResult:
+            job, gone = self._book.answered(answer.custom_id)
+            keeps_raw = self._params.save_raw_responses
+            found = result_of(job, answer, priced, status.id, keeps_raw=keeps_raw)
+            if gone is not None and found.is_success:
+                fail_parse(found, gone)
+            if keeps_raw:
+                found.raw_request = self._raw_request(job, ids)
+            return found
+
+        def keep(answers: list[BatchAnswer]) -> None:
+            self._keep(map(result, answers))
 
         answers = self._client.collect(status, ids, plan.endpoint, private=private)
+        group: list[BatchAnswer] = []
+        size = 0
         try:
             async for answer in answers:
-                job = self._book.job(answer.custom_id)
-                raw = self._params.save_raw_responses
-                group.append(result_of(job, answer, priced, status.id, keeps_raw=raw))
-                if len(group) >= _GROUP:
-                    self._keep(group)
-                    group = []
+                group.append(answer)
+                size += len(answer.raw)
+                if len(group) >= _GROUP or size >= _GROUP_BYTES:
+                    kept, group, size = group, [], 0
+                    await asyncio.to_thread(keep, kept)
         finally:
-            self._keep(group)
+            await asyncio.to_thread(keep, group)
+        if status.ended_as == "completed" and self._chunk.waiting:
+            lacking = f"{self._chunk.waiting} of {self._chunk.jobs} jobs are not among the results."
+            raise MalformedAnswerError(lacking, code=UNMATCHED_RESULTS)
+
+    def _keep_missing(self, status: RemoteStatus, why: str | None) -> None:
+        missing = list(self._journal.state.waiting_ids(self._chunk))
+        self._keep(missing_result(job_id, status, why) for job_id in missing)
+
+    def _raw_request(self, job: Job, ids: CustomIds) -> dict[str, Any] | None:
+        try:
+            line = self._book.line(job)
+        except JobError:  # its file is gone by now: the answer counts all the same
+            return None
+        return raw_request(self._client.encode(line, ids, self._chunk.plan.endpoint))
 
     def _keep(self, results: Iterable[JobResult]) -> None:
+        """Keep results that are new, and tell of them once they are durable."""
         state, number = self._journal.state, self._chunk.number
         new = [result for result in results if state.outcome(result.job_id) is None]
+        if not new:
+            return
         self._journal.keep_results((result.to_dict() for result in new), _outcome, number)
+        self._journal.sync()
         self._costs.update((result.job_id, result.cost_usd) for result in new)
         self._kept(new)
 
-    def _close(self) -> None:
+    async def _close(self) -> None:
         chunk, bill = self._chunk, list[Settled]()
         # Without a bill the reservation stays: it may have cost as much. And the bill comes first:
         # nobody comes back to a chunk that is closed.
-        if chunk.settled_usd is None and (cost := self._cost_usd()) is not None:
-            bill = [Settled(cost, chunk.number)]
+        if chunk.settled_usd is None:
+            cost = await asyncio.to_thread(self._cost_usd)
+            bill = [] if cost is None else [Settled(cost, chunk.number)]
         self._journal.write(*bill, Collected(chunk.number))
 
     def _cost_usd(self) -> float | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base import JobResult
-from ..exceptions import ConfigurationError
+from ..exceptions import ConfigurationError, InputError
 from .export import export
 from .job_book import JobBook
 from .journal import open_journal
@@ -49,6 +49,7 @@ logger = logging.getLogger("batch_llm")
 
 _PROGRESS_SECONDS = 1.0
 _WAKE_SECONDS = 0.5
+_READ_AT_ONCE = 200
 _NOT_STARTED = "The run was not started: call start() first."
 
 
@@ -121,7 +122,7 @@ class BatchRun:
         """
         if self._runner is not None:
             raise ConfigurationError("The run has begun already: wait for it.")
-        self._open()
+        await self._open_in_thread()
         try:
             await self._core()
         finally:
@@ -239,7 +240,7 @@ class BatchRun:
         Raises:
             Exception: that ended the run.
         """
-        self.start()
+        await asyncio.to_thread(self.start)
         for result in self._refused:
             yield result
         event, loop, given = asyncio.Event(), asyncio.get_running_loop(), 0
@@ -249,8 +250,10 @@ class BatchRun:
                 event.clear()
                 is_last = self._done.is_set()
                 while given < len(self._ended):
-                    yield await asyncio.to_thread(self._result, self._ended[given])
-                    given += 1
+                    group = self._ended[given : given + _READ_AT_ONCE]
+                    for result in await asyncio.to_thread(self._results_of, group):
+                        yield result
+                    given += len(group)
                 if is_last:
                     break
                 await event.wait()
@@ -306,6 +309,18 @@ class BatchRun:
             self._take_jobs(journal)
         except BaseException:
             journal.close()
+            raise
+
+    async def _open_in_thread(self) -> None:
+        """Open, while others on the event loop get their turn: it takes seconds for many jobs."""
+        opening = asyncio.ensure_future(asyncio.to_thread(self._open))
+        try:
+            await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # A thread goes on to its end, and what it has opened is to be closed.
+            await asyncio.wait([opening])
+            if not opening.cancelled() and opening.exception() is None:
+                self._finish()
             raise
 
     def _take_jobs(self, journal: Journal) -> None:
@@ -479,17 +494,27 @@ class BatchRun:
         if self._journal is None:
             raise ConfigurationError(_NOT_STARTED)
         yield from self._refused
-        for job_id in list(self._ended):
-            yield self._result(job_id)
+        ended = list(self._ended)
+        for start in range(0, len(ended), _READ_AT_ONCE):
+            yield from self._results_of(ended[start : start + _READ_AT_ONCE])
 
-    def _result(self, job_id: str) -> JobResult:
+    def _results_of(self, job_ids: Sequence[str]) -> list[JobResult]:
         journal, book = self._journal, self._book
         assert journal is not None, "it was opened"
         assert book is not None, "it was opened"
-        told = journal.result(job_id)
-        assert told is not None, "it has ended"
-        model = None if not told.get("is_model") else book.job(job_id).response_model
-        return JobResult.from_dict(told, response_model=model)
+        return [_result_of(told, book) for told in journal.results(job_ids)]
+
+
+def _result_of(told: dict[str, Any], book: JobBook) -> JobResult:
+    if not told.get("is_model"):
+        return JobResult.from_dict(told)
+    job_id: str = told["job_id"]
+    try:
+        return JobResult.from_dict(told, response_model=book.job(job_id).response_model)
+    except InputError as error:
+        # It is paid for, and so are the others: what the model held is there all the same.
+        logger.warning("parsed_response of job %r stays a dictionary. %s", job_id, error)
+        return JobResult.from_dict(told)
 
 
 class _Specs:

@@ -302,10 +302,15 @@ class RunState:
         self.open_chunks[event.number] = self._unsettled[event.number] = chunk
 
     def _submit_again(self, event: Again, _place: int) -> None:
-        chunk = self._open(event.chunk, Step.REFUSED)
-        chunk.step, chunk.changed_at = Step.PLANNED, event.at
+        chunk = self._open(event.chunk)
+        is_found = chunk.may_be_orphan and event.nonce in chunk.nonces
+        _require(
+            is_found or chunk.step is Step.REFUSED, f"chunk {chunk.number} is {chunk.step.value}"
+        )
+        chunk.step, chunk.changed_at, chunk.file = Step.PLANNED, event.at, None
         chunk.nonce, chunk.reserved_usd = event.nonce, event.reserved_usd
-        chunk.nonces.append(event.nonce)
+        if not is_found:
+            chunk.nonces.append(event.nonce)
         self._unsettled[chunk.number] = chunk
 
     def _upload(self, event: Uploaded, _place: int) -> None:

@@ -96,7 +96,7 @@ class Runner:
         try:
             self._resume()
             if self._stop is None:
-                self._open_clients()
+                await self._open_clients()
             await self._turn()
             if self._refused_key is not None:
                 raise self._refused_key
@@ -143,11 +143,12 @@ class Runner:
 
     def _resume(self) -> None:
         for chunk in list(self._journal.state.open_chunks.values()):
-            if chunk.step is not Step.REFUSED:
+            if chunk.step is not Step.REFUSED or chunk.waiting < chunk.jobs:
                 self._begin(chunk, is_new=False)
 
-    def _open_clients(self) -> None:
-        for provider in self._book.providers_of(self._journal.state.pending_ids()):
+    async def _open_clients(self) -> None:
+        pending = self._journal.state.pending_ids()
+        for provider in await asyncio.to_thread(self._book.providers_of, pending):
             self._client(provider)
 
     def _drafts(self) -> Iterator[Draft]:
@@ -173,11 +174,11 @@ class Runner:
                 return
             yield job_id
 
-    def _take_drafts(self) -> None:
+    async def _take_drafts(self) -> None:
         self._drafting.take_made()
         if self._refused and not self._drafting.is_at_work:
             refused, self._refused = self._refused, []
-            self._keep(refused)
+            await asyncio.to_thread(self._keep, refused)
 
     def _keep(self, results: list[JobResult]) -> None:
         told = (result.to_dict() for result in results)
@@ -189,7 +190,7 @@ class Runner:
         while not self._leaves:
             self._changed.clear()
             self._raise_faults()
-            self._take_drafts()
+            await self._take_drafts()
             if self._stop is None:
                 await self._submit()
             if self._stop is None and self._has_room():
@@ -291,11 +292,16 @@ class Runner:
 
     def _begin(self, chunk: ChunkState, *, is_new: bool) -> None:
         client = self._client(chunk.plan.provider)
-        remote = RemoteChunk(chunk, self._journal, self._book, client, self._params, self._kept)
+        remote = RemoteChunk(
+            chunk, self._journal, self._book, client, self._params, self._kept, self._may_submit
+        )
         self.active[chunk.number] = remote
         task = asyncio.create_task(self._live(remote, chunk, is_new))
         self._tasks[chunk.number] = task
         task.add_done_callback(lambda _: self._changed.set())
+
+    def _may_submit(self) -> bool:
+        return self._stop is None
 
     async def _live(self, remote: RemoteChunk, chunk: ChunkState, is_new: bool) -> None:
         try:
@@ -304,6 +310,8 @@ class Runner:
                 await remote.submit()
             elif chunk.may_be_orphan:
                 await remote.find()
+            elif chunk.step is Step.REFUSED:
+                await remote.give_up()
             if was_on_its_way and self._cancels:
                 # The others were told meanwhile.
                 await self._cancel(chunk.number, remote)

@@ -122,11 +122,12 @@ class Connection:
         headers: Mapping[str, str] | None,
         with_key: bool,
     ) -> AsyncIterator[httpx2.Response]:
+        client = await self._opened()
         import httpx2
 
         own = self.endpoint.headers if with_key else {}
         try:
-            async with self._opened().stream(
+            async with client.stream(
                 method,
                 url,
                 content=content,
@@ -152,13 +153,24 @@ class Connection:
         secrets = self.endpoint.secrets
         return self._refusal(response.status_code, response.headers, body, private=secrets)
 
-    def _opened(self) -> httpx2.AsyncClient:
+    async def _opened(self) -> httpx2.AsyncClient:
         loop = asyncio.get_running_loop()
         if self._client is None or self._loop is not loop:
-            import httpx2
-
-            self._client, self._loop = open_client(httpx2.create_ssl_context()), loop
+            try:
+                made = await asyncio.to_thread(_new_client)
+            except OSError as error:  # of certificates that cannot be read
+                raise connection_failed(self.endpoint.url, error) from error
+            # Another request may have been faster; a client that has sent nothing holds nothing.
+            if self._client is None or self._loop is not loop:
+                self._client, self._loop = made, loop
         return self._client
+
+
+def _new_client() -> httpx2.AsyncClient:
+    """Return a client; to import httpx2 and to read certificates takes tenths of a second."""
+    import httpx2
+
+    return open_client(httpx2.create_ssl_context())
 
 
 def submission_error(error: ProviderError) -> SubmissionError:

@@ -48,6 +48,8 @@ class BatchAnswer:
         finish_reason: "stop", "length" at the limit of tokens, another word of the provider's, or
             None.
         usage: tokens billed; None where the provider does not say.
+        may_be_billed: whether a request without a usable answer may be billed all the same, since
+            the provider says that it has answered.
         error: why there is no answer; it quotes no answer.
         cited: the passages that cite something.
         embedding: the vector, where one was asked for.
@@ -61,6 +63,7 @@ class BatchAnswer:
     text: str | None = None
     finish_reason: str | None = None
     usage: TokenUsage | None = None
+    may_be_billed: bool = False
     error: ProviderError | None = None
     cited: Sequence[CitedSpan] = ()
     embedding: Sequence[float] | None = field(default=None, repr=False)
@@ -123,7 +126,7 @@ def answer_read(
     try:
         answer = read()
     except ProviderError as error:
-        return answer_failed(custom_id, raw, error)
+        return answer_failed(custom_id, raw, error, may_be_billed=True)
     if isinstance(answer, Embedding):
         return BatchAnswer(
             custom_id=custom_id,
@@ -147,7 +150,12 @@ def answer_read(
 
 
 def answer_failed(
-    custom_id: str, raw: bytes, error: ProviderError, outcome: BatchOutcome = "errored"
+    custom_id: str,
+    raw: bytes,
+    error: ProviderError,
+    outcome: BatchOutcome = "errored",
+    *,
+    may_be_billed: bool = False,
 ) -> BatchAnswer:
     """Return the end of a request that has no answer."""
     return BatchAnswer(
@@ -156,6 +164,7 @@ def answer_failed(
         usage=None
         if error.usage is None
         else complete_usage(cast("Mapping[str, int]", error.usage)),
+        may_be_billed=may_be_billed,
         error=error,
         request_id=error.request_id,
         raw=raw,

@@ -182,7 +182,7 @@ def _answer(
     response = bytes(result.response)
     if not response:
         missing = MalformedAnswerError("The result holds neither a response nor an error.")
-        return answer_failed(key, line, missing)
+        return answer_failed(key, line, missing, may_be_billed=True)
     if endpoint == "embedContent":
         return answer_read(key, line, lambda: _decode_embedding(response))
     return answer_read(key, line, lambda: decode_generated(response, private=private(key)))

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from ..base.usage import TokenUsage
 
 
+LEAST_OUTPUT_TOKENS: Final = 16
+"""The lowest limit of output tokens that this API takes."""
+
 # --- the request ---------------------------------------------------------------------------
 
 
@@ -35,11 +38,18 @@ def encode_response(request: LLMRequest, model: str) -> dict[str, object]:
     under "schema" is shared between calls and must not be changed.
 
     Raises:
-        InputError: for stop texts, which this API does not know.
+        InputError: for stop texts, which this API does not know, and for a limit of output tokens
+            that it takes for a mistake.
     """
     if request.stop:
         raise InputError(
             "OpenAI's Responses know no stop texts. Leave `stop` out, or ask by Chat Completions."
+        )
+    limit = request.max_output_tokens
+    if limit is not None and limit < LEAST_OUTPUT_TOKENS:
+        raise InputError(
+            f"OpenAI's Responses take a limit of {LEAST_OUTPUT_TOKENS} output tokens or more, not "
+            f"{limit}. Raise it, or ask by Chat Completions."
         )
     body: dict[str, object] = {
         "model": model,
@@ -53,8 +63,8 @@ def encode_response(request: LLMRequest, model: str) -> dict[str, object]:
         body["temperature"] = request.temperature
     if request.top_p is not None:
         body["top_p"] = request.top_p
-    if request.max_output_tokens is not None:
-        body["max_output_tokens"] = request.max_output_tokens
+    if limit is not None:
+        body["max_output_tokens"] = limit
     return body
 
 

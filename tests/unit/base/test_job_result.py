@@ -134,6 +134,7 @@ RESULTS = st.builds(
     | st.dictionaries(st.text(), st.lists(CITED_VALUES, max_size=2), max_size=2),
     batch_id=st.none() | st.text(),
     raw_response=st.none() | st.dictionaries(st.text(), JSON, max_size=2),
+    raw_request=st.none() | st.dictionaries(st.text(), JSON, max_size=2),
 )
 
 

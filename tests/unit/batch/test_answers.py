@@ -10,9 +10,15 @@ from pydantic import BaseModel, field_validator
 
 from batch_llm.base import Job, JobResult, PricedModel
 from batch_llm.batch.answers import missing_result, result_of
-from batch_llm.exceptions import ServerError
+from batch_llm.exceptions import (
+    InvalidRequestError,
+    MalformedAnswerError,
+    RateLimitedError,
+    RefusalError,
+    ServerError,
+)
 from batch_llm.wire.batch_item import BatchAnswer
-from batch_llm.wire.remote_status import RemoteError, RemoteStatus
+from batch_llm.wire.remote_status import RemoteCounts, RemoteError, RemoteStatus
 
 MINI = PricedModel("openai", "gpt-4o-mini")
 
@@ -74,10 +80,24 @@ def test_a_failed_request_costs_nothing() -> None:
     assert (result.error, result.cost_usd) == ("The provider failed.", 0.0)
 
 
+@pytest.mark.parametrize(
+    ("error", "category"),
+    [
+        (RefusalError("Declined.", code="SAFETY"), "client_error"),
+        (InvalidRequestError("No.", status_code=400, code="invalid_value"), "client_error"),
+        (RateLimitedError("Later.", status_code=429, code="rate_limit_exceeded"), "rate_limit"),
+        (MalformedAnswerError("The answer holds no text."), "server_error"),
+    ],
+)
+def test_failures_mean_what_they_mean_in_the_live_lane(error: Any, category: str) -> None:
+    result = read(BatchAnswer(custom_id="a", outcome="errored", error=error))
+    assert (result.outcome, result.error_category) == ("failed", category)
+
+
 @pytest.mark.parametrize(("given", "told"), [("expired", "expired"), ("canceled", "cancelled")])
 def test_ends_keep_their_names(given: Any, told: str) -> None:
     result = read(BatchAnswer(custom_id="a", outcome=given))
-    assert result.outcome == told
+    assert (result.outcome, result.error_category) == (told, told)
     assert result.error
 
 
@@ -110,3 +130,16 @@ def test_a_missing_job_says_how_its_batch_ended() -> None:
 def test_what_a_completed_batch_lacks_may_have_been_billed() -> None:
     status = RemoteStatus(id="batch_1", state="ended", ended_as="completed")
     assert missing_result("a", status).cost_usd is None
+
+
+@pytest.mark.parametrize("end", ["expired", "cancelled"])
+@pytest.mark.parametrize(
+    ("counts", "cost_usd"),
+    [(RemoteCounts(), None), (RemoteCounts(9, 4), None), (RemoteCounts(9, 0), 0.0)],
+    ids=["nobody counted", "some had run", "none had run"],
+)
+def test_what_a_batch_had_run_before_its_end_may_have_been_billed(
+    end: Any, counts: RemoteCounts, cost_usd: float | None
+) -> None:
+    status = RemoteStatus(id="batch_1", state="ended", ended_as=end, counts=counts)
+    assert missing_result("a", status).cost_usd == cost_usd

@@ -101,6 +101,16 @@ def test_a_resubmitted_job_is_pending_again() -> None:
     assert (state.pending, state.ended, list(state.pending_ids())) == (3, 0, ["a", "b", "c"])
 
 
+def test_a_chunk_may_turn_out_to_have_been_accepted_earlier() -> None:
+    state = folded(planned(0, "a"), Refused(0, "not found"), Again(0, "second", 1.0))
+    first = state.chunks[0].nonces[0]
+    state.apply(Uploaded(0, "file of the second"))
+    state.apply(Again(0, first, 1.0))
+    chunk = state.chunks[0]
+    assert (chunk.step, chunk.nonce, chunk.file) == (Step.PLANNED, first, None)
+    assert chunk.nonces == [first, "second"]
+
+
 def test_a_job_answered_live_is_no_longer_waited_for() -> None:
     state = folded(planned(0, "a", "b"), Created(0, "r"), kept("a"))
     assert list(state.waiting_ids(state.chunks[0])) == ["b"]

@@ -8,6 +8,7 @@ import pytest
 from batch_llm.base import FilePart, ImagePart, LLMRequest, Message, TextPart
 from batch_llm.exceptions import (
     AnswerError,
+    InputError,
     MalformedAnswerError,
     ProviderError,
     RefusalError,
@@ -73,7 +74,7 @@ def test_a_request_in_the_words_of_the_api() -> None:
         output_schema=schema,
         temperature=0,
         top_p=0.5,
-        max_output_tokens=9,
+        max_output_tokens=16,
         seed=4,
     )
     body: Any = encode_response(request, "m")
@@ -84,7 +85,7 @@ def test_a_request_in_the_words_of_the_api() -> None:
         "instructions": "Be brief.",
         "temperature": 0,
         "top_p": 0.5,
-        "max_output_tokens": 9,
+        "max_output_tokens": 16,
         "input": [
             {
                 "role": "user",
@@ -154,3 +155,11 @@ def test_answers_of_no_use_keep_their_bill(
 def test_a_body_that_is_cut_is_no_answer() -> None:
     with pytest.raises(MalformedAnswerError, match="bytes"):
         decode_response(b'{"output": [')
+
+
+@pytest.mark.parametrize(
+    "request_", [LLMRequest("x", stop=["END"]), LLMRequest("x", max_output_tokens=15)]
+)
+def test_what_this_api_does_not_take_is_refused(request_: LLMRequest) -> None:
+    with pytest.raises(InputError, match="Chat Completions"):
+        encode_response(request_, "m")

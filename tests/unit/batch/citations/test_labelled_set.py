@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 
 from ....labelled_citations import cases, measure
+from ....markdown_pages import ROOT
 
 
 def test_the_set_is_large_and_half_of_its_fields_tempt() -> None:
@@ -25,3 +26,10 @@ def test_citations_are_mapped_onto_the_fields_that_they_state(half: str) -> None
     print(f"{half}: {figures}")
     assert figures.precision >= 0.95, figures.wrong
     assert figures.recall >= 0.8, figures.missed
+
+
+@pytest.mark.parametrize(("half", "row"), [("tuning", "adjusted to"), ("held_out", "held out")])
+def test_the_documentation_says_what_is_measured(half: str, row: str) -> None:
+    page = (ROOT / "docs" / "citations.md").read_text(encoding="utf-8")
+    precision, recall = str(measure(half)).removeprefix("precision ").split(", recall ")
+    assert f"| {row} | {precision} | {recall} |" in page

@@ -1,0 +1,189 @@
+"""Remote batches on bad days of their providers: no failure on the way to one is one of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.simulated_batches import PROVIDERS, batch_of, open_client
+
+from batch_llm.testing.simulator import Fault, FaultKind, Limit, Simulator
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from batch_llm.batch import BatchRun, RunStatus
+    from batch_llm.wire.batch_item import BatchAnswer
+    from batch_llm.wire.remote_status import RemoteStatus
+
+POLLS = {
+    "openai": "batches.retrieve",
+    "anthropic": "batches.retrieve",
+    "gemini": "batches.get",
+    "gemini by file": "batches.get",
+}
+DOWNLOADS = {
+    "openai": "files.content",
+    "anthropic": "batches.results",
+    "gemini": "batches.get",
+    "gemini by file": "files.download",
+}
+TROUBLES = {
+    "500": {"kind": FaultKind.STATUS, "status": 500},
+    "429": {"kind": FaultKind.STATUS, "status": 429},
+    "404": {"kind": FaultKind.STATUS, "status": 404},
+    "no answer": {"kind": FaultKind.HANG},
+    "reset": {"kind": FaultKind.RESET_BEFORE},
+    "half of it": {"kind": FaultKind.RESET_IN_BODY},
+    "cut off": {"kind": FaultKind.TRUNCATED_JSON},
+    "no JSON": {"kind": FaultKind.INVALID_JSON},
+    "a web page": {"kind": FaultKind.WRONG_CONTENT_TYPE},
+}
+ATTEMPTS = 6
+"""Of a client; after so many failures, the run hears of them."""
+
+each_provider = pytest.mark.parametrize("provider", PROVIDERS)
+each_trouble = pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Simulator]:
+    with Simulator(seed=10, speed=10_000) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(running: Simulator) -> Iterator[Simulator]:
+    running.reset()
+    yield running
+    assert running.broken == 0, "the simulator met a defect of its own; see its log"
+
+
+def until(run: BatchRun, holds: Callable[[RunStatus], object]) -> RunStatus:
+    """Wait until the status of a run is such, and return it."""
+    while not holds(status := run.status()):
+        assert not run.is_complete, status
+        time.sleep(0.005)
+    return status
+
+
+def whys(status: RunStatus) -> str:
+    return "; ".join(each["why_waiting"] for each in status.batches)
+
+
+def check_all_executed_once(run: BatchRun, simulator: Simulator, jobs: int = 10) -> None:
+    answers = {job_id: result.response for job_id, result in run.results().items()}
+    assert answers == {f"job {n}": f"question {n}" for n in range(jobs)}
+    assert len(simulator.books.select(executed=True)) == jobs
+    assert not simulator.books.repeated("prompt")
+    assert run.status().cost_usd == pytest.approx(simulator.books.totals().usd)
+    assert run.status().reserved_usd == 0
+
+
+@each_trouble
+@each_provider
+def test_a_poll_that_fails_fails_no_batch_and_frees_no_money(
+    provider: str, trouble: dict[str, object], simulator: Simulator
+) -> None:
+    simulator.add_fault(Fault(operation=POLLS[provider], **trouble))
+    run = batch_of(provider, simulator).run()
+    status = until(run, lambda status: "polling fails" in whys(status))
+    assert status.failed == 0
+    assert status.in_flight == 10
+    assert status.reserved_usd > 0
+    simulator.clear_faults()
+    assert run.wait()
+    check_all_executed_once(run, simulator)
+
+
+@each_trouble
+@each_provider
+def test_results_that_cannot_be_fetched_for_a_while_are_fetched_later(
+    provider: str, trouble: dict[str, object], simulator: Simulator
+) -> None:
+    fault = Fault(operation=DOWNLOADS[provider], times=ATTEMPTS + 2, **trouble)
+    client, faults = open_client(provider, simulator), [fault]
+    collect = client.collect
+
+    def collect_on_a_bad_day(*given: Any, **options: Any) -> AsyncIterator[BatchAnswer]:
+        if faults:
+            simulator.add_fault(faults.pop())
+        return collect(*given, **options)
+
+    client.collect = collect_on_a_bad_day  # type: ignore[method-assign]
+    settings = {"client": client, "orphan_grace_seconds": 30}
+    run = batch_of(provider, simulator, **settings).run(wait=True)
+    check_all_executed_once(run, simulator)
+    assert not faults
+
+
+@pytest.mark.parametrize("provider", ["openai", "gemini by file"])
+def test_results_that_cannot_be_read_stay_at_the_provider(
+    provider: str, simulator: Simulator
+) -> None:
+    simulator.add_fault(Fault(kind=FaultKind.INVALID_JSON, operation=DOWNLOADS[provider]))
+    run = batch_of(provider, simulator).run(wait=True)
+    assert run.status().failed == 10
+    assert all("can be given to no job" in (each.error or "") for each in run.results().values())
+    assert run.status().reserved_usd > 0, "they may have been billed"
+    routes = simulator.books.requests_by_route()
+    deleted = {route: count for (_, route), count in routes.items() if route.startswith("DELETE")}
+    assert [sum(count.values()) for count in deleted.values()] == [1], "the input alone"
+
+
+@each_provider
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_create_that_is_refused_for_a_while_goes_again(
+    provider: str, status: int, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("batch_llm.batch.plan._FIRST_WAIT_SECONDS", 0.05)
+    simulator.add_fault(
+        Fault(kind=FaultKind.STATUS, status=status, operation="batches.create", times=3)
+    )
+    run = batch_of(provider, simulator, items_per_batch=4).run(wait=True)
+    check_all_executed_once(run, simulator)
+
+
+@each_provider
+def test_a_batch_is_found_though_the_list_lags_behind(provider: str, simulator: Simulator) -> None:
+    create, lists = "batches.create", "batches.list"
+    simulator.add_fault(Fault(kind=FaultKind.DROPPED, operation=create, calls=(1,)))
+    simulator.add_fault(Fault(kind=FaultKind.STALE_LIST, operation=lists, seconds=1_000))
+    run = batch_of(provider, simulator, orphan_grace_seconds=0.5).run(wait=True)
+    check_all_executed_once(run, simulator)
+
+
+def test_a_chunk_refused_for_tokens_says_why_it_waits(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("batch_llm.batch.plan._FIRST_WAIT_SECONDS", 3600)
+    simulator.set_speed(1_000)
+    simulator.set_limits([Limit(provider="openai", enqueued_tokens=50)])
+    run = batch_of("openai", simulator, items_per_batch=5).run()
+    status = until(run, lambda status: any("refused it" in why for why in status.waiting))
+    assert "nqueued" in "".join(status.waiting)
+    assert "nqueued" in whys(status)
+    assert status.failed == 0
+    assert run.wait()  # as soon as the other one has ended
+    check_all_executed_once(run, simulator)
+
+
+@each_provider
+def test_no_more_batches_are_under_way_than_allowed(provider: str, simulator: Simulator) -> None:
+    run = batch_of(
+        provider, simulator, 24, items_per_batch=2, max_concurrent=3, keep_remote_files=True
+    ).run(wait=True)
+    check_all_executed_once(run, simulator, 24)
+    spans = asyncio.run(spans_at(provider, simulator))
+    assert len(spans) == 12
+    assert max(sum(start <= moment < end for start, end in spans) for moment, _ in spans) == 3
+
+
+async def spans_at(provider: str, simulator: Simulator) -> list[tuple[float, float]]:
+    """Return from when until when each remote batch was under way, as the provider tells."""
+    client = open_client(provider, simulator)
+    batches: tuple[RemoteStatus, ...] = (await client._page(None)).batches  # type: ignore[attr-defined]
+    await client.aclose()
+    return [(each.created_at or 0.0, each.ended_at or 0.0) for each in batches]
