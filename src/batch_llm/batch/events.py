@@ -196,6 +196,43 @@ class LiveCallSettled(_Event, tag="live_call_settled"):
     usd: float
 
 
+class Asked(_Event, tag="asked", kw_only=True):
+    """What the command line was asked for, so that it goes on by the file alone; the last counts.
+
+    `rows` are those of the input, and `jobs` what they make; both are written after this. `output`
+    is an absolute path, None for standard output, and `written` holds digests of what was put there
+    of late. `model` is that of the jobs, at `base_url` if there is one. No key is kept, but the
+    name of its variable.
+    """
+
+    input: str
+    rows: int
+    jobs: int
+    model: str
+    output: str | None
+    output_format: str
+    in_input_order: bool = False
+    kept: list[str] = []
+    written: list[str] = []
+    schema: str | None = None
+    base_url: str | None = None
+    api_key_env: str | None = None
+    max_cost_usd: float | None = None
+    max_concurrent: int = 10
+    items_per_batch: int | None = None
+    poll_interval_seconds: float = 30.0
+    at: float = msgspec.field(default_factory=time.time)
+
+
+class RowRead(_Event, tag="row", kw_only=True):
+    """A row of the command's input: `error` says why it makes no job, `input` what is repeated."""
+
+    id: str
+    line: int
+    error: str | None = None
+    input: msgspec.Raw = msgspec.Raw()
+
+
 class Note(_Event, tag="note"):
     """Words for whoever reads the file."""
 
@@ -208,7 +245,16 @@ ChunkEvent: TypeAlias = (
 )
 LiveEvent: TypeAlias = DeadlineSet | WentLive | LiveCall | LiveCallSettled
 Event: TypeAlias = (
-    JobAdded | ChunkPlanned | ChunkEvent | ResultKept | Settled | Resubmitted | LiveEvent | Note
+    JobAdded
+    | ChunkPlanned
+    | ChunkEvent
+    | ResultKept
+    | Settled
+    | Resubmitted
+    | LiveEvent
+    | Asked
+    | RowRead
+    | Note
 )
 
 _DURABLE: Final = (

@@ -9,15 +9,17 @@ import shutil
 import tempfile
 import threading
 import weakref
+from concurrent.futures import wait
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base import JobResult
 from ..exceptions import ConfigurationError, InputError
-from .events import Resubmitted
 from .export import export
 from .job_book import JobBook
 from .journal import open_journal
+from .resubmission import resubmit
 from .result_files import ResultFiles
 from .run_status import RunStatus, status_of
 from .runner import Runner
@@ -26,7 +28,14 @@ from .stop_signals import stopping_signals
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from collections.abc import (
+        AsyncIterator,
+        Callable,
+        Coroutine,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
     from typing import Self
 
     from ..base import Job
@@ -107,8 +116,7 @@ class BatchRun:
         """
         if self._runner is None:
             self._open()
-            thread = threading.Thread(target=self._run_in_thread, name="batch-run", daemon=True)
-            thread.start()
+            self._begin()
         return self
 
     async def arun(self) -> Self:
@@ -155,20 +163,29 @@ class BatchRun:
         self._stop("it was shut down", leaves=not wait_for_active)
         self._wait_done(None)
 
-    def cancel(self) -> None:
-        """Have the providers stop, and keep what was done by then.
+    def cancel(self, *, wait: bool = True) -> None:
+        """Have the providers stop, and keep what was done by then; nothing more is submitted.
+
+        A run that was not started begins, so that what its state knows of is cancelled.
+
+        Args:
+            wait: whether to return only once the run has ended; else once the providers are told.
 
         Raises:
             ProviderError: if one cannot be told; the others have been.
         """
+        if self._runner is None:
+            self._open()
+            self._running().stop("it was cancelled")
+            self._begin()
         runner, loop = self._runner, self._running_loop()
         if runner is None or loop is None:
             return
-        told = asyncio.run_coroutine_threadsafe(runner.cancel(), loop)
-        self._wait_done(None)
-        # Where the run ended first, there was nothing left to cancel.
-        if told.done() and not told.cancelled():
-            told.result()
+        try:
+            self._tell(runner.cancel(), loop)
+        finally:
+            if wait:
+                self._wait_done(None)
 
     def retry_failed(self) -> Self:
         """Run the jobs that failed once more, once the run has ended. Nothing else is sent again.
@@ -325,6 +342,10 @@ class BatchRun:
         self._write_missing_files(journal)
         self._runner = Runner(journal, book, self._params, self._kept, self._deadline)
 
+    def _begin(self) -> None:
+        thread = threading.Thread(target=self._run_in_thread, name="batch-run", daemon=True)
+        thread.start()
+
     def _write_missing_files(self, journal: Journal) -> None:
         """Write the files of results that an earlier process kept, and had no time to write."""
         if self._files is None:
@@ -380,10 +401,7 @@ class BatchRun:
         if self._runner is None or not self._done.is_set():
             raise ConfigurationError("Jobs run once more after the run has ended: wait for it.")
         with open_journal(self._path) as journal:
-            job_ids = list(journal.state.ended_ids(outcome))
-            journal.write(
-                *(Resubmitted(job_id, journal.state.attempt(job_id) + 1) for job_id in job_ids)
-            )
+            resubmit(journal, outcome)
         self._runner = None
         # The state is this run's own by now.
         reuses, self._params = self._params, _reusing(self._params)
@@ -401,7 +419,20 @@ class BatchRun:
     def _stop(self, reason: str, *, leaves: bool) -> None:
         runner, loop = self._runner, self._running_loop()
         if runner is not None and loop is not None:
-            loop.call_soon_threadsafe(lambda: runner.stop(reason, leaves=leaves))
+            with suppress(RuntimeError):  # it has ended meanwhile
+                loop.call_soon_threadsafe(lambda: runner.stop(reason, leaves=leaves))
+
+    def _tell(self, what: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> None:
+        """Do something on the loop of the run, unless that ends before."""
+        try:
+            told = asyncio.run_coroutine_threadsafe(what, loop)
+        except RuntimeError:  # it has ended meanwhile
+            what.close()
+            return
+        while not (wait([told], _WAKE_SECONDS).done or self._done.is_set()):
+            pass
+        if told.done() and not told.cancelled():
+            told.result()
 
     def _running_loop(self) -> asyncio.AbstractEventLoop | None:
         """Return the loop of the run, once it has one; None before the start and after the end."""

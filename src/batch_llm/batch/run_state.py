@@ -12,6 +12,7 @@ import msgspec
 from .events import (
     OUTCOMES,
     Again,
+    Asked,
     Cancelled,
     ChunkPlanned,
     Collected,
@@ -27,6 +28,7 @@ from .events import (
     Released,
     Resubmitted,
     ResultKept,
+    RowRead,
     Settled,
     Uploaded,
     WentLive,
@@ -145,6 +147,7 @@ class RunState:
         deadline: when the jobs have to be answered; None where they may take their time.
         went_live: whether nothing more is submitted, and what has no answer goes live.
         last_call: the number of the last call of the live lane; -1 before the first.
+        asked: what the command line was asked for; None where a script runs.
     """
 
     def __init__(self) -> None:
@@ -152,6 +155,7 @@ class RunState:
         self.open_chunks: dict[int, ChunkState] = {}
         self.spent_usd = 0.0
         self.pending = 0
+        self.asked: Asked | None = None
         self.counts: dict[Outcome, int] = dict.fromkeys(OUTCOMES, 0)
         self.deadline: DeadlineSet | None = None
         self.went_live = False
@@ -467,6 +471,9 @@ class RunState:
         self._calls_usd = self._calls_usd - held if self._calls else 0.0
         self.spent_usd += event.usd
 
+    def _ask(self, event: Asked, _place: int) -> None:
+        self.asked = event
+
     def _open(self, number: int, *steps: Step) -> ChunkState:
         chunk = self.open_chunks.get(number)
         if chunk is None:
@@ -499,5 +506,7 @@ _APPLY: Final[dict[type, Callable[..., None]]] = {
     Released: RunState._release,
     LiveCall: RunState._call,
     LiveCallSettled: RunState._settle_call,
+    Asked: RunState._ask,
+    RowRead: lambda _state, _event, _place: None,
     Note: lambda _state, _event, _place: None,
 }

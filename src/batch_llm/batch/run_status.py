@@ -19,7 +19,8 @@ class RemoteBatchStatus(TypedDict):
 
     `state` is how far it is ("planned", "uploaded", "refused", "created", "ended", "collecting",
     "collected"), `provider_state` the provider's own word. `why_waiting` is "" where the provider
-    is at work. `cost_usd` is None until it is known.
+    is at work. `age_seconds` are those since it was planned, until it ended. `cost_usd` is None
+    until it is known.
     """
 
     number: int
@@ -155,6 +156,11 @@ def _usual_why(chunk: ChunkState) -> str:
     return ""
 
 
+def _end_of(chunk: ChunkState, now: float) -> float:
+    has_ended = chunk.step in (Step.ENDED, Step.COLLECTING, Step.COLLECTED)
+    return chunk.ended_at if has_ended and chunk.ended_at is not None else now
+
+
 def _batch(chunk: ChunkState, why: str, now: float) -> RemoteBatchStatus:
     told = {
         "number": chunk.number,
@@ -166,7 +172,7 @@ def _batch(chunk: ChunkState, why: str, now: float) -> RemoteBatchStatus:
         "jobs": chunk.jobs,
         "waiting": chunk.waiting,
         "counts": dict(chunk.counts),
-        "age_seconds": max(0.0, now - chunk.plan.at),
+        "age_seconds": max(0.0, _end_of(chunk, now) - chunk.plan.at),
         "cost_usd": chunk.settled_usd,
         "reserved_usd": chunk.reserved_usd,
         "why_waiting": why or _usual_why(chunk),

@@ -330,15 +330,16 @@ class Runner:
 
     async def _live(self, remote: RemoteChunk, chunk: ChunkState, is_new: bool) -> None:
         try:
+            was_on_its_way = is_new or chunk.may_be_orphan
             if is_new:
                 await remote.submit()
-                if self._cancels:
-                    # It was on its way when the others were told.
-                    await self._cancel(chunk.number, remote)
             elif chunk.may_be_orphan:
                 await remote.find()
             elif chunk.step is Step.REFUSED:
                 await remote.give_up()
+            if was_on_its_way and self._cancels:
+                # The others were told meanwhile.
+                await self._cancel(chunk.number, remote)
             if chunk.may_be_orphan:
                 self.unproved[chunk.number] = remote.why
             if chunk.step in (Step.CREATED, Step.ENDED, Step.COLLECTING):

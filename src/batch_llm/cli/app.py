@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from . import flags, ledger_flags, simulate_flags
+from .batch.app import app as batch_app
 from .exit_status import ExitStatus
+from .refusals import told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from .run_options import RunFlags
-    from .stderr import ErrorConsole
 
 RUN_HELP = (
     "Send a prompt for every row of a file, and write one result for each.\n\n"
@@ -124,7 +124,7 @@ def run_command(
     """Send a prompt for every row of a file, and write one result for each; see `RUN_HELP`."""
     # One value from here on, by the names above.
     given = cast("RunFlags", locals())
-    with _told() as console:
+    with told() as console:
         # Imported here, so that --help and --version need not wait for the library.
         from .run_options import read_run_options
 
@@ -138,12 +138,15 @@ def run_command(
         raise typer.Exit(run(options, console, quiet=quiet))
 
 
+app.add_typer(batch_app)
+
+
 @app.command("status")
 def status_command(
     *, ledger: ledger_flags.LedgerArgument, as_json: ledger_flags.JsonOption = False
 ) -> None:
     """Tell what a ledger knows of its runs, also while one goes on."""
-    with _told():
+    with told():
         from .status import status
 
         raise typer.Exit(status(Path(ledger), as_json_text=as_json))
@@ -161,7 +164,7 @@ def results_command(
     force: ledger_flags.ForceOption = False,
 ) -> None:
     """Write the rows that a ledger keeps, in the order in which they ended."""
-    with _told():
+    with told():
         from .option_values import read_path
         from .results import results
 
@@ -174,26 +177,6 @@ def results_command(
             every_end=every_end,
         )
         raise typer.Exit(status)
-
-
-@contextmanager
-def _told() -> Iterator[ErrorConsole]:
-    """Say what is wrong in one sentence, and end with the status that it stands for."""
-    from ..exceptions import BatchLLMError
-    from ..rows.sink import OutputError
-    from .stderr import ErrorConsole
-    from .wording import in_words_of_the_command
-
-    console = ErrorConsole()
-    try:
-        yield console
-    except BatchLLMError as error:
-        console.say(f"Error: {in_words_of_the_command(str(error))}", style="red")
-        is_late = isinstance(error, OutputError)
-        raise typer.Exit(ExitStatus.FAILED if is_late else ExitStatus.REFUSED) from error
-    except KeyboardInterrupt:
-        console.say("Interrupted before any call.", style="yellow")
-        raise typer.Exit(ExitStatus.INTERRUPTED) from None
 
 
 @app.command("simulate", help=SIMULATE_HELP)

@@ -123,9 +123,13 @@ def display_for(console: Console, *, quiet: bool) -> Display:
     """Return the display that suits `console`."""
     if quiet:
         return NoDisplay()
+    return LiveDisplay(console) if is_live(console) else PlainDisplay(console)
+
+
+def is_live(console: Console) -> bool:
+    """Return whether `console` is a terminal on which a picture can be renewed in place."""
     # Not `console.is_terminal`: that is also true of a file where colours are forced.
-    is_live = console.file.isatty() and not console.is_dumb_terminal
-    return LiveDisplay(console) if is_live else PlainDisplay(console)
+    return console.file.isatty() and not console.is_dumb_terminal
 
 
 def plain_line(glance: Glance) -> str:

@@ -18,7 +18,7 @@ from ..rows.run import RowRun
 from ..rows.sink import check_output, discarding_sink, open_sink
 from ..rows.source import RowSource, open_source
 from ..rows.survey import survey
-from .sameness import is_beside, is_same_file
+from .sameness import check_apart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from ..base import LLMCallStrategy
     from ..rows.format import RowFormat
+    from ..rows.plan import RowPlan
     from ..rows.sink import ResultSink
     from ..rows.survey import Survey
     from .run_options import FileOptions, LedgerOptions, RunOptions
@@ -58,7 +59,8 @@ def enter(options: RunOptions, resources: ExitStack) -> Job:
     config = _config(options, members)
     if config.max_cost_usd is not None:
         check_cap(members, options.model.specs)
-    _check_ledger_name(options)
+    if options.ledger is not None:
+        check_apart("--ledger", options.ledger.path, files.input, files.output)
     earlier = EarlierResults(None) if options.dry_run else earlier_results(options.ledger)
     output_format = format_or(files.output, files.output_format, standard="jsonl")
     if not options.dry_run:
@@ -196,39 +198,6 @@ def earlier_results(ledger: LedgerOptions | None) -> EarlierResults:
     return earlier
 
 
-def _check_ledger_name(options: RunOptions) -> None:
-    """Refuse a ledger that is the input or the output too, or a file beside one of them."""
-    files, ledger = options.files, options.ledger
-    if ledger is None:
-        return
-    if files.input is not None:
-        if is_same_file(ledger.path, files.input):
-            raise ConfigurationError(
-                f"--ledger names the input {str(files.input)!r} itself; name another file."
-            )
-        _check_beside(ledger.path, files.input, "the input")
-    if files.output is not None:
-        if is_same_file(ledger.path, files.output):
-            raise ConfigurationError(
-                f"--ledger and --output both name {str(files.output)!r}; name two files."
-            )
-        _check_beside(ledger.path, files.output, "--output")
-
-
-def _check_beside(ledger: Path, other: Path, role: str) -> None:
-    """Refuse names of which one is that of a file which a run keeps beside the other."""
-    if is_beside(ledger, other):
-        raise ConfigurationError(
-            f"--ledger {str(ledger)!r} has the name of a file that a run keeps beside {role} "
-            f"{str(other)!r}; name another file."
-        )
-    if is_beside(other, ledger):
-        raise ConfigurationError(
-            f"{role[:1].upper()}{role[1:]} {str(other)!r} has the name of a file that a run keeps "
-            f"beside --ledger {str(ledger)!r}; name another ledger."
-        )
-
-
 def _check_output(options: RunOptions, output_format: RowFormat, earlier: EarlierResults) -> None:
     """Refuse an output that exists, unless it is this ledger's own or may be overwritten."""
     files, ledger = options.files, options.ledger
@@ -259,10 +228,18 @@ def survey_of(options: RunOptions, resources: ExitStack) -> tuple[RowSource, Sur
     Raises:
         BatchLLMError: if they cannot be used.
     """
-    files = options.files
+    return rows_of(options.files, options.plan, resources)
+
+
+def rows_of(files: FileOptions, plan: RowPlan, resources: ExitStack) -> tuple[RowSource, Survey]:
+    """Return the rows of the input, and what the first pass over them found.
+
+    Raises:
+        BatchLLMError: if they cannot be used.
+    """
     input_format = format_or(files.input, files.input_format, standard=None)
     source = resources.enter_context(open_source(files.input, input_format))
-    return source, survey(source, options.plan)
+    return source, survey(source, plan)
 
 
 def format_or(path: Path | None, name: str | None, *, standard: str | None) -> RowFormat:

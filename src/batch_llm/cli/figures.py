@@ -49,6 +49,6 @@ def usd(amount: float) -> str:
     return f"{amount:.{places}f} USD"
 
 
-def plural(number: int, noun: str) -> str:
-    """Return "1 row", "2 rows"."""
-    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
+def plural(number: int, noun: str, nouns: str | None = None) -> str:
+    """Return "1 row", "2 rows"; `nouns` is the plural of other words ("batches")."""
+    return f"{count(number)} {noun if number == 1 else nouns or f'{noun}s'}"

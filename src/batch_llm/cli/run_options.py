@@ -26,13 +26,12 @@ if TYPE_CHECKING:
     from ..llm_strategies.by_name import RequestOptions
 
 
-class RunFlags(TypedDict):
-    """The parameters of `run_command`, as they stand on the command line."""
+class RowFlags(TypedDict):
+    """What `batch-llm run` and `batch-llm batch` take alike, as it stands on the command line."""
 
     source: str
     output: str | None
     model: str
-    then: list[str] | None
     prompt: str
     system: str | None
     schema: str | None
@@ -42,7 +41,6 @@ class RunFlags(TypedDict):
     seed: int | None
     stop: list[str] | None
     api_key_env: str | None
-    priced_as: str | None
     input_format: str | None
     id_field: str | None
     limit: int | None
@@ -51,12 +49,21 @@ class RunFlags(TypedDict):
     keep: list[str] | None
     keep_all: bool
     force: bool
+    max_cost: float | None
+    estimate: bool
+    quiet: bool
+
+
+class RunFlags(RowFlags):
+    """The parameters of `run_command`."""
+
+    then: list[str] | None
+    priced_as: str | None
     ledger: str | None
     resume: bool
     keep_prompts: bool
     durability: Literal["process", "power"]
     cache: bool
-    max_cost: float | None
     share: bool | None
     max_workers: str | None
     max_attempts: int
@@ -68,9 +75,7 @@ class RunFlags(TypedDict):
     input_tpm: float | None
     output_tpm: float | None
     cooldown: float
-    estimate: bool
     dry_run: bool
-    quiet: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,13 +160,8 @@ def read_run_options(flags: RunFlags) -> RunOptions:
         ConfigurationError: for the first value that cannot be read, or does not go with another.
     """
     return RunOptions(
-        files=_files(flags),
-        plan=RowPlan(
-            template=PromptTemplate(read_text("--prompt", flags["prompt"])),
-            ids=IdRule(flags["id_field"]),
-            keep=None if flags["keep_all"] else read_names(flags["keep"] or ()),
-            limit=flags["limit"],
-        ),
+        files=read_files(flags, is_trial=flags["estimate"] or flags["dry_run"]),
+        plan=read_plan(flags),
         model=_model(flags),
         pace=_pace(flags),
         ledger=_ledger(flags),
@@ -169,9 +169,14 @@ def read_run_options(flags: RunFlags) -> RunOptions:
     )
 
 
-def _files(flags: RunFlags) -> FileOptions:
+def read_files(flags: RowFlags, *, is_trial: bool) -> FileOptions:
+    """Return where rows come from and results go; a trial needs no place for them.
+
+    Raises:
+        ConfigurationError: if there is none.
+    """
     output = flags["output"]
-    if output is None and not (flags["estimate"] or flags["dry_run"]):
+    if output is None and not is_trial:
         raise ConfigurationError(
             "There is no place for the results: add --output FILE, or --output - for standard "
             "output."
@@ -184,6 +189,38 @@ def _files(flags: RunFlags) -> FileOptions:
         overwrite=flags["force"],
         in_input_order=flags["order"] == "input",
     )
+
+
+def read_plan(flags: RowFlags) -> RowPlan:
+    """Return what is made of each row.
+
+    Raises:
+        ConfigurationError: if the prompt cannot be read, or is no template.
+    """
+    return RowPlan(
+        template=PromptTemplate(read_text("--prompt", flags["prompt"])),
+        ids=IdRule(flags["id_field"]),
+        keep=None if flags["keep_all"] else read_names(flags["keep"] or ()),
+        limit=flags["limit"],
+    )
+
+
+def read_request(flags: RowFlags) -> RequestOptions:
+    """Return what each request asks besides its prompt.
+
+    Raises:
+        ConfigurationError: for a value that cannot be read.
+    """
+    system, schema, top_p = flags["system"], flags["schema"], flags["top_p"]
+    return {
+        "system": None if system is None else read_text("--system", system),
+        "output_schema": None if schema is None else read_schema(schema),
+        "temperature": flags["temperature"],
+        "top_p": None if top_p is None else read_above("--top-p", top_p),
+        "max_output_tokens": flags["max_tokens"],
+        "stop": tuple(flags["stop"] or ()),
+        "seed": flags["seed"],
+    }
 
 
 def _ledger(flags: RunFlags) -> LedgerOptions | None:
@@ -213,7 +250,6 @@ def _ledger(flags: RunFlags) -> LedgerOptions | None:
 
 
 def _model(flags: RunFlags) -> ModelOptions:
-    system, schema, top_p = flags["system"], flags["schema"], flags["top_p"]
     then = tuple(flags["then"] or ())
     if 1 + len(then) > flags["max_attempts"]:
         raise ConfigurationError(
@@ -225,15 +261,7 @@ def _model(flags: RunFlags) -> ModelOptions:
         then=then,
         api_key=read_key(flags["api_key_env"]),
         priced_as=flags["priced_as"],
-        request={
-            "system": None if system is None else read_text("--system", system),
-            "output_schema": None if schema is None else read_schema(schema),
-            "temperature": flags["temperature"],
-            "top_p": None if top_p is None else read_above("--top-p", top_p),
-            "max_output_tokens": flags["max_tokens"],
-            "stop": tuple(flags["stop"] or ()),
-            "seed": flags["seed"],
-        },
+        request=read_request(flags),
     )
 
 

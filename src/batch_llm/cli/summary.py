@@ -66,7 +66,7 @@ def summary(
     )
     yield Text(" ".join((_cost(tally), *_left(cap))))
     yield from truncated_answers(tally)
-    yield from _failures(tally)
+    yield from failures(tally)
     yield from _advice(tally, again, ran_out=ran_out)
     yield Text(f"Results: {output}")
 
@@ -92,10 +92,11 @@ def dry_run_summary(tally: Tally) -> Iterator[Text]:
         f"{figures.plural(tally.total, 'row')}: {', '.join(parts)}.",
         style="bold green" if tally.all_succeeded else "bold",
     )
-    yield from _failures(tally)
+    yield from failures(tally)
 
 
-def _failures(tally: Tally) -> Iterator[Text]:
+def failures(tally: Tally) -> Iterator[Text]:
+    """Yield a line for each category of failed rows, the largest first."""
     if tally.failures:
         yield Text("Failures:", style="red")
     for group in sorted(tally.failures.values(), key=lambda group: -group.rows):

@@ -38,6 +38,7 @@ OPTIONS: Final = {
     "priced_as": "--priced-as",
     "response_cache": "--cache",
     "store_prompts": "--no-prompts",
+    "max_concurrent": "--max-concurrent",
 }
 """Parameters whose option says the same wherever they are named."""
 

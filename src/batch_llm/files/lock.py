@@ -51,7 +51,17 @@ class PathLock:
 
     def close(self) -> None:
         """Let another have the file."""
+        with contextlib.suppress(OSError):  # no process holds it any longer
+            self._file.write_text("", encoding="ascii")
         self._lock.release()
+
+
+def holder_of(place: Path) -> int | None:
+    """Return the process that holds a file, by what it has written beside; None for none.
+
+    One that was killed wrote that too: make sure that it is there.
+    """
+    return _read_pid(Path(f"{place}.lock"))
 
 
 def _read_pid(file: Path) -> int | None:

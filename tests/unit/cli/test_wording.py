@@ -76,12 +76,15 @@ def test_parameters_are_said_as_options(message: str, said: str) -> None:
 
 
 def test_the_options_that_are_named_exist() -> None:
-    help_text = subprocess.run(
-        [sys.executable, "-m", "batch_llm", "run", "--help"],
-        env={**os.environ, "COLUMNS": "300"},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    help_text = "".join(
+        subprocess.run(
+            [sys.executable, "-m", "batch_llm", *command, "--help"],
+            env={**os.environ, "COLUMNS": "300"},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for command in (["run"], ["batch", "run"])
+    )
 
     assert [option for option in OPTIONS.values() if f"{option} " not in help_text] == []

@@ -1,0 +1,1 @@
+"""`batch-llm batch`: rows through a provider's Batch API."""

@@ -1,0 +1,79 @@
+"""From `--model` to the client of the Batch API that answers it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urldefrag
+
+from ...exceptions import ConfigurationError
+from ...providers import AnthropicBatchClient, GeminiBatchClient, OpenAIBatchClient
+from ...providers.registry import find_route
+from ..option_values import read_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...providers import BatchClient
+
+SERVER: Final = "server"
+"""The provider of a model at an address, as jobs name it: `server:NAME`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model, and how its provider is reached.
+
+    Attributes:
+        name: as jobs name it, such as "openai:gpt-5-mini".
+        base_url: the address of a server that is none of the three; None for those.
+        api_key_env: the variable that holds the key, where it is not the usual one.
+    """
+
+    name: str
+    base_url: str | None = None
+    api_key_env: str | None = None
+
+
+def model_of(spec: str, api_key_env: str | None = None) -> Model:
+    """Return the model that `--model` names.
+
+    Raises:
+        ConfigurationError: if no Batch API is known for it.
+    """
+    scheme = spec.partition(":")[0]
+    if scheme == "local":
+        raise ConfigurationError(
+            f"--model {spec}: a model in this process has no Batch API. Use batch-llm run."
+        )
+    if scheme in ("http", "https"):
+        base_url, name = urldefrag(spec)
+        if not name:
+            raise ConfigurationError(
+                "The address of the model names none: put its name at the end, as in "
+                "'http://127.0.0.1:8000/v1#NAME'."
+            )
+        return Model(f"{SERVER}:{name}", base_url, api_key_env)
+    find_route(spec)
+    return Model(spec, None, api_key_env)
+
+
+def clients_for(model: Model) -> dict[str, BatchClient]:
+    """Return the client of a model's provider, by the name that jobs go to.
+
+    Raises:
+        ConfigurationError: for an address that cannot be used; a `MissingKeyError` if the key is
+            not there.
+    """
+    key = read_key(model.api_key_env)
+    if model.base_url is not None:
+        return {SERVER: OpenAIBatchClient(base_url=model.base_url, api_key=key)}
+    provider = find_route(model.name).provider
+    return {provider: _OPENERS[provider](key)}
+
+
+_OPENERS: Final[dict[str, Callable[[str | None], BatchClient]]] = {
+    "openai": lambda key: OpenAIBatchClient(api_key=key),
+    "anthropic": lambda key: AnthropicBatchClient(api_key=key),
+    "gemini": lambda key: GeminiBatchClient(api_key=key),
+}

@@ -1,0 +1,281 @@
+"""How remote batches stand, on standard error: live on a terminal, else a line now and then."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final, Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from .. import figures
+from ..display import is_live
+from ..wording import in_words_of_the_command
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+    from typing import Self
+
+    from rich.console import RenderableType
+
+    from ...batch import RemoteBatchStatus, RunStatus
+
+STEP_SECONDS: Final = 2.0
+"""At least so long lines are apart, whatever happens."""
+
+LINE_SECONDS: Final = 600.0
+"""At most so long no line comes: batches take hours."""
+
+MOST_BATCHES: Final = 15
+"""Remote batches with a line of their own; the others are counted."""
+
+_WORDS: Final = {
+    "planned": "submitting",
+    "uploaded": "submitting",
+    "refused": "waiting",
+    "ended": "collecting",
+    "collecting": "collecting",
+}
+_USUAL_ENDS: Final = frozenset({"completed", "ended", "BATCH_STATE_SUCCEEDED"})
+
+
+class Display(Protocol):
+    """Shows how a run stands, as a context manager around it."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        ...
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave the screen as it was found."""
+
+    def show(self, status: RunStatus) -> None:
+        """Show the run at one moment."""
+
+
+class NoDisplay:
+    """Shows nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
+    def show(self, status: RunStatus) -> None:
+        """Show nothing."""
+
+
+class LineDisplay(NoDisplay):
+    """Prints a line when something has changed, and now and then between; for logs and files."""
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console
+        self._clock = clock
+        self._shown_at = clock()
+        self._said: object = None
+
+    def show(self, status: RunStatus) -> None:
+        """Print a line, if it is time for one."""
+        now, news = self._clock(), _news(status)
+        silence = now - self._shown_at
+        if silence >= LINE_SECONDS or (news != self._said and silence >= STEP_SECONDS):
+            self._shown_at, self._said = now, news
+            self._console.print(line(status), soft_wrap=True, highlight=False, markup=False)
+
+
+class LiveDisplay:
+    """Draws a table of remote batches, renewed in place; gone at the end."""
+
+    def __init__(self, console: Console) -> None:
+        # Drawn by `show` alone: a thread of its own would draw into what is printed.
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def show(self, status: RunStatus) -> None:
+        """Draw the run at one moment."""
+        self._live.update(picture(status), refresh=True)
+
+
+def display_for(console: Console, *, quiet: bool) -> Display:
+    """Return the display that suits `console`."""
+    if quiet:
+        return NoDisplay()
+    return LiveDisplay(console) if is_live(console) else LineDisplay(console)
+
+
+# -- in one line
+
+
+def line(status: RunStatus) -> str:
+    """Return the run in one line."""
+    return "  ".join([_done(status), *totals(status), *_reasons(status)])
+
+
+def _news(status: RunStatus) -> object:
+    """Return what has to change for a line to be worth it."""
+    states = tuple(state_of(batch) for batch in status.batches)
+    return states, status.completed, status.pending, tuple(status.waiting)
+
+
+def _done(status: RunStatus) -> str:
+    share = 100 if not status.total else status.completed * 100 // status.total
+    return f"{figures.count(status.completed)}/{figures.count(status.total)} {share}%"
+
+
+def totals(status: RunStatus) -> list[str]:
+    """Return what there is besides the rows that have ended, in a few words each."""
+    under_way = sum(batch["state"] not in ("collected", "refused") for batch in status.batches)
+    parts = [f"{figures.plural(under_way, 'remote batch', 'remote batches')} under way"]
+    if unsent(status):
+        parts.append(f"{figures.count(unsent(status))} not sent yet")
+    ends = ("failed", "expired", "cancelled")
+    parts += [f"{name} {figures.count(status[name])}" for name in ends if status[name]]
+    parts.append(money(status))
+    return parts
+
+
+def unsent(status: RunStatus) -> int:
+    """Return how many rows no provider has: those of refused batches wait to be sent again."""
+    refused = sum(batch["waiting"] for batch in status.batches if batch["state"] == "refused")
+    return status.pending + refused
+
+
+def money(status: RunStatus) -> str:
+    """Return what was spent and what is held, of the limit if there is one."""
+    text = f"{figures.usd(status.cost_usd)} spent"
+    if status.reserved_usd:
+        text += f", at most {figures.usd(status.reserved_usd)} more under way"
+    if status.cost_limit_usd is not None:
+        text += f", limit {figures.usd(status.cost_limit_usd)}"
+    return text
+
+
+def _reasons(status: RunStatus) -> list[str]:
+    whys = [batch["why_waiting"] for batch in status.batches if batch["why_waiting"]]
+    found = dict.fromkeys([*whys, *status.waiting])
+    return [f"waiting: {in_words_of_the_command('; '.join(found))}"] if found else []
+
+
+# -- batch by batch
+
+
+def batch_lines(status: RunStatus) -> Iterator[str]:
+    """Yield a line for each remote batch that is worth one."""
+    for batch in _worth_a_line(status):
+        name, state, ended, age, cost = cells(batch)
+        why = f"; {batch['why_waiting']}" if batch["why_waiting"] else ""
+        yield f"{name}: {state}, {ended} rows, {age}, {cost}{why}"
+    left = _left_out(status)
+    if left:
+        yield left
+
+
+def cells(batch: RemoteBatchStatus) -> tuple[str, str, str, str, str]:
+    """Return a remote batch as name, state, rows that have ended, age and cost."""
+    name = f"{batch['number'] + 1}. {batch['model']}"
+    if batch["remote_id"]:
+        name += f" {batch['remote_id']}"
+    counts = batch["counts"]
+    told = sum(counts.get(end, 0) for end in ("succeeded", "failed", "expired", "cancelled"))
+    ended = max(batch["jobs"] - batch["waiting"], min(told, batch["jobs"]))
+    return (
+        name,
+        state_of(batch),
+        f"{figures.count(ended)}/{figures.count(batch['jobs'])}",
+        figures.duration(batch["age_seconds"]),
+        _cost(batch),
+    )
+
+
+def state_of(batch: RemoteBatchStatus) -> str:
+    """Return how far a remote batch is, in a word or two; the provider's where it has one."""
+    word = batch["provider_state"] or ""
+    if batch["state"] == "created":
+        return word or "submitted"
+    if batch["state"] == "collected":
+        is_usual = not word or word in _USUAL_ENDS
+        return "collected" if is_usual else f"collected ({word})"
+    return _WORDS[batch["state"]]
+
+
+def _cost(batch: RemoteBatchStatus) -> str:
+    if batch["cost_usd"] is not None:
+        return figures.usd(batch["cost_usd"])
+    held = batch["reserved_usd"]
+    return "cost not known" if held is None else f"at most {figures.usd(held)}"
+
+
+def _worth_a_line(status: RunStatus) -> list[RemoteBatchStatus]:
+    """Return the batches to show: those that are not collected first, and the latest of others."""
+    batches = status.batches
+    if len(batches) <= MOST_BATCHES:
+        return batches
+    is_open = [batch for batch in batches if batch["state"] != "collected"][:MOST_BATCHES]
+    room = MOST_BATCHES - len(is_open)
+    ended = [batch for batch in batches if batch["state"] == "collected"]
+    chosen = [*is_open, *ended[len(ended) - room :]]
+    return sorted(chosen, key=lambda batch: batch["number"])
+
+
+def _left_out(status: RunStatus) -> str:
+    left = len(status.batches) - len(_worth_a_line(status))
+    return f"and {figures.count(left)} more" if left else ""
+
+
+def picture(status: RunStatus) -> RenderableType:
+    """Return the run as a bar, a line of totals, and a table of remote batches."""
+    bar = Table.grid(padding=(0, 2), expand=True)
+    bar.add_column(ratio=1)
+    bar.add_column(no_wrap=True)
+    bar.add_row(
+        ProgressBar(total=max(status.total, 1), completed=status.completed),
+        Text(_done(status), style="bold"),
+    )
+    parts: list[RenderableType] = [bar]
+    parts.append(Text("  " + "  ".join(totals(status)), style="dim", no_wrap=True))
+    if status.batches:
+        parts.append(_table(status))
+    left = _left_out(status)
+    if left:
+        parts.append(Text(f"  {left}", style="dim"))
+    parts += [Text(f"  {reason}", style="yellow") for reason in _reasons(status)]
+    return Group(*parts)
+
+
+def _table(status: RunStatus) -> Table:
+    table = Table(box=None, padding=(0, 2), header_style="dim", show_edge=True)
+    table.add_column("remote batch", no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_column("state", no_wrap=True)
+    for name in ("rows", "age", "cost"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for batch in _worth_a_line(status):
+        is_over = batch["state"] == "collected"
+        style = "yellow" if batch["why_waiting"] else "dim" if is_over else ""
+        table.add_row(*(Text(cell) for cell in cells(batch)), style=style)
+    return table

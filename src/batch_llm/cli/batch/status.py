@@ -1,0 +1,85 @@
+"""`batch-llm batch status`: how the rows and the remote batches of a state stand."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ...base.json_text import as_json
+from ...batch.run_status import status_of
+from .. import figures
+from ..exit_status import ExitStatus
+from .display import batch_lines, money
+from .output import shown
+from .state import read_state, running_process
+from .summary import advice, counts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ...batch import RunStatus
+    from ...batch.events import Asked
+    from ...batch.run_state import RunState
+
+
+def status(state: Path, *, as_json_text: bool) -> ExitStatus:
+    """Print how a state stands, also while a run writes it.
+
+    Args:
+        state: the state.
+        as_json_text: print one JSON object, and no lines to read.
+
+    Raises:
+        ConfigurationError: if there is no such state.
+        StateError: if it cannot be read.
+    """
+    path, folded = read_state(state)
+    pid = running_process(path)
+    found = _status_of(folded.state, is_running=pid is not None)
+    if as_json_text:
+        lines = [as_json(_document(path, folded.state.asked, found, pid)).decode()]
+    else:
+        lines = list(_lines(state, folded.state, found, pid))
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    return ExitStatus.SUCCEEDED
+
+
+def _status_of(state: RunState, *, is_running: bool) -> RunStatus:
+    asked = state.asked
+    return status_of(
+        state,
+        refused_rows=0 if asked is None else asked.rows - asked.jobs,
+        is_running=is_running,
+        cost_limit_usd=None if asked is None else asked.max_cost_usd,
+    )
+
+
+def _lines(state: Path, held: RunState, found: RunStatus, pid: int | None) -> Iterator[str]:
+    asked = held.asked
+    source = "" if asked is None else f" of {asked.input}, for {asked.model}"
+    yield f"{state}: {figures.plural(found.total, 'row')}{source}."
+    yield f"Rows: {counts(found)}."
+    yield f"Cost: {money(found)}."
+    yield "Remote batches:" if found.batches else "Nothing was sent yet."
+    for line in batch_lines(found):
+        yield f"  {line}"
+    if asked is not None:
+        yield f"Results: {shown(asked)}"
+    if pid is not None:
+        yield f"The process {pid} is at work on it."
+        return
+    if asked is not None:
+        for text in advice(found, asked, state):
+            yield text.plain
+
+
+def _document(path: Path, asked: Asked | None, found: RunStatus, pid: int | None) -> dict[str, Any]:
+    return {
+        "path": str(path),
+        "pid": pid,
+        "input": None if asked is None else asked.input,
+        "model": None if asked is None else asked.model,
+        "output": None if asked is None else asked.output,
+        **found,
+    }

@@ -1,0 +1,586 @@
+"""`batch-llm batch`, as a program of its own, against the simulator."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from batch_llm.batch.state_file import fold
+from batch_llm.testing.simulator import Fault, FaultKind, Simulator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+FAST = 10_000
+SLOW = 0.001
+PATIENCE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Provider:
+    name: str
+    model: str
+
+
+PROVIDERS = [
+    Provider("openai", "openai:gpt-4o-mini"),
+    Provider("anthropic", "claude-haiku-4-5"),
+    Provider("gemini", "gemini:gemini-2.5-flash"),
+]
+OPENAI = PROVIDERS[0]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Simulator]:
+    with Simulator(seed=3, speed=FAST) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(running: Simulator) -> Iterator[Simulator]:
+    running.reset()
+    running.set_speed(FAST)
+    yield running
+    assert running.broken == 0, "the simulator met a defect of its own; see its log"
+
+
+@pytest.fixture(params=PROVIDERS, ids=lambda provider: provider.name)
+def provider(request: pytest.FixtureRequest) -> Provider:
+    found: Provider = request.param
+    return found
+
+
+class Program:
+    """Runs `batch-llm batch` in a directory of its own."""
+
+    def __init__(self, directory: Path, simulator: Simulator) -> None:
+        self.directory = directory
+        self.simulator = simulator
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        sources = os.pathsep.join(filter(None, (str(directory), os.environ.get("PYTHONPATH"))))
+        self.environment = {
+            **kept,
+            **simulator.environment(),
+            "PYTHONPATH": sources,
+            "COLUMNS": "200",
+        }
+
+    @property
+    def state(self) -> Path:
+        return self.directory / "out.jsonl.state"
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "batch_llm", "batch", *arguments]
+
+    def run(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.directory,
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+
+    def send(self, provider: Provider, *more: str) -> subprocess.CompletedProcess[bytes]:
+        return self.run(*self.sending(provider, *more))
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.directory,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def sending(self, provider: Provider, *more: str) -> list[str]:
+        model = ["-m", provider.model, "-p", "Say {text}", "--max-tokens", "50"]
+        return ["in.jsonl", "-o", "out.jsonl", *model, "--poll-interval", "0.02", *more]
+
+    def started_and_taken(
+        self, provider: Provider, *more: str, batches: int = 1
+    ) -> subprocess.Popen[bytes]:
+        """Start it while the clock stands still, and wait until the provider has the rows."""
+        self.simulator.set_speed(SLOW)
+        process = self.start(*self.sending(provider, *more))
+        self.wait_until(lambda: len(self.steps("created")) == batches)
+        return process
+
+    def wait_until(self, holds: Callable[[], bool]) -> None:
+        until = time.monotonic() + PATIENCE_SECONDS
+        while not holds():
+            assert time.monotonic() < until, "it takes too long"
+            time.sleep(0.02)
+
+    def steps(self, kind: str) -> list[dict[str, Any]]:
+        if not self.state.exists():
+            return []
+        lines = self.state.read_bytes().split(b"\n")[:-1]
+        return [event for event in map(json.loads, lines) if event["kind"] == kind]
+
+    def write(self, name: str, *rows: object) -> Path:
+        path = self.directory / name
+        lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
+        path.write_text("".join(f"{line}\n" for line in lines))
+        return path
+
+    def results(self, name: str = "out.jsonl") -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.directory / name).read_bytes().splitlines()]
+
+    def status(self) -> dict[str, Any]:
+        done = self.run("status", "out.jsonl.state", "--json")
+        assert done.returncode == 0, done.stderr.decode()
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+
+@pytest.fixture
+def program(tmp_path: Path, simulator: Simulator) -> Program:
+    made = Program(tmp_path, simulator)
+    made.write("in.jsonl", *numbered(10))
+    return made
+
+
+def numbered(count: int) -> list[dict[str, Any]]:
+    return [{"id": f"row-{n}", "text": f"text {n}"} for n in range(count)]
+
+
+def check_all_answered(program: Program, rows: int = 10) -> None:
+    found = {row["id"]: row["output"] for row in program.results()}
+    assert found == {f"row-{n}": f"Say text {n}" for n in range(rows)}
+    executed = [record for record in program.simulator.books.records if record.executed]
+    assert len(executed) == rows
+    assert not program.simulator.books.repeated("prompt"), "a request was executed twice"
+
+
+# -- to its end
+
+
+def test_every_row_gets_its_answer(program: Program, provider: Provider) -> None:
+    done = program.send(provider, "--items-per-batch", "4")
+    said = done.stderr.decode()
+    assert done.returncode == 0, said
+    assert done.stdout == b""
+    check_all_answered(program)
+    assert "10 rows in" in said
+    assert "3 remote batches: 10 succeeded." in said
+    assert "Results: out.jsonl\nState: out.jsonl.state\n" in said
+    row = {row["id"]: row for row in program.results()}["row-7"]
+    assert row.pop("duration_seconds") > 0
+    assert row.pop("cost_usd") > 0
+    tokens = row.pop("tokens")
+    assert tokens["input_tokens"] + tokens["output_tokens"] == tokens["total_tokens"] > 0
+    assert row == {
+        "id": "row-7",
+        "line": 8,
+        "status": "succeeded",
+        "output": "Say text 7",
+        "error": None,
+        "error_category": None,
+        "attempts": 1,
+        "unanswered_calls": 0,
+        "origin": "call",
+        "finish_reason": "stop",
+    }
+
+
+def test_one_bad_row_fails_alone_and_repeats_its_fields(program: Program) -> None:
+    program.write("in.jsonl", {"id": "a", "text": "x", "by": "Ada"}, {"id": "b", "by": "Bob"})
+    done = program.send(OPENAI, "--keep", "by", "--order", "input")
+    assert done.returncode == 1
+    good, bad = program.results()
+    assert (good["status"], good["input"]) == ("succeeded", {"by": "Ada"})
+    assert (bad["status"], bad["line"], bad["input"]) == ("failed", 2, {"by": "Bob"})
+    assert bad["error_category"] == "input_error"
+    assert bad["error"] == "InputError: Line 2 has no field 'text'."
+    assert "retry-failed" not in done.stderr.decode()  # it would not help
+    assert program.status()["failed"] == 1
+
+
+def test_results_in_the_order_of_the_input(program: Program) -> None:
+    done = program.send(OPENAI, "--items-per-batch", "1", "--order", "input")
+    assert done.returncode == 0
+    assert [row["id"] for row in program.results()] == [f"row-{n}" for n in range(10)]
+
+
+def test_csv_in_and_out(program: Program) -> None:
+    (program.directory / "in.csv").write_text("name,text\nx,one\ny,two\n")
+    done = program.run(
+        *("in.csv", "-o", "out.csv", "-m", OPENAI.model, "-p", "{text}", "--id-field", "name"),
+        *("--poll-interval", "0.02"),
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    with (program.directory / "out.csv").open(newline="") as file:
+        assert {row["id"]: row["output"] for row in csv.DictReader(file)} == {
+            "x": "one",
+            "y": "two",
+        }
+
+
+def test_answers_that_fit_a_schema_also_after_a_restart(program: Program) -> None:
+    (program.directory / "shapes.py").write_text(
+        "from pydantic import BaseModel\n\nclass Review(BaseModel):\n    stars: int\n"
+    )
+    del program.environment["PYTHONPATH"]
+    if path := os.environ.get("PYTHONPATH"):
+        program.environment["PYTHONPATH"] = path
+    process = program.started_and_taken(OPENAI, "--schema", "shapes:Review")
+    process.kill()
+    process.communicate()
+    program.simulator.set_speed(FAST)
+    done = program.run("resume", "out.jsonl.state")
+    assert done.returncode == 0, done.stderr.decode()
+    assert all(isinstance(row["output"]["stars"], int) for row in program.results())
+
+
+def test_standard_streams(program: Program) -> None:
+    rows = b'{"id": "a", "text": "x"}\n'
+    arguments = ["-", "--format", "jsonl", "-m", OPENAI.model, "-p", "{text}", "-o", "-"]
+    refused = program.run(*arguments, stdin=rows)
+    assert refused.returncode == 2
+    assert "--state" in refused.stderr.decode()
+    done = program.run(*arguments, "--state", "s", "--poll-interval", "0.02", "-q", stdin=rows)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["output"] == "x"
+    assert done.stderr == b""
+
+
+def test_an_input_that_is_called_like_a_command(program: Program) -> None:
+    program.write("status", {"id": "a", "text": "x"})
+    model = ["-m", OPENAI.model, "-p", "{text}", "-o", "o.jsonl", "--poll-interval", "0.02"]
+    done = program.run("./status", "--format", "jsonl", *model)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_options_may_come_first(program: Program) -> None:
+    arguments = program.sending(OPENAI)
+    done = program.run(*arguments[1:], arguments[0])
+    assert done.returncode == 0, done.stderr.decode()
+
+
+# -- cut off, and on again
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
+def test_the_first_signal_waits_for_what_is_under_way(
+    program: Program, provider: Provider, number: signal.Signals
+) -> None:
+    limits = ("--items-per-batch", "5", "--max-concurrent", "1")
+    process = program.started_and_taken(provider, *limits)
+    process.send_signal(number)
+    said = b""
+    assert process.stderr is not None
+    while b"batch-llm batch resume out.jsonl.state collects them" not in said:
+        said += process.stderr.readline()
+    assert b"nothing more is submitted" in said
+    program.simulator.set_speed(FAST)
+    rest = process.communicate(timeout=PATIENCE_SECONDS)[1].decode()
+    assert process.returncode == 130, rest
+    assert "5 succeeded, 5 not sent" in rest
+    assert "To go on: batch-llm batch resume out.jsonl.state\n" in rest
+    assert "Results: out.jsonl (5 of 10 rows)" in rest
+    assert len(program.results()) == 5
+    done = program.run("resume", "out.jsonl.state")
+    assert done.returncode == 0, done.stderr.decode()
+    check_all_answered(program)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
+def test_the_second_signal_leaves_at_once(program: Program, number: signal.Signals) -> None:
+    process = program.started_and_taken(OPENAI)
+    process.send_signal(number)
+    assert process.stderr is not None
+    while b"collects them" not in process.stderr.readline():
+        pass
+    process.send_signal(number)
+    rest = process.communicate(timeout=PATIENCE_SECONDS)[1].decode()
+    assert process.returncode == 130, rest
+    assert "10 under way at the provider" in rest
+    assert program.status()["pid"] is None
+    program.simulator.set_speed(FAST)
+    done = program.run("resume", "out.jsonl.state")
+    assert done.returncode == 0, done.stderr.decode()
+    check_all_answered(program)
+
+
+def test_a_killed_run_goes_on_and_nothing_is_sent_twice(
+    program: Program, provider: Provider
+) -> None:
+    process = program.started_and_taken(provider, "--items-per-batch", "5", batches=2)
+    process.kill()
+    process.communicate()
+    assert program.status()["in_flight"] == 10
+    program.simulator.set_speed(FAST)
+    done = program.run("resume", "out.jsonl.state")
+    assert done.returncode == 0, done.stderr.decode()
+    check_all_answered(program)
+
+
+def test_a_run_cut_off_before_its_rows_were_kept_begins_anew(program: Program) -> None:
+    assert program.send(OPENAI, "--limit", "3").returncode == 0
+    lines = program.state.read_bytes().splitlines(keepends=True)
+    jobs = [n for n, line in enumerate(lines) if b'"kind":"job"' in line]
+    program.state.write_bytes(b"".join(lines[: jobs[1]]) + lines[jobs[1]][:20])
+    (program.directory / "out.jsonl").unlink()
+    refused = program.run("resume", "out.jsonl.state")
+    assert refused.returncode == 2
+    assert "run the same" in refused.stderr.decode()
+    program.simulator.reset()
+    done = program.send(OPENAI)
+    assert done.returncode == 0, done.stderr.decode()
+    check_all_answered(program)
+
+
+def test_resume_after_the_end_sends_nothing(program: Program) -> None:
+    program.send(OPENAI)
+    done = program.run("resume", "out.jsonl.state")
+    assert done.returncode == 0
+    check_all_answered(program)
+
+
+def test_results_that_the_user_has_changed_are_not_replaced(program: Program) -> None:
+    program.send(OPENAI)
+    program.write("out.jsonl", "mine")
+    refused = program.run("resume", "out.jsonl.state")
+    assert refused.returncode == 2
+    assert "not as this run has left it" in refused.stderr.decode()
+    assert (program.directory / "out.jsonl").read_text() == "mine\n"
+    elsewhere = program.run("resume", "out.jsonl.state", "-o", "other.csv")
+    assert elsewhere.returncode == 0, elsewhere.stderr.decode()
+    assert (program.directory / "other.csv").read_text().startswith("id,line,status,")
+    assert (program.directory / "out.jsonl").read_text() == "mine\n"
+
+
+# -- cancel, retry
+
+
+def test_cancel_keeps_what_was_done(program: Program, provider: Provider) -> None:
+    process = program.started_and_taken(provider, "--items-per-batch", "5", "--max-concurrent", "1")
+    process.kill()
+    process.communicate()
+    cancelling = program.start("cancel", "out.jsonl.state", "--poll-interval", "0.02")
+    program.wait_until(lambda: len(program.steps("cancelled")) == 1)
+    program.simulator.set_speed(50)  # it takes a second to stop, and far more to run to its end
+    said = cancelling.communicate(timeout=PATIENCE_SECONDS)[1].decode()
+    assert cancelling.returncode == 1, said
+    assert "5 not sent" in said
+    counts = Counter(row["status"] for row in program.results())
+    assert counts.total() == 5
+    assert counts["cancelled"] > 0
+    assert program.status()["batches"][0]["state"] == "collected"
+
+
+def test_cancel_sends_nothing_that_waits(program: Program) -> None:
+    process = program.started_and_taken(OPENAI, "--items-per-batch", "1", "--max-concurrent", "1")
+    process.kill()
+    process.communicate()
+    program.simulator.set_speed(FAST)
+    program.run("cancel", "out.jsonl.state")
+    assert len(program.steps("created")) == 1
+
+
+def test_failed_rows_alone_are_sent_again(program: Program, provider: Provider) -> None:
+    program.simulator.add_fault(Fault(kind=FaultKind.BATCH_FAILED, times=1))
+    done = program.send(provider, "--items-per-batch", "5")
+    said = done.stderr.decode()
+    assert done.returncode == 1
+    assert "5 succeeded, 5 failed" in said
+    assert "batch-llm batch retry-failed out.jsonl.state" in said
+    again = program.run("retry-failed", "out.jsonl.state")
+    assert again.returncode == 0, again.stderr.decode()
+    check_all_answered(program)
+    nothing = program.run("retry-failed", "out.jsonl.state")
+    assert nothing.returncode == 0
+    assert "no row has failed" in nothing.stderr.decode()
+
+
+def test_expired_rows_are_sent_again(program: Program) -> None:
+    program.simulator.set_speed(1_000_000)  # what expires takes days
+    program.simulator.add_fault(Fault(kind=FaultKind.BATCH_EXPIRED, times=1))
+    done = program.send(OPENAI)
+    assert done.returncode == 1
+    assert "batch-llm batch resubmit-expired out.jsonl.state" in done.stderr.decode()
+    assert {row["status"] for row in program.results()} <= {"succeeded", "expired"}
+    again = program.run("resubmit-expired", "out.jsonl.state")
+    assert again.returncode == 0, again.stderr.decode()
+    assert {row["status"] for row in program.results()} == {"succeeded"}
+
+
+# -- money
+
+
+def test_a_limit_that_cannot_be_kept_is_refused(program: Program) -> None:
+    model = Provider("openai", "openai:gpt-unheard-of")
+    done = program.send(model, "--max-cost", "1")
+    assert done.returncode == 2
+    assert "--max-cost cannot be kept with openai:gpt-unheard-of" in done.stderr.decode()
+    assert not program.state.exists()
+    assert not program.simulator.books.records
+
+
+def test_a_limit_lets_a_part_go_and_a_higher_one_the_rest(program: Program) -> None:
+    estimate = program.run(*program.sending(OPENAI, "--estimate")).stderr.decode()
+    most = float(estimate.partition(" to at most ")[2].split()[0])
+    limit = ("--items-per-batch", "1", "--max-concurrent", "1", "--max-cost", f"{most * 0.11:.9f}")
+    done = program.send(OPENAI, *limit)
+    said = done.stderr.decode()
+    assert done.returncode == 1, said
+    assert "To go on: batch-llm batch resume out.jsonl.state --max-cost USD" in said
+    assert 0 < len(program.results()) < 10
+    status = program.status()
+    assert status["cost_usd"] <= most * 0.11
+    assert status["pending"] == 10 - len(program.results())
+    more = program.run("resume", "out.jsonl.state", "--max-cost", "1")
+    assert more.returncode == 0, more.stderr.decode()
+    check_all_answered(program)
+
+
+def test_an_estimate_sends_and_writes_nothing(program: Program) -> None:
+    done = program.run(*program.sending(OPENAI, "--estimate"))
+    assert done.returncode == 0, done.stderr.decode()
+    assert "10 rows: 10 to be sent." in done.stderr.decode()
+    assert sorted(path.name for path in program.directory.iterdir()) == ["in.jsonl"]
+    assert not program.simulator.books.records
+
+
+# -- two at once, and what is shown
+
+
+def test_a_second_process_is_told_of_the_first(program: Program) -> None:
+    process = program.started_and_taken(OPENAI)
+    for command in ("resume", "cancel", "retry-failed"):
+        refused = program.run(command, "out.jsonl.state")
+        said = refused.stderr.decode()
+        assert refused.returncode == 2
+        assert f"process {process.pid} is at work" in said
+        assert f"kill -INT {process.pid}" in said
+    other = program.send(OPENAI, "--state", "other.state")
+    assert other.returncode == 2
+    assert "is being written by another run" in other.stderr.decode()
+    found = program.status()
+    assert (found["pid"], found["is_running"], found["in_flight"]) == (process.pid, True, 10)
+    shown = program.run("status", "out.jsonl.state").stdout.decode()
+    assert "10 rows of in.jsonl, for openai:gpt-4o-mini." in shown
+    assert f"The process {process.pid} is at work on it." in shown
+    process.kill()
+    process.communicate()
+
+
+def test_results_of_a_run_that_goes_on(program: Program) -> None:
+    process = program.started_and_taken(OPENAI, "--items-per-batch", "5", "--max-concurrent", "1")
+    program.simulator.set_speed(FAST)
+    program.wait_until(lambda: len(program.steps("collected")) == 2)
+    process.communicate(timeout=PATIENCE_SECONDS)
+    done = program.run("results", "out.jsonl.state")
+    assert {json.loads(line)["id"] for line in done.stdout.splitlines()} == {
+        f"row-{n}" for n in range(10)
+    }
+
+
+def test_a_terminal_shows_each_remote_batch(program: Program) -> None:
+    program.simulator.set_speed(SLOW)
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen(
+        program.command(*program.sending(OPENAI, "--items-per-batch", "5")),
+        cwd=program.directory,
+        env={**program.environment, "TERM": "xterm", "COLUMNS": "150", "LINES": "40"},
+        stderr=terminal,
+    )
+    os.close(terminal)
+    shown = b""
+    try:
+        while shown.count(b"validating") < 2 and b"in_progress" not in shown:
+            shown += os.read(controller, 65_536)
+        program.simulator.set_speed(FAST)
+        while chunk := os.read(controller, 65_536):
+            shown += chunk
+    except OSError:
+        pass  # the program has closed the terminal
+    finally:
+        os.close(controller)
+    assert process.wait(PATIENCE_SECONDS) == 0
+    text = shown.decode()
+    assert "remote batch" in text
+    assert program.steps("created")[0]["remote_id"][:20] in text
+    assert "at most" in text
+    assert "10 rows in" in text
+
+
+# -- refused at the door
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-m", "local"], "has no Batch API. Use batch-llm run"),
+        (["-m", "nonsense"], "No provider is known for the model 'nonsense'"),
+        (["-m", "http://127.0.0.1:1/v1"], "names none"),
+        (["-p", "{txet}"], "no row has the field 'txet', which the prompt template names"),
+        (["--schema", "none.json"], "'none.json' cannot be read"),
+        (["--poll-interval", "soon"], "--poll-interval takes a duration"),
+        (["--max-cost", "0"], "--max-cost takes a number above 0"),
+        (["--api-key-env", "NOT_SET"], "'NOT_SET' is not set"),
+        (["-o", "taken.jsonl"], "'taken.jsonl' exists"),
+        (["-o", "in.jsonl", "--force"], "'in.jsonl' is the input itself"),
+        (["-o", "none/out.jsonl"], "directory 'none' does not exist"),
+        (["-o", "out.txt"], "'out.txt' is unknown"),
+        (["--state", "in.jsonl"], "--state names the input"),
+        (["--state", "out.jsonl"], "--state and --output both name"),
+        (["--state", "out.jsonl.partial"], "keeps beside --output"),
+        (["--state", "taken.jsonl"], "is no batch state"),
+        (["--state", "none/x"], "directory"),
+    ],
+)
+def test_refusals(program: Program, arguments: list[str], said: str) -> None:
+    program.write("taken.jsonl", "precious")
+    before = sorted(path.name for path in program.directory.iterdir())
+    done = program.send(OPENAI, *arguments)
+    assert done.returncode == 2, done.stderr.decode()
+    assert said in done.stderr.decode()
+    assert "Traceback" not in done.stderr.decode()
+    assert sorted(path.name for path in program.directory.iterdir()) == before
+    assert (program.directory / "taken.jsonl").read_text() == "precious\n"
+    assert not program.simulator.books.records
+
+
+def test_states_that_cannot_be_used(program: Program) -> None:
+    program.send(OPENAI)
+    again = program.send(OPENAI, "--force")
+    assert again.returncode == 2
+    assert "batch-llm batch resume out.jsonl.state" in again.stderr.decode()
+    for command in ("status", "resume", "cancel", "retry-failed", "resubmit-expired", "results"):
+        missing = program.run(command, "none.state")
+        assert missing.returncode == 2, command
+        assert "There is no state 'none.state'" in missing.stderr.decode()
+        beside = program.run(command, "out.jsonl")
+        assert beside.returncode == 2, command
+        assert "'out.jsonl.state'?" in beside.stderr.decode()
+    assert not (program.directory / "none.state").exists()
+
+
+def test_a_command_that_is_spelt_wrong(program: Program) -> None:
+    done = program.run("statsu", "out.jsonl.state")
+    assert done.returncode == 2
+    assert "Did you mean 'status'?" in done.stderr.decode()
+
+
+def test_no_key_stands_in_the_state(program: Program) -> None:
+    program.environment["MY_KEY"] = "sk-private-0123456789"
+    done = program.send(OPENAI, "--api-key-env", "MY_KEY")
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"sk-private" not in program.state.read_bytes() + done.stderr
+    assert fold(program.state).state.asked is not None
