@@ -34,7 +34,7 @@ class BatchRequest:
         self.id = id
         self.provider = provider
         self.jobs = list(jobs)
-        self.status = status
+        self.status: BatchStatus = status
         self.submitted_at = submitted_at or datetime.now(UTC)
 
     @property

@@ -90,7 +90,7 @@ class OpenAIBatchClient(BatchClient):
         self._connection = Connection(endpoint, error_from_response)
         self._chat_endpoint = chat_endpoint
         self._is_openais = endpoint.is_the_providers
-        self._named_limit = token_limit_field
+        self._named_limit: TokenLimitField | None = token_limit_field
         self._retries = retries or Retries()
 
     def endpoint_for(self, request: LLMRequest | EmbeddingText) -> str:
@@ -197,8 +197,9 @@ class OpenAIBatchClient(BatchClient):
         if self._named_limit is not None:
             return self._named_limit
         # Other servers may know the older name alone; reasoning models refuse it anywhere.
-        is_openais = self._is_openais or not takes_temperature(model)
-        return "max_completion_tokens" if is_openais else "max_tokens"
+        if self._is_openais or not takes_temperature(model):
+            return "max_completion_tokens"
+        return "max_tokens"
 
     def _known(self, endpoint: str) -> OpenAIEndpoint:
         check_endpoint(self, endpoint)
