@@ -120,6 +120,22 @@ def test_results_that_cannot_be_fetched_for_a_while_are_fetched_later(
     assert not faults
 
 
+def test_results_that_nobody_fetched_in_time_are_given_up(simulator: Simulator) -> None:
+    client = open_client("gemini by file", simulator)
+    collect = client.collect
+
+    def collect_days_later(*given: Any, **options: Any) -> AsyncIterator[BatchAnswer]:
+        simulator.advance(3 * 86_400)
+        return collect(*given, **options)
+
+    client.collect = collect_days_later  # type: ignore[method-assign]
+    run = batch_of("gemini by file", simulator, client=client).run()
+    assert run.wait(60)
+    assert run.status().failed == 10
+    assert all("is gone" in (each.error or "") for each in run.results().values())
+    assert run.status().reserved_usd > 0, "they were billed"
+
+
 @pytest.mark.parametrize("provider", ["openai", "gemini by file"])
 def test_results_that_cannot_be_read_stay_at_the_provider(
     provider: str, simulator: Simulator

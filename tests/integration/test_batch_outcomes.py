@@ -117,14 +117,16 @@ def cancel_by_hand(run: BatchRun, provider: str, simulator: Simulator, model: st
     asyncio.run(cancel(remote_id))
 
 
-def wait_until_sent(run: BatchRun) -> None:
-    while not run.is_complete and not is_sent(run):
+def wait_until_only_one_goes_on(run: BatchRun, model: str) -> None:
+    while not run.is_complete and not goes_on_alone(run, model):
         time.sleep(0.01)
 
 
-def is_sent(run: BatchRun) -> bool:
+def goes_on_alone(run: BatchRun, model: str) -> bool:
     status = run.status()
-    return not status.pending and all(each["remote_id"] for each in status.batches)
+    states = {each["model"]: each["state"] for each in status.batches}
+    mine = states.pop(model, None)
+    return not status.pending and mine == "created" and set(states.values()) == {"collected"}
 
 
 def prompt_of(job_id: str) -> str:
@@ -187,8 +189,8 @@ def test_each_of_10_000_jobs_ends_in_one_way(provider: str, simulator: Simulator
     set_faults(simulator, models)
     run = mixed_batch(provider, simulator, models).run()
     cancel_by_hand(run, provider, simulator, models["is cancelled"])
-    # A file that lies at the provider for days without a batch is gone.
-    wait_until_sent(run)
+    # Files that lie at the provider for days are gone.
+    wait_until_only_one_goes_on(run, models["expires"])
     simulator.advance(3 * 86_400)
     run.wait()
     status, groups = run.status(), told_apart(run)

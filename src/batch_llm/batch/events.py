@@ -221,6 +221,7 @@ class Asked(_Event, tag="asked", kw_only=True):
     max_concurrent: int = 10
     items_per_batch: int | None = None
     poll_interval_seconds: float = 30.0
+    deadline_seconds: float | None = None
     at: float = msgspec.field(default_factory=time.time)
 
 

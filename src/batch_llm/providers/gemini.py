@@ -7,7 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 from urllib.parse import quote
 
-from ..exceptions import ConnectionFailedError, MalformedAnswerError, ProviderError
+from ..exceptions import (
+    ConnectionFailedError,
+    InvalidRequestError,
+    MalformedAnswerError,
+    ProviderError,
+)
 from ..llm_strategies.endpoint import ProviderAPI, find_endpoint
 from ..llm_strategies.gemini.client import KEY_VARIABLES
 from ..wire.batch_item import no_private_texts
@@ -168,7 +173,7 @@ class GeminiBatchClient(BatchClient):
         for output in status.outputs:
             path = f"/{quote(output)}"
             url = self._url(path if output == status.id else f"{path}:download?alt=media")
-            with await self._retries.run(partial(self._connection.download, url)) as spool:
+            with await self._fetched(url, output, status.id) as spool:
                 if output != status.id:
                     async for answer in read_results(spool, reader):
                         yield answer
@@ -218,6 +223,20 @@ class GeminiBatchClient(BatchClient):
     async def aclose(self) -> None:
         """Close all connections."""
         await self._connection.aclose()
+
+    async def _fetched(self, url: str, output: str, remote_id: str) -> Spool:
+        try:
+            return await self._retries.run(partial(self._connection.download, url))
+        except ProviderError as error:
+            if error.code != "PERMISSION_DENIED":
+                raise
+            # A file that is gone is refused like one of another key. That the batch may be read
+            # shows that the key is good.
+            await self.poll(remote_id)
+            raise InvalidRequestError(
+                f"Google keeps files for two days, and {output} is gone, or another key's: {error}",
+                status_code=404,
+            ) from error
 
     def _known(self, endpoint: str) -> GeminiEndpoint:
         check_endpoint(self, endpoint)

@@ -74,6 +74,7 @@ def run_command(
     max_cost: flags.MaxCostOption = None,
     max_concurrent: flags.MaxConcurrentOption = None,
     items_per_batch: flags.ItemsPerBatchOption = None,
+    deadline: flags.DeadlineOption = None,
     poll_interval: flags.PollIntervalOption = None,
     estimate: flags.EstimateOption = False,
 ) -> None:
@@ -113,6 +114,7 @@ def resume_command(
     quiet: QuietOption = False,
     max_cost: flags.NewMaxCostOption = None,
     max_concurrent: flags.MaxConcurrentOption = None,
+    deadline: flags.DeadlineOption = None,
     poll_interval: flags.PollIntervalOption = None,
 ) -> None:
     """Go on with a run: collect what has been done, send what is left."""
@@ -126,6 +128,7 @@ def resume_command(
             max_cost=max_cost,
             max_concurrent=max_concurrent,
             poll_interval=poll_interval,
+            deadline=deadline,
         )
         raise typer.Exit(carry_on(Path(state), changes, console, quiet=quiet))
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urldefrag
 
+from ...batch.deadline import Deadline
 from ...exceptions import ConfigurationError
+from ...lanes import LiveLane
+from ...llm_strategies import strategy_by_name
 from ...providers import AnthropicBatchClient, GeminiBatchClient, OpenAIBatchClient
 from ...providers.registry import find_route
 from ..option_values import read_key
@@ -14,6 +18,7 @@ from ..option_values import read_key
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ...base import RequestStrategy
     from ...providers import BatchClient
 
 SERVER: Final = "server"
@@ -70,6 +75,32 @@ def clients_for(model: Model) -> dict[str, BatchClient]:
         return {SERVER: OpenAIBatchClient(base_url=model.base_url, api_key=key)}
     provider = find_route(model.name).provider
     return {provider: _OPENERS[provider](key)}
+
+
+def deadline_for(model: Model, seconds: float | None) -> Deadline | None:
+    """Return when rows without an answer are called live, and what calls them; None for never.
+
+    Raises:
+        ConfigurationError: for an address that cannot be used; a `MissingKeyError` if the key is
+            not there.
+    """
+    if seconds is None:
+        return None
+    key, base_url = read_key(model.api_key_env), model.base_url
+    if base_url is not None:
+        return Deadline(seconds, LiveLane({SERVER: partial(_at_address, base_url, key)}))
+    if key is None:
+        return Deadline(seconds, LiveLane())
+    provider = find_route(model.name).provider
+    return Deadline(seconds, LiveLane({provider: partial(_at_provider, provider, key)}))
+
+
+def _at_address(base_url: str, key: str | None, name: str) -> RequestStrategy[Any]:
+    return strategy_by_name(f"{base_url}#{name}", api_key=key)
+
+
+def _at_provider(provider: str, key: str, name: str) -> RequestStrategy[Any]:
+    return strategy_by_name(f"{provider}:{name}", api_key=key)
 
 
 _OPENERS: Final[dict[str, Callable[[str | None], BatchClient]]] = {

@@ -14,13 +14,13 @@ from ...batch.journal import open_journal
 from ...batch.row_results import row_read
 from ...batch.state import StateManager
 from ...batch.state_file import fold, state_path
-from ...exceptions import ConfigurationError
+from ...exceptions import ConfigurationError, LaneError
 from ...providers.job_checks import abilities_for, check_job
 from ...rows.formats import FORMATS
 from ...rows.sink import check_output
 from ..door import format_or, rows_of
 from ..sameness import check_apart
-from .clients import clients_for
+from .clients import clients_for, deadline_for
 from .hints import command_on
 from .output import digest_of
 
@@ -71,6 +71,7 @@ def begin(options: BatchOptions) -> Path:
     with ExitStack() as resources:
         rows = _Rows(options, clients, *rows_of(files, options.plan, resources))
         jobs = sum(1 for _ in rows.jobs())
+        _check_live(options, rows)
         if options.max_cost_usd is not None:
             _check_cap(options, rows, clients)
         _make_room(place)
@@ -147,6 +148,18 @@ def _settings(options: BatchOptions) -> dict[str, Any]:
     }
 
 
+def _check_live(options: BatchOptions, rows: _Rows) -> None:
+    """Refuse a deadline that rows could not be called live at: they are all of one kind."""
+    deadline, first = deadline_for(options.model, options.deadline_seconds), next(rows.jobs(), None)
+    if deadline is None or first is None:
+        return
+    try:
+        deadline.lane.strategies.check([first], has_limit=options.max_cost_usd is not None)
+    except LaneError as error:
+        reason = next(iter(error.refused.values()))
+        raise ConfigurationError(f"--deadline: rows cannot be called live: {reason}") from error
+
+
 def _check_cap(options: BatchOptions, rows: _Rows, clients: Mapping[str, BatchClient]) -> None:
     """Make sure that a limit in USD can be kept: that there is a most that a job can cost."""
     first = list(islice(rows.jobs(), 1))
@@ -192,6 +205,7 @@ def _asked(options: BatchOptions, rows: _Rows, jobs: int, output_format: str) ->
         max_concurrent=options.max_concurrent,
         items_per_batch=options.items_per_batch,
         poll_interval_seconds=options.poll_interval_seconds,
+        deadline_seconds=options.deadline_seconds,
     )
 
 

@@ -68,6 +68,16 @@ MaxConcurrentOption = Annotated[
         rich_help_panel=PACE,
     ),
 ]
+DeadlineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--deadline",
+        metavar="DURATION",
+        help="When answers are needed, from the first start on, such as 6h: what no remote batch "
+        "has answered by then is called live, at the full price, within --max-cost.",
+        rich_help_panel=PACE,
+    ),
+]
 ItemsPerBatchOption = Annotated[
     int | None,
     typer.Option(

@@ -27,6 +27,7 @@ class BatchFlags(RowFlags):
     state: str | None
     max_concurrent: int | None
     items_per_batch: int | None
+    deadline: str | None
     poll_interval: str | None
 
 
@@ -50,6 +51,7 @@ class BatchOptions:
     max_concurrent: int = _MAX_CONCURRENT
     items_per_batch: int | None = None
     poll_interval_seconds: float = _POLL_SECONDS
+    deadline_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,7 @@ class Changes:
     max_cost_usd: float | None = None
     max_concurrent: int | None = None
     poll_interval_seconds: float | None = None
+    deadline_seconds: float | None = None
 
 
 def read_batch_options(flags: BatchFlags) -> BatchOptions:
@@ -83,6 +86,7 @@ def read_batch_options(flags: BatchFlags) -> BatchOptions:
         max_concurrent=flags["max_concurrent"] or _MAX_CONCURRENT,
         items_per_batch=flags["items_per_batch"],
         poll_interval_seconds=read_poll_interval(flags["poll_interval"]) or _POLL_SECONDS,
+        deadline_seconds=_duration("--deadline", flags["deadline"]),
     )
 
 
@@ -93,6 +97,7 @@ def read_changes(
     max_cost: float | None = None,
     max_concurrent: int | None = None,
     poll_interval: str | None = None,
+    deadline: str | None = None,
 ) -> Changes:
     """Return what a command that takes a state sets anew.
 
@@ -105,6 +110,7 @@ def read_changes(
         max_cost_usd=_above("--max-cost", max_cost),
         max_concurrent=max_concurrent,
         poll_interval_seconds=read_poll_interval(poll_interval),
+        deadline_seconds=_duration("--deadline", deadline),
     )
 
 
@@ -114,7 +120,11 @@ def read_poll_interval(value: str | None) -> float | None:
     Raises:
         ConfigurationError: if it is no duration.
     """
-    return None if value is None else read_duration("--poll-interval", value)
+    return _duration("--poll-interval", value)
+
+
+def _duration(option: str, value: str | None) -> float | None:
+    return None if value is None else read_duration(option, value)
 
 
 def _state(value: str | None, output: Path | None) -> Path:

@@ -27,7 +27,7 @@ from ..sameness import check_apart
 from ..stderr import logged_to
 from ..summary import truncated_answers
 from ..wording import in_words_of_the_command
-from .clients import Model, clients_for
+from .clients import Model, clients_for, deadline_for
 from .display import display_for
 from .hints import command_on
 from .output import check_is_ours, shown, write_output
@@ -92,7 +92,13 @@ def carry_on(
             lock = OutputLock(Path(asked.output), shown(asked))
             resources.callback(lock.close)
         model = Model(asked.model, asked.base_url, asked.api_key_env)
-        run = BatchRun([], _params(state, asked), refused=refused, clients=clients_for(model))
+        run = BatchRun(
+            [],
+            _params(state, asked),
+            refused=refused,
+            clients=clients_for(model),
+            deadline=None if task.cancels else deadline_for(model, asked.deadline_seconds),
+        )
         began_at = time.monotonic()
         with logged_to(console, logging.ERROR if quiet else logging.WARNING):
             if task.cancels:
@@ -131,7 +137,12 @@ def _asked_now(journal: Journal, state: Path, changes: Changes) -> Asked:
 def _changed(asked: Asked, state: Path, changes: Changes) -> Asked:
     new: dict[str, object] = {
         name: value
-        for name in ("max_cost_usd", "max_concurrent", "poll_interval_seconds")
+        for name in (
+            "max_cost_usd",
+            "max_concurrent",
+            "poll_interval_seconds",
+            "deadline_seconds",
+        )
         if (value := getattr(changes, name)) is not None
     }
     if changes.output is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ...base.json_text import as_json
@@ -61,6 +62,10 @@ def _lines(state: Path, held: RunState, found: RunStatus, pid: int | None) -> It
     yield f"{state}: {figures.plural(found.total, 'row')}{source}."
     yield f"Rows: {counts(found)}."
     yield f"Cost: {money(found)}."
+    if found.deadline_at is not None:
+        when = datetime.fromtimestamp(found.deadline_at).astimezone().isoformat(" ", "seconds")
+        live = figures.plural(found.live, "row")
+        yield f"Deadline: {when}; {live} called live, or about to be."
     yield "Remote batches:" if found.batches else "Nothing was sent yet."
     for line in batch_lines(found):
         yield f"  {line}"
