@@ -423,6 +423,33 @@ def test_expired_rows_are_sent_again(program: Program) -> None:
 # -- money
 
 
+def test_what_no_batch_has_answered_by_the_deadline_is_called_live(
+    program: Program, provider: Provider
+) -> None:
+    process = program.started_and_taken(provider, "--deadline", "1s", "--max-cost", "1")
+    program.wait_until(lambda: bool(program.steps("went_live")))
+    program.simulator.set_speed(FAST)  # a cancelled batch ends
+    _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, said.decode()
+    check_all_answered(program)
+    lanes = {record.lane for record in program.simulator.books.records if record.executed}
+    assert lanes == {"live"}
+    assert program.status()["deadline_at"] is not None
+
+
+def test_a_deadline_outlives_the_process(program: Program) -> None:
+    process = program.started_and_taken(OPENAI, "--deadline", "1h")
+    process.kill()
+    process.communicate()
+    assert b"Deadline: " in program.run("status", "out.jsonl.state").stdout
+    process = program.start("resume", "out.jsonl.state", "--deadline", "1s")
+    program.wait_until(lambda: bool(program.steps("went_live")))
+    program.simulator.set_speed(FAST)
+    _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, said.decode()
+    check_all_answered(program)
+
+
 def test_a_limit_that_cannot_be_kept_is_refused(program: Program) -> None:
     model = Provider("openai", "openai:gpt-unheard-of")
     done = program.send(model, "--max-cost", "1")
