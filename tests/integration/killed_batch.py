@@ -155,11 +155,11 @@ def watch_journal(death: Death) -> None:
         for kind in kinds:
             death.at(_AFTER.get(kind))
 
-    def watched_put(journal: Journal, file: int, content: bytes, *, is_durable: bool) -> None:
+    def watched_put(journal: Journal, file: int, content: bytes) -> None:
         if content and death.is_next(TORN):
             os.write(file, content[: len(content) // 2])
         death.at(TORN)
-        put(journal, file, content, is_durable=is_durable)
+        put(journal, file, content)
 
     Journal._write = watched_write  # type: ignore[method-assign]
     Journal._put = watched_put  # type: ignore[method-assign]

@@ -173,6 +173,8 @@ def check_bills(run: BatchRun, simulator: Simulator) -> None:
             assert result.cost_usd == pytest.approx(record.usd if record is not None else 0.0)
     status, usd = run.status(), simulator.books.totals().usd
     assert usd is not None
+    known = (result.cost_usd for result in run.results().values() if result.cost_usd is not None)
+    assert status.cost_usd == pytest.approx(sum(known))
     assert status.cost_usd <= usd <= status.cost_usd + status.reserved_usd
 
 

@@ -140,10 +140,14 @@ class Collected(_Event, tag="collected"):
 
 
 class Settled(_Event, tag="settled"):
-    """What a chunk has cost; its reservation is free. Without a chunk: what else was spent."""
+    """What a chunk has cost; its reservation is free. Without a chunk: what else was spent.
+
+    `held_usd` stays reserved: jobs may have cost as much of which nobody told what they did.
+    """
 
     usd: float
     chunk: int | None = None
+    held_usd: float | None = None
 
 
 class Cancelled(_Event, tag="cancelled"):

@@ -49,7 +49,8 @@ class LiveBudget:
         """Take note of remote batches that were settled since."""
         for number, (chunk, usd) in list(self._open.items()):
             if chunk.settled_usd is not None:
-                self.budget.settle(usd, chunk.settled_usd)
+                # What is held for it for good may have been spent.
+                self.budget.settle(usd, chunk.settled_usd + (chunk.reserved_usd or 0.0))
             elif not self._state.is_held(chunk):
                 self.budget.release(usd)
             elif not chunk.is_open:

@@ -446,20 +446,19 @@ class RemoteChunk:
 
     async def _close(self) -> None:
         chunk, bill = self._chunk, list[Settled]()
-        # Without a bill the reservation stays: it may have cost as much. And the bill comes first:
-        # nobody comes back to a chunk that is closed.
+        # The bill comes first: nobody comes back to a chunk that is closed.
         if chunk.settled_usd is None:
-            cost = await asyncio.to_thread(self._cost_usd)
-            bill = [] if cost is None else [Settled(cost, chunk.number)]
+            bill = [await asyncio.to_thread(self._bill)]
         self._journal.write(*bill, Collected(chunk.number))
 
-    def _cost_usd(self) -> float | None:
-        """Return what the chunk has cost; None where a part of it is not known."""
+    def _bill(self) -> Settled:
+        """Return what the chunk has cost, as far as that is known; what it may have, is held."""
         costs = [self._cost_of(job_id) for job_id in self._job_ids]
         known = [cost for cost in costs if cost is not None]
-        if len(known) < len(costs) and self._chunk.reserved_usd is not None:
-            return None
-        return sum(known)
+        reserved_usd, held_usd = self._chunk.reserved_usd, None
+        if len(known) < len(costs) and reserved_usd is not None:
+            held_usd = max(0.0, reserved_usd - sum(known))
+        return Settled(sum(known), self._chunk.number, held_usd)
 
     def _cost_of(self, job_id: str) -> float | None:
         if job_id in self._costs:

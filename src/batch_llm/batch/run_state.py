@@ -422,9 +422,11 @@ class RunState:
     def _settle(self, event: Settled, _place: int) -> None:
         if event.chunk is not None:
             chunk = self._unsettled.pop(event.chunk, None)
-            if chunk is None:
+            if chunk is None or chunk.settled_usd is not None:
                 raise ImpossibleEventError(f"nothing is held for chunk {event.chunk}")
-            chunk.settled_usd, chunk.reserved_usd = event.usd, None
+            chunk.settled_usd, chunk.reserved_usd = event.usd, event.held_usd
+            if event.held_usd is not None:
+                self._unsettled[event.chunk] = chunk
         self.spent_usd += event.usd
 
     def _cancel(self, event: Cancelled, _place: int) -> None:

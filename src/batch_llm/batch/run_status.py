@@ -20,7 +20,7 @@ class RemoteBatchStatus(TypedDict):
     `state` is how far it is ("planned", "uploaded", "refused", "created", "ended", "collecting",
     "collected"), `provider_state` the provider's own word. `why_waiting` is "" where the provider
     is at work. `age_seconds` are those since it was planned, until it ended. `cost_usd` is None
-    until it is known.
+    until there is a bill; what `reserved_usd` holds then, jobs may have cost of which nobody told.
     """
 
     number: int

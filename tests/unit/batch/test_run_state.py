@@ -156,3 +156,11 @@ def test_a_remote_id_that_is_written_is_never_overwritten() -> None:
     with pytest.raises(ImpossibleEventError, match="chunk 0 is created"):
         state.apply(Created(0, "second"))
     assert state.chunks[0].remote_id == "first"
+
+
+def test_what_jobs_of_a_settled_chunk_may_have_cost_stays_held() -> None:
+    state = folded(planned(0, "a", "b", reserved_usd=2.0), Created(0, "r"), Collecting(0))
+    state.apply(Settled(0.5, 0, held_usd=1.5))
+    assert (state.spent_usd, state.reserved_usd) == (0.5, 1.5)
+    with pytest.raises(ImpossibleEventError, match="nothing is held"):
+        state.apply(Settled(0.5, 0))
