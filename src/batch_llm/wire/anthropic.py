@@ -7,6 +7,7 @@ a batch; `decode_message` reads a message, wherever it came from.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
@@ -36,6 +37,11 @@ USUAL_OUTPUT_TOKENS: Final = 16_384
 Thinking counts towards it. It is below what any model from Claude 3.7 on can write.
 """
 
+# platform.claude.com/docs/en/build-with-claude/structured-outputs names Opus 4.1 as the oldest.
+_BEFORE_STRUCTURED_OUTPUT: Final = re.compile(
+    r"claude-(?:instant|[23]\b|(?:sonnet|opus)-4-(?:0|20250514)\b)"
+)
+
 CacheTTL = Literal["5m", "1h"]
 """How long the API keeps a cached prefix after it was last used."""
 
@@ -50,7 +56,8 @@ def encode_message(
 
     What the request leaves open is left out, but for the limit of output tokens, which is
     `USUAL_OUTPUT_TOKENS` then. The API has no seed: it is not sent. A schema that structured
-    outputs cannot take is put into words, at the end of the system prompt. The dictionaries under
+    outputs cannot take, or that the model is too old for, is put into words, at the end of the
+    system prompt. The dictionaries under
     "output_config" are shared between calls and must not be changed.
 
     Args:
@@ -63,7 +70,8 @@ def encode_message(
     """
     # Structured output and citations exclude each other: a schema is told in words then.
     cites = is_citing(request)
-    asked = _asked_output(request.output_schema, in_words=cites)
+    in_words = cites or _BEFORE_STRUCTURED_OUTPUT.search(model) is not None
+    asked = _asked_output(request.output_schema, in_words=in_words)
     body: dict[str, object] = {
         "model": model,
         "max_tokens": request.max_output_tokens or USUAL_OUTPUT_TOKENS,

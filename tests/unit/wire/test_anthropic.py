@@ -163,6 +163,26 @@ def test_a_schema_without_a_form_is_put_into_words(system: str | None) -> None:
     assert json.loads(words[words.index("{") :]) == Counted.model_json_schema()
 
 
+@pytest.mark.parametrize(
+    ("model", "has_format"),
+    [
+        ("claude-3-5-haiku-20241022", False),
+        ("claude-sonnet-4-20250514", False),
+        ("claude-opus-4-0", False),
+        ("claude-opus-4-1-20250805", True),
+        ("claude-haiku-4-5", True),
+        ("claude-opus-5", True),
+        ("a-model-of-a-gateway", True),
+    ],
+)
+def test_models_too_old_for_structured_output_are_told_in_words(
+    model: str, has_format: bool
+) -> None:
+    body: Any = encode_message(LLMRequest("hi", output_schema=Verdict), model)
+    assert ("output_config" in body) is has_format
+    assert ("system" in body) is not has_format
+
+
 def test_words_of_a_schema_are_a_part_of_what_is_cached() -> None:
     request = LLMRequest("hi", system="Be brief.", output_schema=Counted)
     cached: Any = encode_message(request, "m", system_cache_ttl="1h")
