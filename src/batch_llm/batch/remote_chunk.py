@@ -5,47 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from ..base import PricedModel
-from ..exceptions import (
-    AuthenticationError,
-    InputError,
-    JobError,
-    MalformedAnswerError,
-    ProviderError,
-    SubmissionError,
-)
+from ..exceptions import AuthenticationError, InputError, ProviderError, SubmissionError
 from ..providers.chunk import Chunk, Intent
 from ..providers.orphan import Found, Unprovable
-from ..wire.batch_results import UNMATCHED_RESULTS
 from ..wire.custom_ids import new_nonce
-from .answers import fail_parse, missing_result, result_of
-from .events import (
-    Again,
-    Cancelled,
-    Collected,
-    Collecting,
-    Created,
-    Polled,
-    Refused,
-    Settled,
-    Uploaded,
-)
-from .job_book import JobLines, private_texts
+from .chunk_results import ChunkResults
+from .events import Again, Cancelled, Collected, Collecting, Created, Polled, Refused, Uploaded
+from .job_book import JobLines
 from .pauses import Pauses
-from .raw_request import raw_request
 from .run_state import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ..base import Job, JobResult
+    from ..base import JobResult
     from ..providers import BatchClient
-    from ..wire.batch_item import BatchAnswer
     from ..wire.custom_ids import CustomIds
     from ..wire.remote_status import RemoteStatus
-    from .events import Outcome
     from .job_book import JobBook
     from .journal import Journal
     from .params import BatchParams
@@ -63,10 +41,6 @@ WITHDRAWN: Final = "the run was stopped before it was sent"
 _BAD_FOR_GOOD: Final = frozenset({400, 404, 413})
 """HTTP says so of a create or an upload that will not do better another time."""
 _BAD_KEY: Final = frozenset({401, 403})
-_GROUP: Final = 500
-_GROUP_BYTES: Final = 4 * 1024**2
-"""Answers that are read, and kept, at a time."""
-_GONE: Final = frozenset({404, 410})
 
 
 class RemoteChunk:
@@ -99,12 +73,13 @@ class RemoteChunk:
         self._book = book
         self._client = client
         self._params = params
-        self._kept = kept
         self._may_submit = may_submit
         self._job_ids = tuple(journal.state.job_ids_of(chunk))
+        self._results = ChunkResults(
+            chunk, self._job_ids, journal, book, client, params, kept, self._set_why
+        )
         self.is_submitting = False
         self._is_unsent = False
-        self._costs: dict[str, float | None] = {}
         self._recalled = asyncio.Event()
         self._recall_trouble: str | None = ""  # None once the provider was told
         self.why = ""
@@ -218,6 +193,9 @@ class RemoteChunk:
         if self._chunk.remote_id is not None and self._chunk.step is Step.CREATED:
             await self._client.cancel(self._chunk.remote_id)
 
+    def _set_why(self, why: str) -> None:
+        self.why = why
+
     # -- submitting
 
     def _custom_ids(self) -> CustomIds:
@@ -245,18 +223,8 @@ class RemoteChunk:
             ) from error
 
     async def _fail_all(self, why: str) -> None:
-        await asyncio.to_thread(self._keep_refused, why)
+        await asyncio.to_thread(self._results.keep_refused, why)
         self._journal.write(Collected(self._chunk.number))
-
-    def _keep_refused(self, why: str) -> None:
-        from ..base import JobResult
-
-        waiting = list(self._journal.state.waiting_ids(self._chunk))
-        category = "submission_refused"
-        self._keep(
-            JobResult(job_id, error=why, error_category=category, cost_usd=0.0)
-            for job_id in waiting
-        )
 
     async def _look(self) -> tuple[str, object]:
         """Return what a search brings for any of the chunk's nonces, the newest first."""
@@ -351,120 +319,12 @@ class RemoteChunk:
 
     async def _collect(self, status: RemoteStatus) -> None:
         self._journal.write(Collecting(self._chunk.number))
-        wrong = await self._fetch(status)
-        await asyncio.to_thread(self._keep_missing, status, wrong)
-        await self._close()
+        wrong = await self._results.fetch(status)
+        await asyncio.to_thread(self._results.keep_missing, status, wrong)
+        await self._results.close()
         if not self._params.keep_remote_files:
             # Where something is wrong with results, a person may still find something in them.
             await self._discard([*status.inputs, *(() if wrong else status.outputs)])
-
-    async def _fetch(self, status: RemoteStatus) -> str | None:
-        """Keep the results, as soon as they can be fetched; return what stays wrong with them.
-
-        Results that are not there, cannot be read or lack jobs may be whole the next time: a
-        gateway sends a page of its own, a connection is cut. After the time of grace that is
-        believed.
-        """
-        pauses, since = Pauses(self._params.poll_interval_seconds), time.monotonic()
-        wrong: str | None = None
-        while True:
-            try:
-                await self._collect_once(status)
-                break
-            except ProviderError as error:
-                may_last = error.code == UNMATCHED_RESULTS or error.status_code in _GONE
-                if may_last and time.monotonic() - since >= self._params.orphan_grace_seconds:
-                    logger.warning("Chunk %d: %s", self._chunk.number, error)
-                    wrong = str(error)
-                    break
-                self.why = f"the results cannot be fetched: {error}"
-            await asyncio.sleep(pauses.next_seconds())
-        self.why = ""
-        return wrong
-
-    async def _collect_once(self, status: RemoteStatus) -> None:
-        plan, ids = self._chunk.plan, await asyncio.to_thread(self._custom_ids)
-        priced = PricedModel(self._client.provider, plan.model)
-
-        def private(sent_id: str) -> Iterable[str]:
-            job_id = ids.job_of(sent_id)
-            return () if job_id is None else private_texts(self._book.answered(job_id)[0])
-
-        def result(answer: BatchAnswer) -> JobResult:
-            job, gone = self._book.answered(answer.custom_id)
-            keeps_raw = self._params.save_raw_responses
-            found = result_of(job, answer, priced, status.id, keeps_raw=keeps_raw)
-            if gone is not None and found.is_success:
-                fail_parse(found, gone)
-            if keeps_raw:
-                found.raw_request = self._raw_request(job, ids)
-            return found
-
-        def keep(answers: list[BatchAnswer]) -> None:
-            self._keep(map(result, answers))
-
-        answers = self._client.collect(status, ids, plan.endpoint, private=private)
-        group: list[BatchAnswer] = []
-        size = 0
-        try:
-            async for answer in answers:
-                group.append(answer)
-                size += len(answer.raw)
-                if len(group) >= _GROUP or size >= _GROUP_BYTES:
-                    kept, group, size = group, [], 0
-                    await asyncio.to_thread(keep, kept)
-        finally:
-            await asyncio.to_thread(keep, group)
-        if status.ended_as == "completed" and self._chunk.waiting:
-            lacking = f"{self._chunk.waiting} of {self._chunk.jobs} jobs are not among the results."
-            raise MalformedAnswerError(lacking, code=UNMATCHED_RESULTS)
-
-    def _keep_missing(self, status: RemoteStatus, why: str | None) -> None:
-        missing = list(self._journal.state.waiting_ids(self._chunk))
-        has_partial = self._client.gives_partial_results
-        self._keep(
-            missing_result(job_id, status, why, has_partial=has_partial) for job_id in missing
-        )
-
-    def _raw_request(self, job: Job, ids: CustomIds) -> dict[str, Any] | None:
-        try:
-            line = self._book.line(job)
-        except JobError:  # its file is gone by now: the answer counts all the same
-            return None
-        return raw_request(self._client.encode(line, ids, self._chunk.plan.endpoint))
-
-    def _keep(self, results: Iterable[JobResult]) -> None:
-        """Keep results that are new, and tell of them once they are durable."""
-        state, number = self._journal.state, self._chunk.number
-        new = [result for result in results if state.outcome(result.job_id) is None]
-        if not new:
-            return
-        self._journal.keep_results((result.to_dict() for result in new), _outcome, number)
-        self._journal.sync()
-        self._costs.update((result.job_id, result.cost_usd) for result in new)
-        self._kept(new)
-
-    async def _close(self) -> None:
-        chunk, bill = self._chunk, list[Settled]()
-        # The bill comes first: nobody comes back to a chunk that is closed.
-        if chunk.settled_usd is None:
-            bill = [await asyncio.to_thread(self._bill)]
-        self._journal.write(*bill, Collected(chunk.number))
-
-    def _bill(self) -> Settled:
-        """Return what the chunk has cost, as far as that is known; what it may have, is held."""
-        costs = [self._cost_of(job_id) for job_id in self._job_ids]
-        known = [cost for cost in costs if cost is not None]
-        reserved_usd, held_usd = self._chunk.reserved_usd, None
-        if len(known) < len(costs) and reserved_usd is not None:
-            held_usd = max(0.0, reserved_usd - sum(known))
-        return Settled(sum(known), self._chunk.number, held_usd)
-
-    def _cost_of(self, job_id: str) -> float | None:
-        if job_id in self._costs:
-            return self._costs[job_id]
-        kept = self._journal.result(job_id)  # before a restart
-        return None if kept is None else kept.get("cost_usd")
 
     async def _discard(self, handles: Iterable[str]) -> None:
         """Delete files at the provider; that they stay is no reason to fail."""
@@ -477,8 +337,3 @@ class RemoteChunk:
 def go_again(journal: Journal, chunk: ChunkState) -> None:
     """Write the intent to submit a refused chunk anew."""
     journal.write(Again(chunk.number, new_nonce(), chunk.plan.reserved_usd))
-
-
-def _outcome(result: object) -> Outcome:
-    found: Outcome = result["outcome"]  # type: ignore[index]  # of `JobResult.to_dict`
-    return found
