@@ -24,7 +24,7 @@ from ..wire.batch_item import no_private_texts
 from ..wire.batch_results import ResultReader
 from ..wire.custom_ids import CustomIds, carries_nonce
 from ..wire.embedding import EmbeddingText
-from .base import BatchClient, check_endpoint, read_results, walk_pages
+from .base import BatchClient, cancel_once, check_endpoint, read_results, walk_pages
 from .chunk import ChunkLimits
 from .connection import Connection, submission_error
 from .orphan import Found, NotFound, Unprovable
@@ -161,14 +161,8 @@ class AnthropicBatchClient(BatchClient):
     async def cancel(self, remote_id: str) -> RemoteStatus:
         """Have a batch stop; what is done by then is kept."""
         url = self._connection.url(f"{_BATCHES}/{quote(remote_id)}/cancel")
-        try:
-            await self._retries.run(partial(self._connection.request, "POST", url))
-        except ProviderError:
-            status = await self.poll(remote_id)
-            if status.state == "in_progress":
-                raise
-            return status
-        return await self.poll(remote_id)
+        told = partial(self._retries.run, partial(self._connection.request, "POST", url))
+        return await cancel_once(told, partial(self.poll, remote_id))
 
     async def find_orphan(
         self, intent: Intent, known_ids: Collection[str], *, handle: str | None = None

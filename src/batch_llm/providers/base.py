@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from ..base import PricedModel
-from ..exceptions import ConfigurationError
+from ..exceptions import ConfigurationError, ProviderError
 from ..pricing import most_usd
 from ..wire.batch_item import no_private_texts
 
@@ -177,6 +177,24 @@ async def read_results(spool: Spool, reader: ResultReader) -> AsyncIterator[Batc
         answer = reader.read(line)
         if answer is not None:
             yield answer
+
+
+async def cancel_once(
+    cancel: Callable[[], Awaitable[object]], poll: Callable[[], Awaitable[RemoteStatus]]
+) -> RemoteStatus:
+    """Have a remote batch stop, and return how it stands; one that has ended refuses, and may.
+
+    Raises:
+        ProviderError: if it goes on all the same.
+    """
+    try:
+        await cancel()
+    except ProviderError:
+        status = await poll()
+        if status.state == "in_progress":
+            raise
+        return status
+    return await poll()
 
 
 async def walk_pages(

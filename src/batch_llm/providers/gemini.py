@@ -34,7 +34,7 @@ from ..wire.gemini_batch import (
 from ..wire.gemini_errors import error_from_response
 from ..wire.http_errors import json_or_none
 from ..wire.json_body import encode_body
-from .base import BatchClient, check_endpoint, read_results, walk_pages
+from .base import BatchClient, cancel_once, check_endpoint, read_results, walk_pages
 from .chunk import ChunkLimits
 from .connection import Connection, is_gone, submission_error
 from .orphan import Found, NotFound
@@ -187,14 +187,8 @@ class GeminiBatchClient(BatchClient):
     async def cancel(self, remote_id: str) -> RemoteStatus:
         """Have a batch stop. Google promises no results of a cancelled one."""
         url = self._url(f"/{quote(remote_id)}:cancel")
-        try:
-            await self._retries.run(partial(self._connection.request, "POST", url))
-        except ProviderError:
-            status = await self.poll(remote_id)
-            if not status.has_ended:
-                raise
-            return status
-        return await self.poll(remote_id)
+        told = partial(self._retries.run, partial(self._connection.request, "POST", url))
+        return await cancel_once(told, partial(self.poll, remote_id))
 
     async def find_orphan(
         self, intent: Intent, known_ids: Collection[str], *, handle: str | None = None

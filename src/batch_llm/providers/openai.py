@@ -26,7 +26,7 @@ from ..wire.openai_batch import (
     line_decoder,
 )
 from ..wire.openai_errors import error_from_response
-from .base import BatchClient, check_endpoint, read_results, walk_pages
+from .base import BatchClient, cancel_once, check_endpoint, read_results, walk_pages
 from .chunk import ChunkLimits
 from .connection import Connection, is_gone, submission_error
 from .orphan import Found, NotFound
@@ -157,14 +157,8 @@ class OpenAIBatchClient(BatchClient):
     async def cancel(self, remote_id: str) -> RemoteStatus:
         """Have a batch stop; what is done by then is kept."""
         url = self._connection.url(f"/batches/{quote(remote_id)}/cancel")
-        try:
-            await self._retries.run(partial(self._connection.request, "POST", url))
-        except ProviderError:
-            status = await self.poll(remote_id)
-            if status.state == "in_progress":
-                raise
-            return status
-        return await self.poll(remote_id)
+        told = partial(self._retries.run, partial(self._connection.request, "POST", url))
+        return await cancel_once(told, partial(self.poll, remote_id))
 
     async def find_orphan(
         self, intent: Intent, known_ids: Collection[str], *, handle: str | None = None
