@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from batch_llm.batch import Batch, journal, remote_chunk
+from batch_llm.batch import Batch, journal, chunk_results
 from batch_llm.batch.events import (
     Again,
     ChunkPlanned,
@@ -272,7 +272,7 @@ def run(order: Order) -> None:
     death, client = Death(order), client_of(order)
     client._connection = WatchedConnection(client._connection, death)  # type: ignore[attr-defined]
     watch_journal(death)
-    remote_chunk._GROUP = journal._GROUP = GROUP  # type: ignore[misc]
+    chunk_results._GROUP = journal._GROUP = GROUP  # type: ignore[misc]
     ran = batch_of(order, WatchedClient(client, death)).run(wait=True)
     results = {name: result.to_dict() for name, result in ran.results().items()}
     ended = json.dumps({"status": ran.status(), "results": results})
