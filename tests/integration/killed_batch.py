@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from batch_llm.batch import Batch, journal, chunk_results
+from batch_llm.batch import Batch, chunk_results, journal
 from batch_llm.batch.events import (
     Again,
     ChunkPlanned,
