@@ -672,7 +672,7 @@ def test_the_simple_program(environment: Path, capsys: pytest.CaptureFixture[str
     assert {Path(file).suffix for file in files} == {".pdf", ".txt"}
     names: dict[str, Any] = {"Batch": Batch, "files": files}
     exec(SIMPLE, names)
-    assert "3/3 jobs ended (3 succeeded), 0 in flight, 0 pending, $0.0" in capsys.readouterr().out
+    assert "3/3 jobs ended (3 succeeded), 0 in flight, 0 pending, 0.00" in capsys.readouterr().out
     results = names["run"].results()
     assert names["run"].status()["succeeded"] == 3
     assert all("Summarize" in result.response for result in results.values())

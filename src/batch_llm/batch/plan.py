@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from ..base.usd_text import usd_text
 from .run_state import Step
 
 if TYPE_CHECKING:
@@ -224,7 +225,10 @@ def _money(candidate: Candidate, standing: Standing) -> Held | None:
     left = limit - standing.committed_usd
     if standing.committed_usd + needed <= limit:
         return None
-    reason = f"it may cost ${needed:.4f}, and ${max(left, 0.0):.4f} is left of ${limit:.4f}"
+    reason = (
+        f"what is next may cost {usd_text(needed)}, and {usd_text(max(left, 0.0))} is left of the "
+        f"limit of {usd_text(limit)}: raise it, or lower max_tokens"
+    )
     return Held(candidate.number, Hold.COST_LIMIT, reason)
 
 

@@ -503,11 +503,17 @@ class BatchRun:
                 held=[] if runner is None else list(runner.held),
                 why={} if runner is None else runner.whys(),
                 is_running=not self._done.is_set(),
-                stopped_because=None if runner is None else runner.stopped_because,
+                stopped_because=self._end_of(runner),
                 cost_limit_usd=self._params.cost_limit_usd,
                 live=0 if late is None else late.under_way,
                 not_live=() if late is None else tuple(late.reasons),
             )
+
+    def _end_of(self, runner: Runner | None) -> str | None:
+        """Return why the run ended too early; None where it did not."""
+        if self._fault is not None:
+            return str(self._fault) or type(self._fault).__name__
+        return None if runner is None else runner.stopped_because
 
     def _results(self) -> Iterator[JobResult]:
         if self._journal is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
+from ..base.usd_text import usd_text
 from .run_state import Step
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ class RunStatus(dict[str, Any]):
         total: jobs.
         completed: jobs that have ended, in whatever way.
         succeeded, failed, expired, cancelled: how they ended.
-        pending: jobs that wait to be submitted.
-        in_flight: jobs that were submitted and have not ended.
+        pending: jobs that wait to be submitted, those among them that a provider did not take.
+        in_flight: jobs that were submitted, or are about to be, and have not ended.
         is_complete: whether all jobs have ended.
         is_running: whether the run goes on.
         stopped_because: why it ended before all jobs had; None where it did not.
@@ -86,7 +87,7 @@ class RunStatus(dict[str, Any]):
 
     def __str__(self) -> str:
         """Return a line for people."""
-        limit = "" if self.cost_limit_usd is None else f" of ${self.cost_limit_usd:.2f}"
+        limit = "" if self.cost_limit_usd is None else f" of {usd_text(self.cost_limit_usd)}"
         ends = ", ".join(
             f"{self[name]} {name}"
             for name in ("succeeded", "failed", "expired", "cancelled")
@@ -95,9 +96,13 @@ class RunStatus(dict[str, Any]):
         said = f"{self.completed}/{self.total} jobs ended{f' ({ends})' if ends else ''}, "
         live = f" ({self.live} live)" if self.live else ""
         said += f"{self.in_flight} in flight, {self.pending} pending{live}, "
-        said += f"${self.cost_usd:.4f}{limit}"
-        reasons = [self.stopped_because] if self.stopped_because else self.waiting
+        said += f"{usd_text(self.cost_usd)}{limit}"
+        reasons = [self.stopped_because] if self.stopped_because else self._whys()
         return f"{said}; {'; '.join(reasons)}" if reasons else said
+
+    def _whys(self) -> list[str]:
+        of_batches = (batch["why_waiting"] for batch in self.batches)
+        return list(dict.fromkeys(filter(None, [*of_batches, *self.waiting])))
 
 
 def status_of(
@@ -126,14 +131,15 @@ def status_of(
         not_live: why jobs wait that it did not answer.
     """
     ended, total = sum(state.counts.values()), len(state)
+    pending = state.pending + _refused_jobs(state)
     whys = {**{each.number: each.reason for each in held or ()}, **(why or {})}
     now = time.time()
     return RunStatus(
         total=total + refused_rows,
         completed=ended + refused_rows,
         **{**state.counts, "failed": state.counts["failed"] + refused_rows},
-        pending=state.pending,
-        in_flight=total - ended - state.pending,
+        pending=pending,
+        in_flight=total - ended - pending,
         is_complete=ended == total,
         is_running=is_running,
         stopped_because=stopped_because,
@@ -145,6 +151,12 @@ def status_of(
         deadline_at=None if state.deadline is None else state.deadline.at,
         live=live,
     )
+
+
+def _refused_jobs(state: RunState) -> int:
+    """Return how many jobs wait in chunks that a provider did not take."""
+    refused = (each for each in state.open_chunks.values() if each.step is Step.REFUSED)
+    return sum(chunk.waiting for chunk in refused)
 
 
 def _usual_why(chunk: ChunkState) -> str:

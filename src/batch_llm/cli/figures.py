@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import math
+from ..base.usd_text import usd_text
+
+usd = usd_text
 
 
 def count(number: int) -> str:
@@ -37,16 +39,6 @@ def rate(per_second: float) -> str:
     if per_second < 1:
         return f"{per_second * 60:.1f} rows/min"
     return f"{per_second:,.0f} rows/s" if per_second >= 99.95 else f"{per_second:.1f} rows/s"
-
-
-def usd(amount: float) -> str:
-    """Return 1234.5 as "1,234.50 USD", and below 1 USD the first three digits: "0.0123 USD"."""
-    if amount >= 0.9995 or amount == 0:  # what would be rounded up to 1.000 is 1.00
-        return f"{amount:,.2f} USD"
-    if amount < 0:
-        return f"-{usd(-amount)}"
-    places = max(2, 2 - math.floor(math.log10(amount)))
-    return f"{amount:.{places}f} USD"
 
 
 def plural(number: int, noun: str, nouns: str | None = None) -> str:

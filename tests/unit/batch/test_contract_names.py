@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 import batch_llm
 import batch_llm.batch
+import batch_llm.providers
 import batch_llm.testing
 from batch_llm import (
     Batch,
@@ -56,6 +57,16 @@ NAMES = [
     "BatchConfig",
     "ConcurrentExecutor",
     "ProviderError",
+]
+OF_PROVIDERS = [
+    "AnthropicProvider",
+    "BatchRequest",
+    "GeminiProvider",
+    "MockProvider",
+    "ModelConfig",
+    "OpenAIProvider",
+    "Provider",
+    "ProviderRegistry",
 ]
 OF_TESTING = [
     "MockProvider",
@@ -264,3 +275,8 @@ def test_a_provider_is_looked_up_once_for_a_model() -> None:
             batch.add_job(prompt=f"question {number}")
         batch.run(wait=True)
     get_provider.assert_called_once_with("claude-3-sonnet")
+
+
+@pytest.mark.parametrize("name", OF_PROVIDERS)
+def test_providers_are_found_in_their_own_room_too(name: str) -> None:
+    assert getattr(batch_llm.providers, name) is getattr(batch_llm, name)

@@ -69,7 +69,7 @@ def test_the_limit_in_usd_and_what_has_no_price() -> None:
     waiting = [chunk(0), chunk(1), chunk(2, reserved_usd=None), chunk(3, reserved_usd=0.5)]
     chosen = plan(waiting, standing)
     assert (chosen.submit, holds(chosen)) == ([0, 3], {1: Hold.COST_LIMIT, 2: Hold.UNPRICED})
-    assert "$0.5000 is left of $10.0000" in chosen.held[0].reason
+    assert "0.500 USD is left of the limit of 10.00 USD" in chosen.held[0].reason
     assert not chosen.is_stuck(standing)
     full = Standing(now=0.0, committed_usd=10.0, max_cost_usd=10.0)
     assert plan([chunk(1)], full).is_stuck(full)

@@ -118,8 +118,11 @@ def test_it_may_be_copied_and_sent_to_another_process() -> None:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({}, "3/6 jobs ended (1 succeeded, 1 failed, 1 expired), 2 in flight, 1 pending, $0.2500"),
-        ({"cost_limit_usd": 5.0}, "$0.2500 of $5.00"),
+        (
+            {},
+            "3/6 jobs ended (1 succeeded, 1 failed, 1 expired), 2 in flight, 1 pending, 0.250 USD",
+        ),
+        ({"cost_limit_usd": 5.0}, "0.250 USD of 5.00 USD"),
         ({"held": [Held(-1, Hold.COST_LIMIT, "it is dear")]}, "; it is dear"),
         ({"stopped_because": "it was shut down"}, "; it was shut down"),
     ],
@@ -130,3 +133,11 @@ def test_a_line_for_people(settings: dict[str, object], says: str) -> None:
 
 def test_a_run_without_an_end_names_none() -> None:
     assert str(status_of(state_of())).startswith("0/6 jobs ended, 0 in flight, 6 pending")
+
+
+def test_jobs_of_a_refused_chunk_are_in_nobodys_hands() -> None:
+    status = status_of(
+        state_of(planned(0, "a", "b"), Refused(0, "too many tokens are enqueued", at=2.0))
+    )
+    assert (status.pending, status.in_flight) == (6, 0)
+    assert str(status).endswith("; too many tokens are enqueued")

@@ -152,18 +152,12 @@ def totals(status: RunStatus) -> list[str]:
     """Return what there is besides the rows that have ended, in a few words each."""
     under_way = sum(batch["state"] not in ("collected", "refused") for batch in status.batches)
     parts = [f"{figures.plural(under_way, 'remote batch', 'remote batches')} under way"]
-    if unsent(status):
-        parts.append(f"{figures.count(unsent(status))} not sent yet")
+    if status.pending:
+        parts.append(f"{figures.count(status.pending)} not sent yet")
     ends = ("failed", "expired", "cancelled")
     parts += [f"{name} {figures.count(status[name])}" for name in ends if status[name]]
     parts.append(money(status))
     return parts
-
-
-def unsent(status: RunStatus) -> int:
-    """Return how many rows no provider has: those of refused batches wait to be sent again."""
-    refused = sum(batch["waiting"] for batch in status.batches if batch["state"] == "refused")
-    return status.pending + refused
 
 
 def money(status: RunStatus) -> str:

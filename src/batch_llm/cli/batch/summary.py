@@ -10,7 +10,6 @@ from rich.text import Text
 from .. import figures
 from ..summary import failures, truncated_answers
 from ..wording import in_words_of_the_command
-from .display import unsent
 from .hints import command_on
 from .output import shown
 
@@ -66,7 +65,7 @@ def counts(status: RunStatus) -> str:
     parts = [f"{figures.count(status.succeeded)} succeeded"]
     ends = ("failed", "expired", "cancelled")
     parts += [f"{figures.count(status[name])} {name}" for name in ends if status[name]]
-    not_sent = unsent(status)
+    not_sent = status.pending
     under_way = status.total - status.completed - not_sent
     if under_way:
         parts.append(f"{figures.count(under_way)} under way at the provider")
