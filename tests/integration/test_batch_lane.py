@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -577,6 +580,72 @@ def test_a_cancelled_run_keeps_what_was_done(provider: Provider, simulator: Simu
     run.cancel()
     assert run.status().is_complete
     assert len(run.results()) == 10
+
+
+def test_a_state_of_no_name_stays_while_batches_are_out(
+    simulator: Simulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    simulator.set_speed(1.0)  # no batch ends
+    run = batch_of(PROVIDERS[0], client_of(PROVIDERS[0], simulator)).run()
+    while not any(each["state"] == "created" for each in run.status().batches):
+        assert not run.is_complete
+    run.shutdown(wait_for_active=False)
+    (state,) = tmp_path.glob("batch-llm-*/*.jsonl")
+    assert f"Batch(state_file={str(state)!r})" in caplog.text
+    del run
+    gc.collect()
+    simulator.set_speed(10_000)
+    later = batch_of(PROVIDERS[0], client_of(PROVIDERS[0], simulator), 0, state_file=state)
+    assert later.run(wait=True).status().succeeded == 10
+    check_books(simulator, 10)
+
+
+def test_a_state_of_no_name_goes_once_all_is_collected(
+    simulator: Simulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    run = batch_of(PROVIDERS[0], client_of(PROVIDERS[0], simulator)).run(wait=True)
+    assert len(list(tmp_path.glob("batch-llm-*/*.jsonl"))) == 1
+    del run
+    gc.collect()
+    assert not list(tmp_path.iterdir())
+    assert "state_file" not in caplog.text
+
+
+_LEFT = """
+import sys
+from batch_llm.batch import Batch
+from batch_llm.providers import OpenAIBatchClient
+
+client = OpenAIBatchClient(base_url=sys.argv[1], api_key="a-key")
+run = Batch(clients={"openai": client}).defaults(model="gpt-4o-mini").add_job(prompt="a").run()
+while not any(each["state"] == "created" for each in run.status().batches):
+    pass
+"""
+
+
+def test_a_program_that_ends_too_early_says_where_its_state_is(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    simulator.set_speed(1.0)
+    ended = subprocess.run(
+        [sys.executable, "-c", _LEFT, simulator.openai_base_url],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    simulator.set_speed(10_000)
+    assert ended.returncode == 0, ended.stderr
+    (state,) = tmp_path.glob("batch-llm-*/*.jsonl")
+    assert str(state) in ended.stderr
 
 
 def test_each_result_is_a_file(simulator: Simulator, tmp_path: Path) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import shutil
-import tempfile
 import threading
 import weakref
 from concurrent.futures import wait
@@ -23,6 +21,7 @@ from .resubmission import resubmit
 from .result_files import ResultFiles
 from .run_status import RunStatus, status_of
 from .runner import Runner
+from .scratch_state import ScratchState
 from .state import StateManager
 from .stop_signals import stopping_signals
 
@@ -59,7 +58,8 @@ class BatchRun:
 
     Its methods may be called from any thread, inside of a running event loop too. A program that
     ends before the run has does not lose anything: whatever was submitted is in the state file,
-    and the same program goes on with it.
+    and the same program goes on with it. Without a state file, the state is in a temporary folder,
+    which goes with the run; where batches are left to collect it stays, and a warning says where.
 
     Args:
         jobs: to run; the state may hold more.
@@ -91,6 +91,7 @@ class BatchRun:
         self._interval_seconds = _PROGRESS_SECONDS
         self._time_limit_seconds = time_limit_seconds
         self._deadline = deadline
+        self._scratch: ScratchState | None = None
         self._path = self._state_path()
         self._journal: Journal | None = None
         self._runner: Runner | None = None
@@ -298,9 +299,9 @@ class BatchRun:
     def _state_path(self) -> Path:
         if self._params.state_file is not None:
             return Path(self._params.state_file)
-        folder = Path(tempfile.mkdtemp(prefix="batch-llm-"))
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        return folder / "batch_state.jsonl"
+        self._scratch = ScratchState()
+        weakref.finalize(self, self._scratch.keep_or_remove)
+        return self._scratch.path
 
     def _open(self) -> None:
         if not self._params.reuse_state:
@@ -339,6 +340,8 @@ class BatchRun:
         late = set(journal.state.late_ids()) if self._deadline is not None else set[str]()
         self._ended = [job_id for job_id in journal.state.ended_ids() if job_id not in late]
         self._journal, self._book = journal, book
+        if self._scratch is not None:
+            self._scratch.journal = journal
         self._write_missing_files(journal)
         self._runner = Runner(journal, book, self._params, self._kept, self._deadline)
 
@@ -389,6 +392,8 @@ class BatchRun:
         try:
             if journal is not None:
                 journal.close()
+            if self._scratch is not None:
+                self._scratch.warn()
         except Exception as error:  # those who wait for the run are told
             self._fault = self._fault or error
         finally:
