@@ -676,6 +676,47 @@ def test_changed_jobs_are_refused_by_name(simulator: Simulator, tmp_path: Path) 
         changed.run()
 
 
+@pytest.mark.parametrize("items_per_batch", [1, 3], ids=["not planned", "goes again"])
+def test_a_file_that_changed_is_not_sent_and_holds_up_no_other(
+    provider: Provider, simulator: Simulator, tmp_path: Path, items_per_batch: int
+) -> None:
+    client, state, file = client_of(provider, simulator), tmp_path / "state", tmp_path / "a.txt"
+    settings = {"state_file": state, "items_per_batch": items_per_batch, "max_concurrent": 1}
+    crashing: Any = CrashingClient(client, "intent")
+    file.write_text("the first text")
+    with pytest.raises(CrashError):
+        batch_of(provider, crashing, 2, **settings).add_job("a", file=file, prompt="Sum up").run(
+            wait=True
+        )
+    file.write_text("another text")
+    results = batch_of(provider, client, 0, **settings).run(wait=True).results()
+    assert not results["a"].is_success
+    assert "'a'" in str(results["a"].error)
+    assert "has changed" in str(results["a"].error)
+    assert results["a"].cost_usd == 0
+    assert [results[f"Zeile {n} / é"].is_success for n in range(2)] == [True, True]
+    check_books(simulator, 2)
+
+
+def test_a_file_that_changes_between_draft_and_upload_is_not_sent(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    provider, file = PROVIDERS[0], tmp_path / "a.txt"
+    file.write_text("the first text")
+
+    class Changing(OpenAIBatchClient):
+        async def upload(self, *args: Any) -> str | None:
+            file.write_text("another text")
+            return await super().upload(*args)
+
+    client = Changing(base_url=simulator.openai_base_url, api_key=KEY, retries=AT_ONCE)
+    batch = batch_of(provider, client, 2).add_job("a", file=file, prompt="Sum up")
+    results = batch.run(wait=True).results()
+    assert "has changed" in str(results["a"].error)
+    assert sum(result.is_success for result in results.values()) == 2
+    check_books(simulator, 2)
+
+
 def test_a_model_of_no_provider_is_refused_at_once() -> None:
     with pytest.raises(JobError, match="openai:NAME") as refused:
         Batch().add_job("a", prompt="hello", model="unheard-of")

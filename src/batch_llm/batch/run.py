@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import threading
 import weakref
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..base import JobResult
 from ..exceptions import ConfigurationError, InputError
 from .export import export
-from .job_book import JobBook
+from .job_book import JobBook, digest_of
 from .journal import open_journal
 from .resubmission import resubmit
 from .result_files import ResultFiles
@@ -334,7 +333,7 @@ class BatchRun:
             book.route(next(job for job in self._jobs if job.model == model))
         if self._params.results_dir is not None:
             self._files = ResultFiles(self._params.results_dir)
-        digests = {job.id: _digest(job) for job in self._jobs}
+        digests = {job.id: digest_of(job) for job in self._jobs}
         journal.add_jobs(_Specs(self._jobs), lambda spec: digests[spec["id"]])
         # What goes live yet is told of at its end.
         late = set(journal.state.late_ids()) if self._deadline is not None else set[str]()
@@ -549,14 +548,6 @@ class _Specs:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return (job.to_dict() for job in self._jobs)
-
-
-def _digest(job: Job) -> str:
-    """Return what tells whether a job is the same: files count by what is in them."""
-    content = job.file_digest()
-    if content is None:
-        return job.digest()
-    return hashlib.blake2b((job.digest() + content).encode(), digest_size=16).hexdigest()
 
 
 def _reusing(params: BatchParams) -> BatchParams:
