@@ -560,6 +560,42 @@ def test_failed_jobs_alone_run_again(simulator: Simulator) -> None:
     check_books(simulator, 10)
 
 
+def test_a_changed_job_does_not_run_again_and_its_state_stays(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    file, state = tmp_path / "a.txt", tmp_path / "state.jsonl"
+    file.write_text("the first text")
+    simulator.add_fault(Fault(kind=FaultKind.BATCH_FAILED, times=1))
+    batch = batch_of(PROVIDERS[0], client_of(PROVIDERS[0], simulator), 0, state_file=state)
+    run = batch.add_job("a", file=file, prompt="Sum up").run(wait=True)
+    before = state.read_bytes()
+    file.write_text("another text")
+    with pytest.raises(StateMismatchError, match="'a'"):
+        run.retry_failed()
+    assert state.read_bytes() == before
+    file.write_text("the first text")
+    assert run.retry_failed().wait()
+    assert run.status().succeeded == 1
+
+
+def test_jobs_that_were_not_submitted_outlive_a_cancel(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    simulator.set_speed(1.0)
+    settings = {"state_file": tmp_path / "state", "items_per_batch": 1, "max_concurrent": 1}
+    client = client_of(PROVIDERS[0], simulator)
+    run = batch_of(PROVIDERS[0], client, 3, **settings).run()
+    while not any(each["state"] == "created" for each in run.status().batches):
+        assert not run.is_complete
+    run.cancel(wait=False)
+    simulator.set_speed(10_000)
+    assert run.wait()
+    assert run.status().pending == 2
+    later = batch_of(PROVIDERS[0], client, 0, **settings).run(wait=True)
+    assert later.status().pending == 0
+    assert later.status().succeeded >= 2
+
+
 def test_a_run_that_is_shut_down_goes_on_later(
     provider: Provider, simulator: Simulator, tmp_path: Path
 ) -> None:

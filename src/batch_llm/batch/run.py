@@ -166,7 +166,9 @@ class BatchRun:
     def cancel(self, *, wait: bool = True) -> None:
         """Have the providers stop, and keep what was done by then; nothing more is submitted.
 
-        A run that was not started begins, so that what its state knows of is cancelled.
+        A run that was not started begins, so that what its state knows of is cancelled. Jobs that
+        were never submitted stay pending: they are not lost, and `run` sends them, with the same
+        state.
 
         Args:
             wait: whether to return only once the run has ended; else once the providers are told.
@@ -192,6 +194,7 @@ class BatchRun:
 
         Raises:
             ConfigurationError: if the run goes on.
+            StateMismatchError: if the file of a job has changed; nothing is sent.
         """
         return self._run_again("failed")
 
@@ -200,6 +203,7 @@ class BatchRun:
 
         Raises:
             ConfigurationError: if the run goes on.
+            StateMismatchError: if the file of a job has changed; nothing is sent.
         """
         return self._run_again("expired")
 
@@ -333,8 +337,7 @@ class BatchRun:
             book.route(next(job for job in self._jobs if job.model == model))
         if self._params.results_dir is not None:
             self._files = ResultFiles(self._params.results_dir)
-        digests = {job.id: digest_of(job) for job in self._jobs}
-        journal.add_jobs(_Specs(self._jobs), lambda spec: digests[spec["id"]])
+        self._add_jobs(journal)
         # What goes live yet is told of at its end.
         late = set(journal.state.late_ids()) if self._deadline is not None else set[str]()
         self._ended = [job_id for job_id in journal.state.ended_ids() if job_id not in late]
@@ -343,6 +346,11 @@ class BatchRun:
             self._scratch.journal = journal
         self._write_missing_files(journal)
         self._runner = Runner(journal, book, self._params, self._kept, self._deadline)
+
+    def _add_jobs(self, journal: Journal) -> None:
+        """Add the jobs that are new, if all others are still the same."""
+        digests = {job.id: digest_of(job) for job in self._jobs}
+        journal.add_jobs(_Specs(self._jobs), lambda spec: digests[spec["id"]])
 
     def _begin(self) -> None:
         thread = threading.Thread(target=self._run_in_thread, name="batch-run", daemon=True)
@@ -405,6 +413,7 @@ class BatchRun:
         if self._runner is None or not self._done.is_set():
             raise ConfigurationError("Jobs run once more after the run has ended: wait for it.")
         with open_journal(self._path) as journal:
+            self._add_jobs(journal)  # refuses changed ones before anything is written
             resubmit(journal, outcome)
         self._runner = None
         # The state is this run's own by now.
