@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -557,6 +560,42 @@ def test_failed_jobs_alone_run_again(simulator: Simulator) -> None:
     check_books(simulator, 10)
 
 
+def test_a_changed_job_does_not_run_again_and_its_state_stays(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    file, state = tmp_path / "a.txt", tmp_path / "state.jsonl"
+    file.write_text("the first text")
+    simulator.add_fault(Fault(kind=FaultKind.BATCH_FAILED, times=1))
+    batch = batch_of(PROVIDERS[0], client_of(PROVIDERS[0], simulator), 0, state_file=state)
+    run = batch.add_job("a", file=file, prompt="Sum up").run(wait=True)
+    before = state.read_bytes()
+    file.write_text("another text")
+    with pytest.raises(StateMismatchError, match="'a'"):
+        run.retry_failed()
+    assert state.read_bytes() == before
+    file.write_text("the first text")
+    assert run.retry_failed().wait()
+    assert run.status().succeeded == 1
+
+
+def test_jobs_that_were_not_submitted_outlive_a_cancel(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    simulator.set_speed(1.0)
+    settings = {"state_file": tmp_path / "state", "items_per_batch": 1, "max_concurrent": 1}
+    client = client_of(PROVIDERS[0], simulator)
+    run = batch_of(PROVIDERS[0], client, 3, **settings).run()
+    while not any(each["state"] == "created" for each in run.status().batches):
+        assert not run.is_complete
+    run.cancel(wait=False)
+    simulator.set_speed(10_000)
+    assert run.wait()
+    assert run.status().pending == 2
+    later = batch_of(PROVIDERS[0], client, 0, **settings).run(wait=True)
+    assert later.status().pending == 0
+    assert later.status().succeeded >= 2
+
+
 def test_a_run_that_is_shut_down_goes_on_later(
     provider: Provider, simulator: Simulator, tmp_path: Path
 ) -> None:
@@ -577,6 +616,72 @@ def test_a_cancelled_run_keeps_what_was_done(provider: Provider, simulator: Simu
     run.cancel()
     assert run.status().is_complete
     assert len(run.results()) == 10
+
+
+def test_a_state_of_no_name_stays_while_batches_are_out(
+    simulator: Simulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    simulator.set_speed(1.0)  # no batch ends
+    run = batch_of(PROVIDERS[0], client_of(PROVIDERS[0], simulator)).run()
+    while not any(each["state"] == "created" for each in run.status().batches):
+        assert not run.is_complete
+    run.shutdown(wait_for_active=False)
+    (state,) = tmp_path.glob("batch-llm-*/*.jsonl")
+    assert f"Batch(state_file={str(state)!r})" in caplog.text
+    del run
+    gc.collect()
+    simulator.set_speed(10_000)
+    later = batch_of(PROVIDERS[0], client_of(PROVIDERS[0], simulator), 0, state_file=state)
+    assert later.run(wait=True).status().succeeded == 10
+    check_books(simulator, 10)
+
+
+def test_a_state_of_no_name_goes_once_all_is_collected(
+    simulator: Simulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    run = batch_of(PROVIDERS[0], client_of(PROVIDERS[0], simulator)).run(wait=True)
+    assert len(list(tmp_path.glob("batch-llm-*/*.jsonl"))) == 1
+    del run
+    gc.collect()
+    assert not list(tmp_path.iterdir())
+    assert "state_file" not in caplog.text
+
+
+_LEFT = """
+import sys
+from batch_llm.batch import Batch
+from batch_llm.providers import OpenAIBatchClient
+
+client = OpenAIBatchClient(base_url=sys.argv[1], api_key="a-key")
+run = Batch(clients={"openai": client}).defaults(model="gpt-4o-mini").add_job(prompt="a").run()
+while not any(each["state"] == "created" for each in run.status().batches):
+    pass
+"""
+
+
+def test_a_program_that_ends_too_early_says_where_its_state_is(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    simulator.set_speed(1.0)
+    ended = subprocess.run(
+        [sys.executable, "-c", _LEFT, simulator.openai_base_url],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    simulator.set_speed(10_000)
+    assert ended.returncode == 0, ended.stderr
+    (state,) = tmp_path.glob("batch-llm-*/*.jsonl")
+    assert str(state) in ended.stderr
 
 
 def test_each_result_is_a_file(simulator: Simulator, tmp_path: Path) -> None:
@@ -605,6 +710,47 @@ def test_changed_jobs_are_refused_by_name(simulator: Simulator, tmp_path: Path) 
     changed = batch_of(provider, client, 0, state_file=state).add_job("Zeile 1 / é", prompt="other")
     with pytest.raises(StateMismatchError, match="Zeile 1"):
         changed.run()
+
+
+@pytest.mark.parametrize("items_per_batch", [1, 3], ids=["not planned", "goes again"])
+def test_a_file_that_changed_is_not_sent_and_holds_up_no_other(
+    provider: Provider, simulator: Simulator, tmp_path: Path, items_per_batch: int
+) -> None:
+    client, state, file = client_of(provider, simulator), tmp_path / "state", tmp_path / "a.txt"
+    settings = {"state_file": state, "items_per_batch": items_per_batch, "max_concurrent": 1}
+    crashing: Any = CrashingClient(client, "intent")
+    file.write_text("the first text")
+    with pytest.raises(CrashError):
+        batch_of(provider, crashing, 2, **settings).add_job("a", file=file, prompt="Sum up").run(
+            wait=True
+        )
+    file.write_text("another text")
+    results = batch_of(provider, client, 0, **settings).run(wait=True).results()
+    assert not results["a"].is_success
+    assert "'a'" in str(results["a"].error)
+    assert "has changed" in str(results["a"].error)
+    assert results["a"].cost_usd == 0
+    assert [results[f"Zeile {n} / é"].is_success for n in range(2)] == [True, True]
+    check_books(simulator, 2)
+
+
+def test_a_file_that_changes_between_draft_and_upload_is_not_sent(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    provider, file = PROVIDERS[0], tmp_path / "a.txt"
+    file.write_text("the first text")
+
+    class Changing(OpenAIBatchClient):
+        async def upload(self, *args: Any) -> str | None:
+            file.write_text("another text")
+            return await super().upload(*args)
+
+    client = Changing(base_url=simulator.openai_base_url, api_key=KEY, retries=AT_ONCE)
+    batch = batch_of(provider, client, 2).add_job("a", file=file, prompt="Sum up")
+    results = batch.run(wait=True).results()
+    assert "has changed" in str(results["a"].error)
+    assert sum(result.is_success for result in results.values()) == 2
+    check_books(simulator, 2)
 
 
 def test_a_model_of_no_provider_is_refused_at_once() -> None:

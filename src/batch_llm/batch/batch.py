@@ -87,7 +87,9 @@ class Batch:
 
     Args:
         state_file: where the run is kept, so that it can go on after a crash. A script that adds
-            the same jobs again goes on with it.
+            the same jobs again goes on with it. Without one, the state is in a temporary folder,
+            which stays, with a warning that names it, only where batches are left to collect: the
+            same script submits its jobs anew.
         results_dir: the folder that results are written to.
         max_concurrent: remote batches at a time, 1 and up.
         items_per_batch: jobs in one remote batch at most; None leaves the provider's limit.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,10 +24,9 @@ class Drafting:
     """
 
     def __init__(self, drafts: Iterator[Draft], changed: Callable[[], None]) -> None:
-        self._drafts = drafts
+        self._sources = deque([drafts])
         self._changed = changed
         self._task: asyncio.Task[Draft | None] | None = None
-        self._is_exhausted = False
         self.waiting: list[Draft] = []
 
     @property
@@ -34,10 +34,14 @@ class Drafting:
         """Whether a draft is being made."""
         return self._task is not None
 
+    def follow_with(self, drafts: Iterator[Draft]) -> None:
+        """Make these too, after all others."""
+        self._sources.append(drafts)
+
     def make_next(self) -> None:
         """Begin to make the next draft, unless one is being made, or none is left."""
-        if self._task is None and not self._is_exhausted:
-            self._task = asyncio.create_task(asyncio.to_thread(next, self._drafts, None))
+        if self._task is None and self._sources:
+            self._task = asyncio.create_task(asyncio.to_thread(next, self._sources[0], None))
             self._task.add_done_callback(lambda _: self._changed())
 
     def take_made(self) -> None:
@@ -51,7 +55,7 @@ class Drafting:
         task, self._task = self._task, None
         draft = task.result()
         if draft is None:
-            self._is_exhausted = True
+            self._sources.popleft()
         else:
             self.waiting.append(draft)
 

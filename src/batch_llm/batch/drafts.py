@@ -118,7 +118,7 @@ def drafts_of(
     def sized() -> Iterator[SizedJob]:
         for job_id in job_ids:
             try:
-                job, sizes[job_id] = sizer.size_of(book.job(job_id))
+                job, sizes[job_id] = sizer.size_of(book.job_to_send(job_id))
             except InputError as error:
                 refuse(job_id, str(error))
                 continue

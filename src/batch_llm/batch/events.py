@@ -51,6 +51,10 @@ class ChunkPlanned(_Event, tag="chunk"):
     `nonce` is what an orphan is known by, and `custom_id_seed` what custom ids are made of where
     the provider refuses the user's. `reserved_usd` is what the chunk may cost at the most, None
     where no price is known; `input_tokens` count against the provider's limit of enqueued tokens.
+
+    What is sent needs no hash of its own here: `job_ids` in their order, with the digest of each
+    job in its `JobAdded`, are one. Jobs that are added again are compared with it when the run
+    begins, and those with a file each time before they go.
     """
 
     number: int
@@ -60,8 +64,6 @@ class ChunkPlanned(_Event, tag="chunk"):
     endpoint: str
     job_ids: list[str]
     custom_id_seed: str = ""
-    request_hash: str = ""
-    estimated_usd: float | None = None
     reserved_usd: float | None = None
     input_tokens: int = 0
     at: float = msgspec.field(default_factory=time.time)

@@ -88,8 +88,8 @@ class ConcurrentExecutor:
         """Ask after each batch, and return those that have ended with what became of their jobs.
 
         Each is returned once. A batch that could not be submitted is among them, as "failed" and
-        without an id; its jobs have failed, with the reason. One that cannot be asked after now
-        stays active.
+        without an id; its jobs have failed, with the reason. One that cannot be asked after now,
+        whatever its provider raises, stays active: the log says why.
         """
         completed = []
         for life in list(self._lives.values()):
@@ -156,8 +156,9 @@ class ConcurrentExecutor:
             if status not in ("complete", "failed"):
                 return None
             results = _all_results(request, status)
-        except ProviderError as failure:
-            logger.warning("Batch %s cannot be asked after now: %s", request, failure)
+        except Exception as failure:  # whatever it is, batches that have ended are returned
+            why = f"{type(failure).__name__}: {failure}"
+            logger.warning("Batch %s cannot be asked after now: %s", request, why)
             return None
         return self._completed(life, request, results, _cost(results))
 

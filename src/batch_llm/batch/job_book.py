@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from ..base import Job
@@ -9,6 +10,7 @@ from ..exceptions import JobError
 from ..wire.batch_item import BatchRequestLine
 from ..wire.embedding import EmbeddingText
 from .clients import Clients
+from .events import UNKNOWN_DIGEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -55,6 +57,33 @@ class JobBook:
             return found
         assert self._journal is not None, "there are no other jobs"
         return Job.from_dict(self._journal.spec(job_id))
+
+    def job_to_send(self, job_id: str) -> Job:
+        """Return a job, if its file still holds what it did when the job was added; it is read.
+
+        Raises:
+            JobError: if the file has changed or cannot be read, or the `response_model` is gone.
+        """
+        job = self.job(job_id)
+        if job.file is None or self._journal is None:
+            return job
+        if self._journal.state.digest(job_id) not in (digest_of(job), UNKNOWN_DIGEST):
+            raise JobError(
+                f"The job {job_id!r}: its file {str(job.file)!r} has changed since the job was "
+                "added. Put the file back, or add what it holds now as a job of another id.",
+                job_id=job_id,
+                field="file",
+            )
+        return job
+
+    def can_all_be_sent(self, job_ids: Iterable[str]) -> bool:
+        """Whether `job_to_send` gives each of these jobs; files are read."""
+        try:
+            for job_id in job_ids:
+                self.job_to_send(job_id)
+        except JobError:
+            return False
+        return True
 
     def answered(self, job_id: str) -> tuple[Job, str | None]:
         """Return a job whose answer is there; where its `response_model` is gone, without it.
@@ -114,7 +143,19 @@ class JobLines:
         self._job_ids = job_ids
 
     def __iter__(self) -> Iterator[BatchRequestLine]:
-        return (self._book.line(self._book.job(job_id)) for job_id in self._job_ids)
+        return (self._book.line(self._book.job_to_send(job_id)) for job_id in self._job_ids)
+
+
+def digest_of(job: Job) -> str:
+    """Return what tells whether a job is the same: files count by what is in them.
+
+    Raises:
+        JobError: if its file cannot be read.
+    """
+    content = job.file_digest()
+    if content is None:
+        return job.digest()
+    return hashlib.blake2b((job.digest() + content).encode(), digest_size=16).hexdigest()
 
 
 def request_of(job: Job) -> LLMRequest | EmbeddingText:

@@ -82,6 +82,11 @@ class Journal:
         """The name of the run among all others."""
         return self.header.nonce
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it was not closed yet."""
+        return self._file is not None
+
     def close(self) -> None:
         """Make durable what is written, close the file, and let another have it."""
         with self._writing:

@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from ..exceptions import AuthenticationError, InputError, ProviderError, SubmissionError
+from ..exceptions import AuthenticationError, InputError, JobError, ProviderError, SubmissionError
 from ..providers.chunk import Chunk, Intent
 from ..providers.orphan import Found, Unprovable
 from ..wire.custom_ids import new_nonce
@@ -212,7 +212,9 @@ class RemoteChunk:
 
     async def _refused(self, error: ProviderError | InputError) -> None:
         status = error.status_code if isinstance(error, ProviderError) else None
-        is_final = isinstance(error, InputError) or status in _BAD_FOR_GOOD
+        # What is wrong with one job holds up no other: they are cut anew before they go again.
+        is_input = isinstance(error, InputError) and not isinstance(error, JobError)
+        is_final = is_input or status in _BAD_FOR_GOOD
         self._journal.write(Refused(self._chunk.number, str(error)))
         if is_final:
             await self._fail_all(str(error))

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-import shutil
-import tempfile
 import threading
 import weakref
 from concurrent.futures import wait
@@ -17,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from ..base import JobResult
 from ..exceptions import ConfigurationError, InputError
 from .export import export
-from .job_book import JobBook
+from .job_book import JobBook, digest_of
 from .journal import open_journal
 from .resubmission import resubmit
 from .result_files import ResultFiles
 from .run_status import RunStatus, status_of
 from .runner import Runner
+from .scratch_state import ScratchState
 from .state import StateManager
 from .stop_signals import stopping_signals
 
@@ -59,7 +57,8 @@ class BatchRun:
 
     Its methods may be called from any thread, inside of a running event loop too. A program that
     ends before the run has does not lose anything: whatever was submitted is in the state file,
-    and the same program goes on with it.
+    and the same program goes on with it. Without a state file, the state is in a temporary folder,
+    which goes with the run; where batches are left to collect it stays, and a warning says where.
 
     Args:
         jobs: to run; the state may hold more.
@@ -91,6 +90,7 @@ class BatchRun:
         self._interval_seconds = _PROGRESS_SECONDS
         self._time_limit_seconds = time_limit_seconds
         self._deadline = deadline
+        self._scratch: ScratchState | None = None
         self._path = self._state_path()
         self._journal: Journal | None = None
         self._runner: Runner | None = None
@@ -166,7 +166,9 @@ class BatchRun:
     def cancel(self, *, wait: bool = True) -> None:
         """Have the providers stop, and keep what was done by then; nothing more is submitted.
 
-        A run that was not started begins, so that what its state knows of is cancelled.
+        A run that was not started begins, so that what its state knows of is cancelled. Jobs that
+        were never submitted stay pending: they are not lost, and `run` sends them, with the same
+        state.
 
         Args:
             wait: whether to return only once the run has ended; else once the providers are told.
@@ -192,6 +194,7 @@ class BatchRun:
 
         Raises:
             ConfigurationError: if the run goes on.
+            StateMismatchError: if the file of a job has changed; nothing is sent.
         """
         return self._run_again("failed")
 
@@ -200,6 +203,7 @@ class BatchRun:
 
         Raises:
             ConfigurationError: if the run goes on.
+            StateMismatchError: if the file of a job has changed; nothing is sent.
         """
         return self._run_again("expired")
 
@@ -298,9 +302,9 @@ class BatchRun:
     def _state_path(self) -> Path:
         if self._params.state_file is not None:
             return Path(self._params.state_file)
-        folder = Path(tempfile.mkdtemp(prefix="batch-llm-"))
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        return folder / "batch_state.jsonl"
+        self._scratch = ScratchState()
+        weakref.finalize(self, self._scratch.keep_or_remove)
+        return self._scratch.path
 
     def _open(self) -> None:
         if not self._params.reuse_state:
@@ -333,14 +337,20 @@ class BatchRun:
             book.route(next(job for job in self._jobs if job.model == model))
         if self._params.results_dir is not None:
             self._files = ResultFiles(self._params.results_dir)
-        digests = {job.id: _digest(job) for job in self._jobs}
-        journal.add_jobs(_Specs(self._jobs), lambda spec: digests[spec["id"]])
+        self._add_jobs(journal)
         # What goes live yet is told of at its end.
         late = set(journal.state.late_ids()) if self._deadline is not None else set[str]()
         self._ended = [job_id for job_id in journal.state.ended_ids() if job_id not in late]
         self._journal, self._book = journal, book
+        if self._scratch is not None:
+            self._scratch.journal = journal
         self._write_missing_files(journal)
         self._runner = Runner(journal, book, self._params, self._kept, self._deadline)
+
+    def _add_jobs(self, journal: Journal) -> None:
+        """Add the jobs that are new, if all others are still the same."""
+        digests = {job.id: digest_of(job) for job in self._jobs}
+        journal.add_jobs(_Specs(self._jobs), lambda spec: digests[spec["id"]])
 
     def _begin(self) -> None:
         thread = threading.Thread(target=self._run_in_thread, name="batch-run", daemon=True)
@@ -389,6 +399,8 @@ class BatchRun:
         try:
             if journal is not None:
                 journal.close()
+            if self._scratch is not None:
+                self._scratch.warn()
         except Exception as error:  # those who wait for the run are told
             self._fault = self._fault or error
         finally:
@@ -401,6 +413,7 @@ class BatchRun:
         if self._runner is None or not self._done.is_set():
             raise ConfigurationError("Jobs run once more after the run has ended: wait for it.")
         with open_journal(self._path) as journal:
+            self._add_jobs(journal)  # refuses changed ones before anything is written
             resubmit(journal, outcome)
         self._runner = None
         # The state is this run's own by now.
@@ -550,14 +563,6 @@ class _Specs:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return (job.to_dict() for job in self._jobs)
-
-
-def _digest(job: Job) -> str:
-    """Return what tells whether a job is the same: files count by what is in them."""
-    content = job.file_digest()
-    if content is None:
-        return job.digest()
-    return hashlib.blake2b((job.digest() + content).encode(), digest_size=16).hexdigest()
 
 
 def _reusing(params: BatchParams) -> BatchParams:

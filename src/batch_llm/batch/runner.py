@@ -72,7 +72,8 @@ class Runner:
         self._deadline_at: float | None = None
         self._changed = asyncio.Event()
         self._refused: list[JobResult] = []
-        self._drafting = Drafting(self._drafts(), self._changed.set)
+        pending = self._unless_stopped(list(journal.state.pending_ids()))
+        self._drafting = Drafting(self._drafts_of(pending), self._changed.set)
         self._held: list[Held] = []
         self._given_up: list[Held] = []
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -162,8 +163,8 @@ class Runner:
         for provider in await asyncio.to_thread(self._book.providers_of, pending):
             self._book.clients.client(provider)
 
-    def _drafts(self) -> Iterator[Draft]:
-        """Yield chunks of the jobs that are pending; made in a thread, as they are asked for."""
+    def _drafts_of(self, job_ids: Iterator[str]) -> Iterator[Draft]:
+        """Yield chunks of pending jobs; made in a thread, as they are asked for."""
 
         def refuse(job_id: str, why: str) -> None:
             self._refused.append(
@@ -171,7 +172,7 @@ class Runner:
             )
 
         yield from drafts_of(
-            self._pending_ids(),
+            job_ids,
             self._book,
             self._book.clients.client,
             refuse,
@@ -179,8 +180,8 @@ class Runner:
             self._params.enqueued_tokens_of,
         )
 
-    def _pending_ids(self) -> Iterator[str]:
-        for job_id in list(self._journal.state.pending_ids()):
+    def _unless_stopped(self, job_ids: list[str]) -> Iterator[str]:
+        for job_id in job_ids:
             if self._stop is not None or self._is_due():
                 return
             yield job_id
@@ -253,9 +254,7 @@ class Runner:
         going = [waiting[-1 - number] for number in chosen.submit if number < 0]
         for number in chosen.submit:
             if number >= 0:
-                chunk = self._journal.state.chunks[number]
-                go_again(self._journal, chunk)
-                self._begin(chunk, is_new=True)
+                await self._go_again(self._journal.state.chunks[number])
         if not going and not self._tasks:
             going = self._affordable()
         for draft in going:
@@ -263,6 +262,19 @@ class Runner:
                 return
             waiting.remove(draft)
             self._begin(await self._planned(draft), is_new=True)
+
+    async def _go_again(self, chunk: ChunkState) -> None:
+        """Submit a refused chunk anew; jobs among which one has changed are cut anew instead."""
+        job_ids = list(self._journal.state.job_ids_of(chunk))
+        are_same = await asyncio.to_thread(self._book.can_all_be_sent, job_ids)
+        if self._stop is not None:
+            return
+        if are_same:
+            go_again(self._journal, chunk)
+            self._begin(chunk, is_new=True)
+        else:
+            self._journal.write(Released(chunk.number))
+            self._drafting.follow_with(self._drafts_of(self._unless_stopped(job_ids)))
 
     def _plan(self) -> Plan:
         candidates, standing = self._candidates(), self._standing()

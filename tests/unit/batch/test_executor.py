@@ -221,3 +221,29 @@ def test_after_a_shutdown_nothing_begins_and_what_was_begun_is_collected() -> No
 def test_a_number_that_cannot_work_is_refused(number: int) -> None:
     with pytest.raises(ConfigurationError, match="max_concurrent"):
         ConcurrentExecutor(number)
+
+
+def test_a_status_that_raises_anything_loses_no_other_batch(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Unsteady(MockProvider):
+        is_down = True
+
+        def get_batch_status(self, batch_id: str) -> str:
+            if self.is_down:
+                raise TimeoutError("read timed out")
+            return super().get_batch_status(batch_id)
+
+    steady, unsteady = priced(a=0.5), Unsteady()
+    with ConcurrentExecutor(2) as executor:
+        for provider, name in ((steady, "a"), (unsteady, "b")):
+            future = executor.submit_if_allowed(provider, jobs_named(name))
+            assert future is not None
+            future.result()
+        ((_, (first,)),) = executor.get_completed()
+        assert first.job_id == "a"
+        assert "TimeoutError: read timed out" in caplog.text
+        assert len(executor.active_futures) == 1
+        unsteady.is_down = False
+        ((_, (second,)),) = executor.get_completed()
+    assert second.job_id == "b"

@@ -101,3 +101,15 @@ def test_a_file_that_may_not_be_written_is_refused(
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(ConfigurationError, match=r"use StateManager\.load"):
         open_journal(path)
+
+
+def test_a_chunk_with_fields_of_an_earlier_release_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    with open_journal(path) as journal:
+        journal.add_jobs([job(0)])
+        journal.write(planned(0, "job-0"))
+    first, added, chunk = path.read_text().splitlines()
+    told = {**json.loads(chunk), "request_hash": "", "estimated_usd": None}
+    path.write_text("\n".join([first, added, json.dumps(told), ""]))
+    with open_journal(path) as journal:
+        assert journal.state.chunks[0].jobs == 1
