@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -540,6 +540,17 @@ async def test_an_orphan_is_found_behind_many_pages(
         await ended(client, other.remote_id)
     await ended(client, sent.remote_id)
     assert await client.find_orphan(sent.intent, set()) == Found(sent.remote_id)
+
+
+@pytest.mark.parametrize("days_ahead", [2, 100])
+async def test_a_clock_that_was_ahead_hides_no_orphan(
+    client: BatchClient, case: Case, simulator: Simulator, days_ahead: int
+) -> None:
+    sent = await submit(client, simulator, questions(case, 2))
+    await ended(client, sent.remote_id)
+    written_at = sent.intent.written_at + days_ahead * 86_400
+    intent = replace(sent.intent, written_at=written_at)
+    assert await client.find_orphan(intent, set()) == Found(sent.remote_id)
 
 
 # --- refusals ------------------------------------------------------------------------------

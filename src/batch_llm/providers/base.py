@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from .spool import Spool
 
 _LINES_AT_A_STRETCH: Final = 500
+# Less than the 29 days that Anthropic keeps results: of an older batch nobody could tell whose it
+# is, nor would there be anything to collect.
+_LOOKED_BACK_SECONDS: Final = 28 * 86_400
 
 
 class BatchClient(ABC):
@@ -198,17 +202,24 @@ async def cancel_once(
 
 
 async def walk_pages(
-    read: Callable[[str | None], Awaitable[RemotePage]], created_after: float
+    read: Callable[[str | None], Awaitable[RemotePage]], written_at: float
 ) -> AsyncIterator[RemoteStatus]:
-    """Yield the remote batches that were created since, the newest first.
+    """Yield the remote batches that may be of an intent, the newest first.
+
+    Our clock may have been ahead by any time when the intent was written, and nothing is left out
+    for that: the walk ends with the page that has a batch of weeks ago, by the provider's clock
+    as well. Of a provider that does not tell the time, it goes through the whole list.
 
     Args:
         read: returns the page that a cursor names; the first one for None.
-        created_after: unix seconds; the walk ends with the page that has an older one.
+        written_at: of the intent, in unix seconds of our clock.
     """
     cursor: str | None = None
     while True:
         page = await read(cursor)
+        created_after = -math.inf
+        if page.told_at is not None:
+            created_after = min(written_at, page.told_at) - _LOOKED_BACK_SECONDS
         for status in page.batches:
             if status.created_at is None or status.created_at >= created_after:
                 yield status

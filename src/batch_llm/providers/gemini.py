@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 from urllib.parse import quote
@@ -36,7 +37,7 @@ from ..wire.http_errors import json_or_none
 from ..wire.json_body import encode_body
 from .base import BatchClient, cancel_once, check_endpoint, read_results, walk_pages
 from .chunk import ChunkLimits
-from .connection import Connection, is_gone, submission_error
+from .connection import Connection, is_gone, submission_error, told_at
 from .orphan import Found, NotFound
 from .retries import Retries
 from .spool import spooled
@@ -74,7 +75,6 @@ _FILE_TYPE: Final = "application/jsonl"
 INLINE_BYTES: Final = 19 * 1000**2
 """A create brings so many bytes of requests along: Google takes less than 20 MB."""
 _BYTES_AROUND_A_LINE: Final = 32
-_CLOCKS_APART_SECONDS: Final = 24 * 3_600
 
 
 class GeminiBatchClient(BatchClient):
@@ -194,8 +194,7 @@ class GeminiBatchClient(BatchClient):
         self, intent: Intent, known_ids: Collection[str], *, handle: str | None = None
     ) -> Orphan:
         """Look through the list for the display name, or for the uploaded file."""
-        since = intent.written_at - _CLOCKS_APART_SECONDS
-        async for status in walk_pages(self._page, since):
+        async for status in walk_pages(self._page, intent.written_at):
             is_ours = status.name == intent.nonce or (
                 handle is not None and handle in status.inputs
             )
@@ -245,7 +244,8 @@ class GeminiBatchClient(BatchClient):
     async def _page(self, cursor: str | None) -> RemotePage:
         async def once() -> RemotePage:
             token = "" if cursor is None else f"&pageToken={quote(cursor, safe='')}"
-            return decode_page((await self._get(f"/batches?pageSize={_PAGE}{token}")).body)
+            reply = await self._get(f"/batches?pageSize={_PAGE}{token}")
+            return replace(decode_page(reply.body), told_at=told_at(reply))
 
         return await self._retries.run(once)
 

@@ -28,7 +28,7 @@ from ..wire.openai_batch import (
 from ..wire.openai_errors import error_from_response
 from .base import BatchClient, cancel_once, check_endpoint, read_results, walk_pages
 from .chunk import ChunkLimits
-from .connection import Connection, is_gone, submission_error
+from .connection import Connection, is_gone, submission_error, told_at
 from .orphan import Found, NotFound
 from .retries import Retries
 from .spool import spooled
@@ -48,8 +48,6 @@ if TYPE_CHECKING:
 
 _API: Final = replace(OPENAI_CHAT, path="")
 _PAGE: Final = 100
-# Clocks of two machines differ; a nonce proves whose batch it is, so that more costs only pages.
-_CLOCKS_APART_SECONDS: Final = 24 * 3_600
 
 
 class OpenAIBatchClient(BatchClient):
@@ -164,8 +162,7 @@ class OpenAIBatchClient(BatchClient):
         self, intent: Intent, known_ids: Collection[str], *, handle: str | None = None
     ) -> Orphan:
         """Look through the list for the nonce, or for the uploaded file."""
-        since = intent.written_at - _CLOCKS_APART_SECONDS
-        async for status in walk_pages(self._page, since):
+        async for status in walk_pages(self._page, intent.written_at):
             is_ours = status.name == intent.nonce or (
                 handle is not None and handle in status.inputs
             )
@@ -205,7 +202,8 @@ class OpenAIBatchClient(BatchClient):
     async def _page(self, cursor: str | None) -> RemotePage:
         async def once() -> RemotePage:
             after = "" if cursor is None else f"&after={quote(cursor)}"
-            return decode_page((await self._get(f"/batches?limit={_PAGE}{after}")).body)
+            reply = await self._get(f"/batches?limit={_PAGE}{after}")
+            return replace(decode_page(reply.body), told_at=told_at(reply))
 
         return await self._retries.run(once)
 
