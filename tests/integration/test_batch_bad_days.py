@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.simulated_batches import PROVIDERS, batch_of, empty_batch, open_client
 
+from batch_llm.exceptions import AuthenticationError
+from batch_llm.providers.connection import submission_error
 from batch_llm.testing.simulator import Fault, FaultKind, Limit, Simulator
+from batch_llm.wire.anthropic_errors import error_from_response as anthropic_error
+from batch_llm.wire.openai_errors import error_from_response as openai_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from batch_llm.batch import BatchRun, RunStatus
+    from batch_llm.exceptions import ProviderError
     from batch_llm.wire.batch_item import BatchAnswer
     from batch_llm.wire.remote_status import RemoteStatus
 
@@ -35,6 +41,7 @@ TROUBLES = {
     "500": {"kind": FaultKind.STATUS, "status": 500},
     "429": {"kind": FaultKind.STATUS, "status": 429},
     "404": {"kind": FaultKind.STATUS, "status": 404},
+    "401": {"kind": FaultKind.STATUS, "status": 401},
     "no answer": {"kind": FaultKind.HANG},
     "reset": {"kind": FaultKind.RESET_BEFORE},
     "half of it": {"kind": FaultKind.RESET_IN_BODY},
@@ -89,7 +96,7 @@ def test_a_poll_that_fails_fails_no_batch_and_frees_no_money(
     provider: str, trouble: dict[str, object], simulator: Simulator
 ) -> None:
     simulator.add_fault(Fault(operation=POLLS[provider], **trouble))
-    run = batch_of(provider, simulator).run()
+    run = batch_of(provider, simulator, orphan_grace_seconds=600).run()
     status = until(run, lambda status: "polling fails" in whys(status))
     assert status.failed == 0
     assert status.in_flight == 10
@@ -118,6 +125,44 @@ def test_results_that_cannot_be_fetched_for_a_while_are_fetched_later(
     run = batch_of(provider, simulator, **settings).run(wait=True)
     check_all_executed_once(run, simulator)
     assert not faults
+
+
+@pytest.mark.parametrize("step", ["poll", "list", "download"])
+@each_provider
+def test_a_key_that_is_refused_for_long_ends_the_run_and_nothing_is_lost(
+    provider: str,
+    step: str,
+    simulator: Simulator,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    operations = {"poll": POLLS[provider], "list": "batches.list", "download": DOWNLOADS[provider]}
+    if step == "list":
+        simulator.add_fault(Fault(kind=FaultKind.DROPPED, operation="batches.create", calls=(1,)))
+    simulator.add_fault(Fault(kind=FaultKind.STATUS, status=401, operation=operations[step]))
+    state = tmp_path / "state.jsonl"
+    with pytest.raises(AuthenticationError, match="refuses the key, and its jobs wait"):
+        batch_of(provider, simulator, state_file=state).run(wait=True)
+    assert len([each for each in caplog.messages if "It is tried again" in each]) == 1
+    simulator.clear_faults()
+    check_all_executed_once(
+        batch_of(provider, simulator, state_file=state).run(wait=True), simulator
+    )
+
+
+@pytest.mark.parametrize("status", [404, 410])
+@each_provider
+def test_jobs_of_a_batch_that_is_gone_fail_and_may_have_been_billed(
+    provider: str, status: int, simulator: Simulator
+) -> None:
+    simulator.add_fault(Fault(kind=FaultKind.STATUS, status=status, operation=POLLS[provider]))
+    run = batch_of(provider, simulator).run()
+    assert run.wait(60)
+    results = run.results().values()
+    assert {each.error for each in results} == {"the provider knows the batch no longer"}
+    assert {each.cost_usd for each in results} == {None}
+    assert run.status().failed == 10
+    assert run.status().reserved_usd > 0
 
 
 def test_results_that_nobody_fetched_in_time_are_given_up(simulator: Simulator) -> None:
@@ -161,6 +206,54 @@ def test_a_create_that_is_refused_for_a_while_goes_again(
     )
     run = batch_of(provider, simulator, items_per_batch=4).run(wait=True)
     check_all_executed_once(run, simulator)
+
+
+@each_provider
+@pytest.mark.parametrize("status", [405, 413, 415, 422])
+def test_a_create_that_is_bad_for_good_fails_its_jobs(
+    provider: str, status: int, simulator: Simulator
+) -> None:
+    simulator.add_fault(
+        Fault(kind=FaultKind.STATUS, status=status, operation="batches.create", times=1)
+    )
+    run = batch_of(provider, simulator).run(wait=True)
+    assert {each.error_category for each in run.results().values()} == {"submission_refused"}
+    assert run.status().reserved_usd == 0
+
+
+def refused_for_money(provider: str) -> ProviderError:
+    """Return how a provider says that the account cannot pay."""
+    if provider == "anthropic":
+        words = "Your credit balance is too low to access the Anthropic API."
+        told = {"type": "error", "error": {"type": "invalid_request_error", "message": words}}
+        return anthropic_error(400, {}, json.dumps(told).encode())
+    told = {"error": {"message": "Over the limit.", "code": "billing_hard_limit_reached"}}
+    return openai_error(400, {}, json.dumps(told).encode())
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+@pytest.mark.parametrize("step", ["upload", "create"])
+def test_an_account_without_credit_ends_the_run_and_its_jobs_wait(
+    provider: str, step: str, simulator: Simulator, tmp_path: Path
+) -> None:
+    client, state = open_client(provider, simulator), tmp_path / "state.jsonl"
+    error = refused_for_money(provider)
+
+    async def refuse(*_given: Any, **_options: Any) -> str:
+        raise submission_error(error) if step == "create" else error
+
+    setattr(client, step, refuse)
+    with pytest.raises(AuthenticationError, match="no credit left, and its jobs wait"):
+        batch_of(provider, simulator, client=client, state_file=state).run(wait=True)
+    later = batch_of(provider, simulator, state_file=state).run(wait=True)
+    check_all_executed_once(later, simulator)
+
+
+@each_provider
+def test_a_create_that_asks_for_payment_ends_the_run(provider: str, simulator: Simulator) -> None:
+    simulator.add_fault(Fault(kind=FaultKind.STATUS, status=402, operation="batches.create"))
+    with pytest.raises(AuthenticationError, match="no credit left, and its jobs wait"):
+        batch_of(provider, simulator).run(wait=True)
 
 
 @pytest.mark.parametrize("provider", ["openai", "anthropic", "gemini"])
