@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.simulated_batches import PROVIDERS, batch_of, empty_batch, open_client
 
-from batch_llm.exceptions import AuthenticationError
+from batch_llm.exceptions import AuthenticationError, RateLimitedError
 from batch_llm.providers.connection import submission_error
 from batch_llm.testing.simulator import Fault, FaultKind, Limit, Simulator
 from batch_llm.wire.anthropic_errors import error_from_response as anthropic_error
@@ -206,6 +206,40 @@ def test_a_create_that_is_refused_for_a_while_goes_again(
     )
     run = batch_of(provider, simulator, items_per_batch=4).run(wait=True)
     check_all_executed_once(run, simulator)
+
+
+@each_provider
+def test_a_create_goes_again_when_the_provider_asks_and_no_sooner(
+    provider: str, simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("batch_llm.batch.plan._FIRST_WAIT_SECONDS", 0.01)
+    state = tmp_path / "state.jsonl"
+    fault = {"kind": FaultKind.STATUS, "status": 429, "operation": "batches.create"}
+    simulator.add_fault(Fault(**fault, retry_after_seconds=1_000, times=1))
+    for _ in range(2):  # the second one has it from the state
+        run = batch_of(provider, simulator, state_file=state).run()
+        status = until(run, lambda status: any("asks to wait" in why for why in status.waiting))
+        run.wait(0.2)
+        run.shutdown()
+        assert status.failed == 0
+        assert len(simulator.books.creates("batch")) == 0
+
+
+def test_a_poll_waits_as_long_as_the_provider_asks(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, asked = open_client("openai", simulator), list[str]()
+
+    async def refuse(remote_id: str) -> RemoteStatus:
+        asked.append(remote_id)
+        raise RateLimitedError("too many", status_code=429, retry_after=1_000)
+
+    monkeypatch.setattr(client, "poll", refuse)
+    run = batch_of("openai", simulator, client=client).run()
+    until(run, lambda status: "polling fails" in whys(status))
+    run.wait(0.3)
+    run.shutdown(False)
+    assert len(asked) == 1
 
 
 @each_provider

@@ -223,7 +223,9 @@ class RemoteChunk:
         return Intent(nonce or chunk.nonce, chunk.jobs, chunk.plan.at, self._job_ids)
 
     async def _refused(self, error: ProviderError | InputError) -> None:
-        self._journal.write(Refused(self._chunk.number, str(error)))
+        asked = error.retry_after if isinstance(error, ProviderError) else None
+        not_before = None if asked is None else time.time() + asked
+        self._journal.write(Refused(self._chunk.number, str(error), not_before))
         if is_for_good(error):
             await self._fail_all(str(error))
         elif isinstance(error, ProviderError) and (is_bad_key(error) or has_no_credit(error)):
