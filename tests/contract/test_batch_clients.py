@@ -32,6 +32,7 @@ from batch_llm.providers import (
     Retries,
     Unprovable,
 )
+from batch_llm.providers.base import NOT_SENT
 from batch_llm.testing.simulator import Fault, FaultKind, Limit, Simulator
 from batch_llm.wire.batch_item import BatchAnswer, BatchRequestLine
 from batch_llm.wire.batch_results import UNMATCHED_RESULTS
@@ -482,6 +483,39 @@ async def settled(client: BatchClient, sent: Sent, known: set[str]) -> object:
         if not isinstance(found, Unprovable):
             return found
     raise AssertionError("it never could be told")
+
+
+async def test_nothing_is_sent_that_may_not_be_once_it_is_ready(
+    client: BatchClient, case: Case, simulator: Simulator
+) -> None:
+    read: list[str] = []
+    sent = intended(client, simulator, questions(case, 3))
+    handle = await client.upload(sent.chunk, sent.intent)
+
+    def lines() -> Iterator[BatchRequestLine]:
+        for line in sent.chunk.lines:
+            read.append(line.custom_id)
+            yield line
+
+    def may_send() -> bool:
+        assert handle is not None or len(read) == 3, "it is not ready yet"
+        return False
+
+    chunk = replace(sent.chunk, lines=Lines(lines))
+    with pytest.raises(SubmissionError) as caught:
+        await client.create(chunk, handle, sent.intent, may_send)
+    assert (caught.value.acceptance, caught.value.code) == ("refused", NOT_SENT)
+    assert len(simulator.books.creates("batch")) == 0
+
+
+@dataclass
+class Lines:
+    """Lines that are made each time they are read."""
+
+    make: Callable[[], Iterator[BatchRequestLine]]
+
+    def __iter__(self) -> Iterator[BatchRequestLine]:
+        return self.make()
 
 
 async def test_a_refused_connection_is_surely_not_accepted(case: Case) -> None:

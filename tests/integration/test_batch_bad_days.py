@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -223,6 +224,40 @@ def test_a_create_goes_again_when_the_provider_asks_and_no_sooner(
         run.shutdown()
         assert status.failed == 0
         assert len(simulator.books.creates("batch")) == 0
+
+
+@each_provider
+def test_nothing_is_created_after_a_stop(
+    provider: str, simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stop comes while the body of the create is being made ready."""
+    client, state = open_client(provider, simulator), tmp_path / "state.jsonl"
+    create, is_creating = client.create, threading.Event()
+
+    async def create_late(*given: Any) -> str:
+        is_creating.set()
+        may_send = given[-1]
+        while may_send():
+            await asyncio.sleep(0.001)
+        return await create(*given)
+
+    monkeypatch.setattr(client, "create", create_late)
+    run = batch_of(provider, simulator, client=client, state_file=state).run()
+    assert is_creating.wait(60)
+    run.shutdown()
+    assert len(simulator.books.creates("batch")) == 0
+    later = batch_of(provider, simulator, state_file=state).run(wait=True)
+    check_all_executed_once(later, simulator)
+
+
+@pytest.mark.parametrize("provider", ["openai", "gemini by file"])
+def test_a_file_goes_whose_batch_was_never_taken(provider: str, simulator: Simulator) -> None:
+    simulator.add_fault(Fault(kind=FaultKind.RESET_BEFORE, operation="batches.create", calls=(1,)))
+    run = batch_of(provider, simulator, keep_remote_files=True).run(wait=True)
+    check_all_executed_once(run, simulator)
+    routes = simulator.books.requests_by_route()
+    deleted = {route: count for (_, route), count in routes.items() if route.startswith("DELETE")}
+    assert [sum(count.values()) for count in deleted.values()] == [1]
 
 
 def test_a_poll_waits_as_long_as_the_provider_asks(

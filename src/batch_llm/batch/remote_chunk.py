@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..exceptions import InputError, ProviderError, SubmissionError
+from ..providers.base import NOT_SENT
 from ..providers.chunk import Chunk, Intent
 from ..providers.orphan import Found, Unprovable
 from ..wire.custom_ids import new_nonce
@@ -120,13 +121,15 @@ class RemoteChunk:
         if handle is not None:
             self._journal.write(Uploaded(self._chunk.number, handle))
         if not self._may_submit():
-            self._journal.write(Refused(self._chunk.number, WITHDRAWN))
-            await self._discard([handle] if handle is not None else [])
+            await self._withdraw(handle)
             return True
         self._is_unsent = False
         try:
-            remote_id = await self._client.create(sent, handle, self._intent())
+            remote_id = await self._client.create(sent, handle, self._intent(), self._may_submit)
         except SubmissionError as error:
+            if error.code == NOT_SENT:
+                await self._withdraw(handle)
+                return True
             if error.acceptance == "refused":
                 await self._discard([handle] if handle is not None else [])
                 await self._refused(error)
@@ -139,6 +142,11 @@ class RemoteChunk:
             return True
         self._journal.write(Created(self._chunk.number, remote_id))
         return True
+
+    async def _withdraw(self, handle: str | None) -> None:
+        """Write that nothing of it was sent but a file, which goes."""
+        self._journal.write(Refused(self._chunk.number, WITHDRAWN))
+        await self._discard([handle] if handle is not None else [])
 
     async def give_up(self) -> None:
         """Fail the jobs that wait, of a chunk that was refused for good: others of it have."""
@@ -169,7 +177,9 @@ class RemoteChunk:
             elif found is None:
                 await asyncio.sleep(max(pauses.next_seconds(), outage.retry_after_seconds))
             elif left <= 0:
+                handle = self._chunk.file
                 self._journal.write(Refused(self._chunk.number, NEVER_TAKEN))
+                await self._discard([handle] if handle is not None else [])
             else:
                 self.why = "looking for a batch that may have been created"
                 await asyncio.sleep(min(left, pauses.next_seconds()))

@@ -24,7 +24,15 @@ from ..wire.batch_item import no_private_texts
 from ..wire.batch_results import ResultReader
 from ..wire.custom_ids import CustomIds, carries_nonce
 from ..wire.embedding import EmbeddingText
-from .base import BatchClient, cancel_once, check_endpoint, read_results, walk_pages
+from .base import (
+    BatchClient,
+    always,
+    cancel_once,
+    check_endpoint,
+    check_may_send,
+    read_results,
+    walk_pages,
+)
 from .chunk import ChunkLimits
 from .connection import Connection, submission_error, told_at
 from .orphan import Found, NotFound, Unprovable
@@ -32,7 +40,7 @@ from .retries import Retries
 from .spool import spooled
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 
     from ..base.request import LLMRequest
     from ..llm_strategies.http.transport import Reply
@@ -104,7 +112,13 @@ class AnthropicBatchClient(BatchClient):
     async def upload(self, chunk: Chunk, intent: Intent) -> None:
         """Return None: the requests go with the create."""
 
-    async def create(self, chunk: Chunk, handle: str | None, intent: Intent) -> str:
+    async def create(
+        self,
+        chunk: Chunk,
+        handle: str | None,
+        intent: Intent,
+        may_send: Callable[[], bool] = always,
+    ) -> str:
         """Make a batch.
 
         Raises:
@@ -119,6 +133,7 @@ class AnthropicBatchClient(BatchClient):
                 "with custom_ids(job_ids, intent.nonce)."
             )
         with await spooled(encode_create(chunk.lines, chunk.custom_ids)) as spool:
+            check_may_send(may_send)
             try:
                 reply = await self._connection.request(
                     "POST",

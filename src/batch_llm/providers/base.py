@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from ..base import PricedModel
-from ..exceptions import ConfigurationError, ProviderError
+from ..exceptions import ConfigurationError, ProviderError, SubmissionError
 from ..pricing import most_usd
 from ..wire.batch_item import no_private_texts
 
@@ -26,10 +26,18 @@ if TYPE_CHECKING:
     from .orphan import Orphan
     from .spool import Spool
 
+NOT_SENT: Final = "not_sent"
+"""Code of the error of a create that was ready, and was not to be sent any more."""
+
 _LINES_AT_A_STRETCH: Final = 500
 # Less than the 29 days that Anthropic keeps results: of an older batch nobody could tell whose it
 # is, nor would there be anything to collect.
 _LOOKED_BACK_SECONDS: Final = 28 * 86_400
+
+
+def always() -> bool:
+    """Let whatever is ready be sent."""
+    return True
 
 
 class BatchClient(ABC):
@@ -92,16 +100,24 @@ class BatchClient(ABC):
         """
 
     @abstractmethod
-    async def create(self, chunk: Chunk, handle: str | None, intent: Intent) -> str:
+    async def create(
+        self,
+        chunk: Chunk,
+        handle: str | None,
+        intent: Intent,
+        may_send: Callable[[], bool] = always,
+    ) -> str:
         """Make the remote batch, and return its id. It is sent once, whatever comes.
 
         Args:
             chunk: what is sent.
             handle: that `upload` returned.
             intent: written down before.
+            may_send: asked once all is ready, right before it is sent.
 
         Raises:
-            SubmissionError: says in `acceptance` whether the provider took it all the same.
+            SubmissionError: says in `acceptance` whether the provider took it all the same. Of the
+                code `NOT_SENT` where it may not be sent.
         """
 
     @abstractmethod
@@ -171,6 +187,16 @@ def check_endpoint(client: BatchClient, endpoint: str) -> None:
             f"{type(client).__name__} has no batches for {endpoint!r}; it has some for "
             f"{', '.join(client.endpoints)}."
         )
+
+
+def check_may_send(may_send: Callable[[], bool]) -> None:
+    """Refuse to send what may not be sent any more.
+
+    Raises:
+        SubmissionError: that says so.
+    """
+    if not may_send():
+        raise SubmissionError("It was not to be sent any more.", "refused", code=NOT_SENT)
 
 
 async def read_results(spool: Spool, reader: ResultReader) -> AsyncIterator[BatchAnswer]:

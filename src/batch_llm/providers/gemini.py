@@ -35,7 +35,15 @@ from ..wire.gemini_batch import (
 from ..wire.gemini_errors import error_from_response
 from ..wire.http_errors import json_or_none
 from ..wire.json_body import encode_body
-from .base import BatchClient, cancel_once, check_endpoint, read_results, walk_pages
+from .base import (
+    BatchClient,
+    always,
+    cancel_once,
+    check_endpoint,
+    check_may_send,
+    read_results,
+    walk_pages,
+)
 from .chunk import ChunkLimits
 from .connection import Connection, is_gone, submission_error, told_at
 from .orphan import Found, NotFound
@@ -43,7 +51,7 @@ from .retries import Retries
 from .spool import spooled
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 
     from ..base.request import LLMRequest
     from ..llm_strategies.http.transport import Reply
@@ -139,16 +147,24 @@ class GeminiBatchClient(BatchClient):
                 return None
             return await self._retries.run(lambda: self._upload(spool, intent))
 
-    async def create(self, chunk: Chunk, handle: str | None, intent: Intent) -> str:
+    async def create(
+        self,
+        chunk: Chunk,
+        handle: str | None,
+        intent: Intent,
+        may_send: Callable[[], bool] = always,
+    ) -> str:
         """Make a batch whose display name holds the nonce."""
         endpoint = self._known(chunk.endpoint)
         model = quote(chunk.model.removeprefix("models/"))
         url = self._url(f"/models/{model}:{_ACTIONS[endpoint]}")
         if handle is not None:
+            check_may_send(may_send)
             whole = encode_body(encode_create(handle, intent.nonce))
             return await self._create(url, whole, {})
         pieces = encode_inline(chunk.lines, chunk.custom_ids, endpoint, intent.nonce)
         with await spooled(pieces) as spool:
+            check_may_send(may_send)
             length = {"Content-Length": str(spool.size)}
             return await self._create(url, spool.pieces(), length)
 

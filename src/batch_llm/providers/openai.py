@@ -26,7 +26,15 @@ from ..wire.openai_batch import (
     line_decoder,
 )
 from ..wire.openai_errors import error_from_response
-from .base import BatchClient, cancel_once, check_endpoint, read_results, walk_pages
+from .base import (
+    BatchClient,
+    always,
+    cancel_once,
+    check_endpoint,
+    check_may_send,
+    read_results,
+    walk_pages,
+)
 from .chunk import ChunkLimits
 from .connection import Connection, is_gone, submission_error, told_at
 from .orphan import Found, NotFound
@@ -34,7 +42,7 @@ from .retries import Retries
 from .spool import spooled
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 
     from ..base.request import LLMRequest
     from ..llm_strategies.http.transport import Reply
@@ -116,9 +124,16 @@ class OpenAIBatchClient(BatchClient):
         with await spooled(lines) as spool:
             return await self._retries.run(lambda: self._upload(spool, intent))
 
-    async def create(self, chunk: Chunk, handle: str | None, intent: Intent) -> str:
+    async def create(
+        self,
+        chunk: Chunk,
+        handle: str | None,
+        intent: Intent,
+        may_send: Callable[[], bool] = always,
+    ) -> str:
         """Make a batch of an uploaded file, with the nonce in its metadata."""
         order = encode_create(handle or "", self._known(chunk.endpoint), intent.nonce)
+        check_may_send(may_send)
         try:
             reply = await self._connection.request(
                 "POST", self._connection.url("/batches"), json=order
