@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,6 +32,7 @@ from batch_llm.providers import (
     Retries,
     Unprovable,
 )
+from batch_llm.providers.base import NOT_SENT
 from batch_llm.testing.simulator import Fault, FaultKind, Limit, Simulator
 from batch_llm.wire.batch_item import BatchAnswer, BatchRequestLine
 from batch_llm.wire.batch_results import UNMATCHED_RESULTS
@@ -484,6 +485,39 @@ async def settled(client: BatchClient, sent: Sent, known: set[str]) -> object:
     raise AssertionError("it never could be told")
 
 
+async def test_nothing_is_sent_that_may_not_be_once_it_is_ready(
+    client: BatchClient, case: Case, simulator: Simulator
+) -> None:
+    read: list[str] = []
+    sent = intended(client, simulator, questions(case, 3))
+    handle = await client.upload(sent.chunk, sent.intent)
+
+    def lines() -> Iterator[BatchRequestLine]:
+        for line in sent.chunk.lines:
+            read.append(line.custom_id)
+            yield line
+
+    def may_send() -> bool:
+        assert handle is not None or len(read) == 3, "it is not ready yet"
+        return False
+
+    chunk = replace(sent.chunk, lines=Lines(lines))
+    with pytest.raises(SubmissionError) as caught:
+        await client.create(chunk, handle, sent.intent, may_send)
+    assert (caught.value.acceptance, caught.value.code) == ("refused", NOT_SENT)
+    assert len(simulator.books.creates("batch")) == 0
+
+
+@dataclass
+class Lines:
+    """Lines that are made each time they are read."""
+
+    make: Callable[[], Iterator[BatchRequestLine]]
+
+    def __iter__(self) -> Iterator[BatchRequestLine]:
+        return self.make()
+
+
 async def test_a_refused_connection_is_surely_not_accepted(case: Case) -> None:
     with case.world() as gone:
         client = case.open(gone, NEVER)
@@ -540,6 +574,17 @@ async def test_an_orphan_is_found_behind_many_pages(
         await ended(client, other.remote_id)
     await ended(client, sent.remote_id)
     assert await client.find_orphan(sent.intent, set()) == Found(sent.remote_id)
+
+
+@pytest.mark.parametrize("days_ahead", [2, 100])
+async def test_a_clock_that_was_ahead_hides_no_orphan(
+    client: BatchClient, case: Case, simulator: Simulator, days_ahead: int
+) -> None:
+    sent = await submit(client, simulator, questions(case, 2))
+    await ended(client, sent.remote_id)
+    written_at = sent.intent.written_at + days_ahead * 86_400
+    intent = replace(sent.intent, written_at=written_at)
+    assert await client.find_orphan(intent, set()) == Found(sent.remote_id)
 
 
 # --- refusals ------------------------------------------------------------------------------

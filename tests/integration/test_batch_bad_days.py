@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.simulated_batches import PROVIDERS, batch_of, empty_batch, open_client
 
+from batch_llm.exceptions import AuthenticationError, RateLimitedError
+from batch_llm.providers.connection import submission_error
 from batch_llm.testing.simulator import Fault, FaultKind, Limit, Simulator
+from batch_llm.wire.anthropic_errors import error_from_response as anthropic_error
+from batch_llm.wire.openai_errors import error_from_response as openai_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from batch_llm.batch import BatchRun, RunStatus
+    from batch_llm.exceptions import ProviderError
     from batch_llm.wire.batch_item import BatchAnswer
     from batch_llm.wire.remote_status import RemoteStatus
 
@@ -35,6 +42,7 @@ TROUBLES = {
     "500": {"kind": FaultKind.STATUS, "status": 500},
     "429": {"kind": FaultKind.STATUS, "status": 429},
     "404": {"kind": FaultKind.STATUS, "status": 404},
+    "401": {"kind": FaultKind.STATUS, "status": 401},
     "no answer": {"kind": FaultKind.HANG},
     "reset": {"kind": FaultKind.RESET_BEFORE},
     "half of it": {"kind": FaultKind.RESET_IN_BODY},
@@ -89,7 +97,7 @@ def test_a_poll_that_fails_fails_no_batch_and_frees_no_money(
     provider: str, trouble: dict[str, object], simulator: Simulator
 ) -> None:
     simulator.add_fault(Fault(operation=POLLS[provider], **trouble))
-    run = batch_of(provider, simulator).run()
+    run = batch_of(provider, simulator, orphan_grace_seconds=600).run()
     status = until(run, lambda status: "polling fails" in whys(status))
     assert status.failed == 0
     assert status.in_flight == 10
@@ -118,6 +126,44 @@ def test_results_that_cannot_be_fetched_for_a_while_are_fetched_later(
     run = batch_of(provider, simulator, **settings).run(wait=True)
     check_all_executed_once(run, simulator)
     assert not faults
+
+
+@pytest.mark.parametrize("step", ["poll", "list", "download"])
+@each_provider
+def test_a_key_that_is_refused_for_long_ends_the_run_and_nothing_is_lost(
+    provider: str,
+    step: str,
+    simulator: Simulator,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    operations = {"poll": POLLS[provider], "list": "batches.list", "download": DOWNLOADS[provider]}
+    if step == "list":
+        simulator.add_fault(Fault(kind=FaultKind.DROPPED, operation="batches.create", calls=(1,)))
+    simulator.add_fault(Fault(kind=FaultKind.STATUS, status=401, operation=operations[step]))
+    state = tmp_path / "state.jsonl"
+    with pytest.raises(AuthenticationError, match="refuses the key, and its jobs wait"):
+        batch_of(provider, simulator, state_file=state).run(wait=True)
+    assert len([each for each in caplog.messages if "It is tried again" in each]) == 1
+    simulator.clear_faults()
+    check_all_executed_once(
+        batch_of(provider, simulator, state_file=state).run(wait=True), simulator
+    )
+
+
+@pytest.mark.parametrize("status", [404, 410])
+@each_provider
+def test_jobs_of_a_batch_that_is_gone_fail_and_may_have_been_billed(
+    provider: str, status: int, simulator: Simulator
+) -> None:
+    simulator.add_fault(Fault(kind=FaultKind.STATUS, status=status, operation=POLLS[provider]))
+    run = batch_of(provider, simulator).run()
+    assert run.wait(60)
+    results = run.results().values()
+    assert {each.error for each in results} == {"the provider knows the batch no longer"}
+    assert {each.cost_usd for each in results} == {None}
+    assert run.status().failed == 10
+    assert run.status().reserved_usd > 0
 
 
 def test_results_that_nobody_fetched_in_time_are_given_up(simulator: Simulator) -> None:
@@ -161,6 +207,122 @@ def test_a_create_that_is_refused_for_a_while_goes_again(
     )
     run = batch_of(provider, simulator, items_per_batch=4).run(wait=True)
     check_all_executed_once(run, simulator)
+
+
+@each_provider
+def test_a_create_goes_again_when_the_provider_asks_and_no_sooner(
+    provider: str, simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("batch_llm.batch.plan._FIRST_WAIT_SECONDS", 0.01)
+    state = tmp_path / "state.jsonl"
+    fault = {"kind": FaultKind.STATUS, "status": 429, "operation": "batches.create"}
+    simulator.add_fault(Fault(**fault, retry_after_seconds=1_000, times=1))
+    for _ in range(2):  # the second one has it from the state
+        run = batch_of(provider, simulator, state_file=state).run()
+        status = until(run, lambda status: any("asks to wait" in why for why in status.waiting))
+        run.wait(0.2)
+        run.shutdown()
+        assert status.failed == 0
+        assert len(simulator.books.creates("batch")) == 0
+
+
+@each_provider
+def test_nothing_is_created_after_a_stop(
+    provider: str, simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stop comes while the body of the create is being made ready."""
+    client, state = open_client(provider, simulator), tmp_path / "state.jsonl"
+    create, is_creating = client.create, threading.Event()
+
+    async def create_late(*given: Any) -> str:
+        is_creating.set()
+        may_send = given[-1]
+        while may_send():
+            await asyncio.sleep(0.001)
+        return await create(*given)
+
+    monkeypatch.setattr(client, "create", create_late)
+    run = batch_of(provider, simulator, client=client, state_file=state).run()
+    assert is_creating.wait(60)
+    run.shutdown()
+    assert len(simulator.books.creates("batch")) == 0
+    later = batch_of(provider, simulator, state_file=state).run(wait=True)
+    check_all_executed_once(later, simulator)
+
+
+@pytest.mark.parametrize("provider", ["openai", "gemini by file"])
+def test_a_file_goes_whose_batch_was_never_taken(provider: str, simulator: Simulator) -> None:
+    simulator.add_fault(Fault(kind=FaultKind.RESET_BEFORE, operation="batches.create", calls=(1,)))
+    run = batch_of(provider, simulator, keep_remote_files=True).run(wait=True)
+    check_all_executed_once(run, simulator)
+    routes = simulator.books.requests_by_route()
+    deleted = {route: count for (_, route), count in routes.items() if route.startswith("DELETE")}
+    assert [sum(count.values()) for count in deleted.values()] == [1]
+
+
+def test_a_poll_waits_as_long_as_the_provider_asks(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, asked = open_client("openai", simulator), list[str]()
+
+    async def refuse(remote_id: str) -> RemoteStatus:
+        asked.append(remote_id)
+        raise RateLimitedError("too many", status_code=429, retry_after=1_000)
+
+    monkeypatch.setattr(client, "poll", refuse)
+    run = batch_of("openai", simulator, client=client).run()
+    until(run, lambda status: "polling fails" in whys(status))
+    run.wait(0.3)
+    run.shutdown(False)
+    assert len(asked) == 1
+
+
+@each_provider
+@pytest.mark.parametrize("status", [405, 413, 415, 422])
+def test_a_create_that_is_bad_for_good_fails_its_jobs(
+    provider: str, status: int, simulator: Simulator
+) -> None:
+    simulator.add_fault(
+        Fault(kind=FaultKind.STATUS, status=status, operation="batches.create", times=1)
+    )
+    run = batch_of(provider, simulator).run(wait=True)
+    assert {each.error_category for each in run.results().values()} == {"submission_refused"}
+    assert run.status().reserved_usd == 0
+
+
+def refused_for_money(provider: str) -> ProviderError:
+    """Return how a provider says that the account cannot pay."""
+    if provider == "anthropic":
+        words = "Your credit balance is too low to access the Anthropic API."
+        told = {"type": "error", "error": {"type": "invalid_request_error", "message": words}}
+        return anthropic_error(400, {}, json.dumps(told).encode())
+    told = {"error": {"message": "Over the limit.", "code": "billing_hard_limit_reached"}}
+    return openai_error(400, {}, json.dumps(told).encode())
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+@pytest.mark.parametrize("step", ["upload", "create"])
+def test_an_account_without_credit_ends_the_run_and_its_jobs_wait(
+    provider: str, step: str, simulator: Simulator, tmp_path: Path
+) -> None:
+    client, state = open_client(provider, simulator), tmp_path / "state.jsonl"
+    error = refused_for_money(provider)
+
+    async def refuse(*_given: Any, **_options: Any) -> str:
+        raise submission_error(error) if step == "create" else error
+
+    setattr(client, step, refuse)
+    with pytest.raises(AuthenticationError, match="no credit left, and its jobs wait"):
+        batch_of(provider, simulator, client=client, state_file=state).run(wait=True)
+    later = batch_of(provider, simulator, state_file=state).run(wait=True)
+    check_all_executed_once(later, simulator)
+
+
+@each_provider
+def test_a_create_that_asks_for_payment_ends_the_run(provider: str, simulator: Simulator) -> None:
+    simulator.add_fault(Fault(kind=FaultKind.STATUS, status=402, operation="batches.create"))
+    with pytest.raises(AuthenticationError, match="no credit left, and its jobs wait"):
+        batch_of(provider, simulator).run(wait=True)
 
 
 @pytest.mark.parametrize("provider", ["openai", "anthropic", "gemini"])

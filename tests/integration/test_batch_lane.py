@@ -97,22 +97,24 @@ def provider(request: pytest.FixtureRequest) -> Provider:
     return found
 
 
-def client_of(provider: Provider, simulator: Simulator | MemoryWorld) -> BatchClient:
+def client_of(
+    provider: Provider, simulator: Simulator | MemoryWorld, key: str = KEY
+) -> BatchClient:
     if isinstance(simulator, MemoryWorld):
         # Batches are in the client's memory: a program that starts again has to find them there.
         return simulator.clients[0] if simulator.clients else simulator.open(AT_ONCE, PricedMock)
     if provider.name == "openai":
         return OpenAIBatchClient(
             base_url=simulator.openai_base_url,
-            api_key=KEY,
+            api_key=key,
             retries=AT_ONCE,
             token_limit_field="max_completion_tokens",
         )
     if provider.name == "anthropic":
         return AnthropicBatchClient(
-            base_url=simulator.anthropic_base_url, api_key=KEY, retries=AT_ONCE
+            base_url=simulator.anthropic_base_url, api_key=key, retries=AT_ONCE
         )
-    return GeminiBatchClient(base_url=simulator.gemini_base_url, api_key=KEY, retries=AT_ONCE)
+    return GeminiBatchClient(base_url=simulator.gemini_base_url, api_key=key, retries=AT_ONCE)
 
 
 def batch_of(provider: Provider, client: BatchClient, jobs: int = 10, **settings: Any) -> Batch:
@@ -945,6 +947,16 @@ def test_a_refused_key_ends_the_run_and_its_jobs_wait_for_a_better_one(
     )
     with pytest.raises(AuthenticationError, match="refuses the key"):
         batch_of(provider, client, state_file=state).run(wait=True)
+    later = batch_of(provider, client_of(provider, simulator), state_file=state).run(wait=True)
+    assert later.status().succeeded == 10
+    check_books(simulator, 10)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS[:3], ids=lambda provider: provider.name)
+def test_a_wrong_key_fails_no_job(provider: Provider, simulator: Simulator, tmp_path: Path) -> None:
+    state, wrong = tmp_path / "state.jsonl", client_of(provider, simulator, key="wrong-1")
+    with pytest.raises(AuthenticationError, match="refuses the key"):
+        batch_of(provider, wrong, state_file=state).run(wait=True)
     later = batch_of(provider, client_of(provider, simulator), state_file=state).run(wait=True)
     assert later.status().succeeded == 10
     check_books(simulator, 10)

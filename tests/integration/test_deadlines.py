@@ -130,6 +130,15 @@ def test_what_no_batch_has_answered_goes_live(provider: Provider, simulator: Sim
     assert {each.lane for each in run.results().values()} == {"live"}
 
 
+@pytest.mark.parametrize("when", [SOON, LATER], ids=["recalled", "long before"])
+def test_jobs_of_a_batch_that_is_gone_go_live(simulator: Simulator, when: Any) -> None:
+    simulator.add_fault(Fault(kind=FaultKind.STATUS, status=404, operation="batches.retrieve"))
+    run = batch_of(PROVIDERS[0]).run(wait=True, deadline=when)
+    assert {each.lane for each in run.results().values()} == {"live"}
+    assert run.status().succeeded == JOBS
+    assert run.status().reserved_usd > 0, "the batch may be billed yet"
+
+
 def run_until_half_is_done(batch: Batch, simulator: Simulator) -> BatchRun:
     run = batch.run(deadline=LATER)
     until(lambda: is_created(run))

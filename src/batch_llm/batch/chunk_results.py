@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from ..base import JobResult, PricedModel
 from ..exceptions import JobError, MalformedAnswerError, ProviderError
 from ..wire.batch_results import UNMATCHED_RESULTS
-from .answers import fail_parse, missing_result, result_of
+from .answers import MISSING, fail_parse, missing_result, result_of
 from .events import Collected, Settled
 from .job_book import private_texts
+from .outage import Outage
 from .pauses import Pauses
 from .raw_request import raw_request
 
@@ -81,8 +82,13 @@ class ChunkResults:
         Results that are not there, cannot be read or lack jobs may be whole the next time: a
         gateway sends a page of its own, a connection is cut. After the time of grace that is
         believed.
+
+        Raises:
+            AuthenticationError: if the key is refused for that long.
         """
         pauses, since = Pauses(self._params.poll_interval_seconds), time.monotonic()
+        grace_seconds = self._params.orphan_grace_seconds
+        outage = Outage(self._client.provider, self._chunk.number, grace_seconds)
         wrong: str | None = None
         while True:
             try:
@@ -90,12 +96,12 @@ class ChunkResults:
                 break
             except ProviderError as error:
                 may_last = error.code == UNMATCHED_RESULTS or error.status_code in _GONE
-                if may_last and time.monotonic() - since >= self._params.orphan_grace_seconds:
+                if may_last and time.monotonic() - since >= grace_seconds:
                     logger.warning("Chunk %d: %s", self._chunk.number, error)
                     wrong = str(error)
                     break
-                self._say_why(f"the results cannot be fetched: {error}")
-            await asyncio.sleep(pauses.next_seconds())
+                self._say_why(outage.note("the results cannot be fetched", error))
+            await asyncio.sleep(max(pauses.next_seconds(), outage.retry_after_seconds))
         self._say_why("")
         return wrong
 
@@ -113,6 +119,25 @@ class ChunkResults:
         category = "submission_refused"
         self._keep(
             JobResult(job_id, error=why, error_category=category, cost_usd=0.0)
+            for job_id in waiting
+        )
+
+    def keep_gone(self, why: str) -> None:
+        """Let the jobs that wait end, of a batch that is gone: what they have cost, nobody tells.
+
+        In a run with a deadline they have expired, and so go live.
+        """
+        waiting = list(self._journal.state.waiting_ids(self._chunk))
+        outcome: Outcome = "failed" if self._journal.state.deadline is None else "expired"
+        self._keep(
+            JobResult(
+                job_id,
+                outcome=outcome,
+                error=why,
+                error_category=MISSING,
+                cost_usd=None,
+                batch_id=self._chunk.remote_id,
+            )
             for job_id in waiting
         )
 

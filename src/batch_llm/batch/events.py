@@ -98,10 +98,14 @@ class Created(_Event, tag="created"):
 
 
 class Refused(_Event, tag="refused"):
-    """The provider runs nothing of the chunk, for `reason`: it may be submitted again."""
+    """The provider runs nothing of the chunk, for `reason`: it may be submitted again.
+
+    But not before `not_before`, in unix seconds, where the provider asks for that.
+    """
 
     chunk: int
     reason: str
+    not_before: float | None = None
     at: float = msgspec.field(default_factory=time.time)
 
 

@@ -41,6 +41,8 @@ class Candidate:
         refusals: how often the provider has refused it.
         refused_at: when it last did, in seconds of the clock that `Standing.now` is of.
         reason: the provider's reason.
+        not_before: when it may go again at the earliest, by the same clock; None where the
+            provider does not say.
     """
 
     number: int
@@ -51,6 +53,7 @@ class Candidate:
     refusals: int = 0
     refused_at: float = 0.0
     reason: str = ""
+    not_before: float | None = None
 
 
 @dataclass(slots=True)
@@ -123,7 +126,8 @@ def plan(candidates: Iterable[Candidate], standing: Standing) -> Plan:
 
     A chunk that waits lets those after it pass which have no reason to. One that was refused goes
     again when a remote batch of its model has ended since, or after a wait that doubles from a
-    minute to an hour: others of the account may have filled the queue.
+    minute to an hour: others of the account may have filled the queue. None goes before the time
+    that the provider has named.
     """
     chosen, standing = Plan(), _own(standing)
     for candidate in candidates:
@@ -148,6 +152,7 @@ def refused_candidates(state: RunState) -> list[Candidate]:
             refusals=len(chunk.reasons),
             refused_at=chunk.changed_at,
             reason=chunk.reasons[-1],
+            not_before=chunk.not_before,
         )
         for chunk in refused_chunks(state)
     ]
@@ -182,7 +187,7 @@ def goes_again_at(candidate: Candidate) -> float:
     """Return when a refused chunk goes again, if nothing of its model ends before."""
     doublings = min(candidate.refusals - 1, 16)
     wait = min(_FIRST_WAIT_SECONDS * 2.0**doublings, _LONGEST_WAIT_SECONDS)
-    return candidate.refused_at + wait
+    return max(candidate.refused_at + wait, candidate.not_before or 0.0)
 
 
 def _own(standing: Standing) -> Standing:
@@ -233,6 +238,9 @@ def _money(candidate: Candidate, standing: Standing) -> Held | None:
 
 
 def _refusal(candidate: Candidate, standing: Standing) -> Held | None:
+    if candidate.not_before is not None and standing.now < candidate.not_before:
+        reason = f"{candidate.provider} asks to wait ({candidate.reason}); it goes again"
+        return Held(candidate.number, Hold.REFUSED, reason, candidate.not_before)
     if candidate.refusals == 0:
         return None
     ended_at = standing.ended_at.get((candidate.provider, candidate.model))

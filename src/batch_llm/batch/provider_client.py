@@ -18,7 +18,7 @@ from ..exceptions import (
     RateLimitedError,
     SubmissionError,
 )
-from ..providers.base import BatchClient
+from ..providers.base import BatchClient, always, check_may_send
 from ..providers.chunk import ChunkLimits
 from ..providers.connection import submission_error
 from ..providers.orphan import Found, NotFound, Unprovable
@@ -121,9 +121,16 @@ class ProviderClient(BatchClient):
     async def upload(self, chunk: Chunk, intent: Intent) -> None:
         """Return None: the jobs go with the create."""
 
-    async def create(self, chunk: Chunk, handle: str | None, intent: Intent) -> str:
+    async def create(
+        self,
+        chunk: Chunk,
+        handle: str | None,
+        intent: Intent,
+        may_send: Callable[[], bool] = always,
+    ) -> str:
         """Call `create_batch`, once."""
         jobs = await asyncio.to_thread(lambda: [_job_of(line) for line in chunk.lines])
+        check_may_send(may_send)
         try:
             made = await asyncio.to_thread(self._provider.create_batch, jobs)
         except (SubmissionError, *_DEFECTS):

@@ -7,14 +7,17 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from ..exceptions import AuthenticationError, InputError, JobError, ProviderError, SubmissionError
+from ..exceptions import InputError, JobError, ProviderError, SubmissionError
+from ..providers.base import NOT_SENT
 from ..providers.chunk import Chunk, Intent
 from ..providers.orphan import Found, Unprovable
 from ..wire.custom_ids import new_nonce
 from .chunk_results import ChunkResults
 from .events import Again, Cancelled, Collected, Collecting, Created, Polled, Refused, Uploaded
 from .job_book import JobLines
+from .outage import Outage
 from .pauses import Pauses
+from .refusals import has_no_credit, is_bad_key, is_for_good, jobs_wait
 from .run_state import Step
 
 if TYPE_CHECKING:
@@ -38,9 +41,8 @@ NEVER_TAKEN: Final = "no remote batch of it was found"
 WITHDRAWN: Final = "the run was stopped before it was sent"
 """Why a chunk goes again whose create was never made."""
 
-_BAD_FOR_GOOD: Final = frozenset({400, 404, 413})
-"""HTTP says so of a create or an upload that will not do better another time."""
-_BAD_KEY: Final = frozenset({401, 403})
+_GONE: Final = "the provider knows the batch no longer"
+"""Why jobs end without an answer whose batch can be polled no more."""
 
 
 class RemoteChunk:
@@ -98,7 +100,7 @@ class RemoteChunk:
         """Upload and create what was just planned, once.
 
         Raises:
-            AuthenticationError: if the key is refused; the jobs wait for a better one.
+            AuthenticationError: if the key is refused, or the account has no credit; the jobs wait.
         """
         self.is_submitting = True
         try:
@@ -119,13 +121,15 @@ class RemoteChunk:
         if handle is not None:
             self._journal.write(Uploaded(self._chunk.number, handle))
         if not self._may_submit():
-            self._journal.write(Refused(self._chunk.number, WITHDRAWN))
-            await self._discard([handle] if handle is not None else [])
+            await self._withdraw(handle)
             return True
         self._is_unsent = False
         try:
-            remote_id = await self._client.create(sent, handle, self._intent())
+            remote_id = await self._client.create(sent, handle, self._intent(), self._may_submit)
         except SubmissionError as error:
+            if error.code == NOT_SENT:
+                await self._withdraw(handle)
+                return True
             if error.acceptance == "refused":
                 await self._discard([handle] if handle is not None else [])
                 await self._refused(error)
@@ -139,6 +143,11 @@ class RemoteChunk:
         self._journal.write(Created(self._chunk.number, remote_id))
         return True
 
+    async def _withdraw(self, handle: str | None) -> None:
+        """Write that nothing of it was sent but a file, which goes."""
+        self._journal.write(Refused(self._chunk.number, WITHDRAWN))
+        await self._discard([handle] if handle is not None else [])
+
     async def give_up(self) -> None:
         """Fail the jobs that wait, of a chunk that was refused for good: others of it have."""
         await self._fail_all(self._chunk.reasons[-1])
@@ -148,12 +157,16 @@ class RemoteChunk:
 
         Where there surely is none, the chunk goes again. Where that cannot be told, look again; and
         where nothing will ever tell, leave it as it is.
+
+        Raises:
+            AuthenticationError: if the key is refused for long.
         """
         pauses, since = Pauses(self._params.poll_interval_seconds), time.monotonic()
+        outage = self._outage()
         grace = self._params.orphan_grace_seconds
         while self._chunk.may_be_orphan:
             left = grace - (time.monotonic() - since)
-            nonce, found = await self._look()
+            nonce, found = await self._look(outage)
             if isinstance(found, Found):
                 self._adopt(nonce, found.remote_id)
             elif isinstance(found, Unprovable):
@@ -162,17 +175,26 @@ class RemoteChunk:
                     return
                 await asyncio.sleep(pauses.next_seconds())
             elif found is None:
-                await asyncio.sleep(pauses.next_seconds())
+                await asyncio.sleep(max(pauses.next_seconds(), outage.retry_after_seconds))
             elif left <= 0:
+                handle = self._chunk.file
                 self._journal.write(Refused(self._chunk.number, NEVER_TAKEN))
+                await self._discard([handle] if handle is not None else [])
             else:
                 self.why = "looking for a batch that may have been created"
                 await asyncio.sleep(min(left, pauses.next_seconds()))
         self.why = ""
 
     async def finish(self) -> None:
-        """Poll until the remote batch has ended, and keep what became of its jobs."""
+        """Poll until the remote batch has ended, and keep what became of its jobs.
+
+        Raises:
+            AuthenticationError: if the key is refused for long; a later run goes on from here.
+        """
         status = await self._ended()
+        if status is None:
+            await self._give_up_gone()
+            return
         if status.ended_as == "failed" and status.waits_for_tokens:
             reason = status.error.message if status.error else "too many tokens are enqueued"
             self._journal.write(Refused(self._chunk.number, reason))
@@ -211,24 +233,20 @@ class RemoteChunk:
         return Intent(nonce or chunk.nonce, chunk.jobs, chunk.plan.at, self._job_ids)
 
     async def _refused(self, error: ProviderError | InputError) -> None:
-        status = error.status_code if isinstance(error, ProviderError) else None
+        asked = error.retry_after if isinstance(error, ProviderError) else None
+        not_before = None if asked is None else time.time() + asked
+        self._journal.write(Refused(self._chunk.number, str(error), not_before))
+        if isinstance(error, ProviderError) and (is_bad_key(error) or has_no_credit(error)):
+            raise jobs_wait(self._client.provider, error) from error
         # What is wrong with one job holds up no other: they are cut anew before they go again.
-        is_input = isinstance(error, InputError) and not isinstance(error, JobError)
-        is_final = is_input or status in _BAD_FOR_GOOD
-        self._journal.write(Refused(self._chunk.number, str(error)))
-        if is_final:
+        if is_for_good(error) and not isinstance(error, JobError):
             await self._fail_all(str(error))
-        if status in _BAD_KEY:
-            raise AuthenticationError(
-                f"{self._client.provider} refuses the key, and its jobs wait: {error}",
-                status_code=status,
-            ) from error
 
     async def _fail_all(self, why: str) -> None:
         await asyncio.to_thread(self._results.keep_refused, why)
         self._journal.write(Collected(self._chunk.number))
 
-    async def _look(self) -> tuple[str, object]:
+    async def _look(self, outage: Outage) -> tuple[str, object]:
         """Return what a search brings for any of the chunk's nonces, the newest first."""
         state, chunk = self._journal.state, self._chunk
         known = {remote_id for each in state.chunks for remote_id in each.remote_ids}
@@ -243,8 +261,9 @@ class RemoteChunk:
                 if isinstance(found, Unprovable):
                     unprovable = unprovable or (nonce, found)
         except ProviderError as error:
-            self.why = f"the provider's list cannot be read: {error}"
+            self.why = outage.note("the provider's list cannot be read", error)
             return chunk.nonce, None
+        outage.end()
         return unprovable or (chunk.nonce, found)
 
     def _adopt(self, nonce: str, remote_id: str) -> None:
@@ -257,16 +276,21 @@ class RemoteChunk:
 
     # -- polling
 
-    async def _ended(self) -> RemoteStatus:
-        pauses = Pauses(self._params.poll_interval_seconds)
+    def _outage(self) -> Outage:
+        grace_seconds = self._params.orphan_grace_seconds
+        return Outage(self._client.provider, self._chunk.number, grace_seconds)
+
+    async def _ended(self) -> RemoteStatus | None:
+        """Return how the batch ended; None where the provider knows it no longer."""
+        pauses, outage = Pauses(self._params.poll_interval_seconds), self._outage()
         remote_id = self._chunk.remote_id
         assert remote_id is not None, "it was created"
         while True:
             await self._tell_of_recall()
-            status = await self._poll(remote_id)
-            if status is not None and status.has_ended:
+            status = await self._poll(remote_id, outage)
+            if outage.is_gone or (status is not None and status.has_ended):
                 return status
-            await self._pause(pauses)
+            await self._pause(pauses, outage.retry_after_seconds)
 
     async def _tell_of_recall(self) -> None:
         """Ask the provider to cancel the batch, where it was recalled and does not know yet."""
@@ -281,24 +305,26 @@ class RemoteChunk:
         except ProviderError as error:
             self._recall_trouble = f"cancelling fails: {error}"
 
-    async def _pause(self, pauses: Pauses) -> None:
+    async def _pause(self, pauses: Pauses, least_seconds: float) -> None:
         """Wait until the next look; a recall comes in between."""
+        seconds = max(pauses.next_seconds(), least_seconds)
         if self._recalled.is_set():
-            await asyncio.sleep(pauses.next_seconds())
+            await asyncio.sleep(seconds)
             return
         try:
-            await asyncio.wait_for(self._recalled.wait(), pauses.next_seconds())
+            await asyncio.wait_for(self._recalled.wait(), seconds)
             pauses.reset()
         except TimeoutError:
             return
 
-    async def _poll(self, remote_id: str) -> RemoteStatus | None:
+    async def _poll(self, remote_id: str, outage: Outage) -> RemoteStatus | None:
         """Return how the batch stands; None where the poll itself failed: it is none of its."""
         try:
             status = await self._client.poll(remote_id)
         except ProviderError as error:
-            self.why = f"polling fails: {error}"
+            self.why = outage.note("polling fails", error)
             return None
+        outage.end()
         self.why = self._recall_trouble or ""
         self._note(status)
         return status
@@ -318,6 +344,12 @@ class RemoteChunk:
             self._journal.write(Polled(chunk.number, word, ended=status.has_ended, counts=counts))
 
     # -- collecting
+
+    async def _give_up_gone(self) -> None:
+        logger.warning("Chunk %d: %s.", self._chunk.number, _GONE)
+        await asyncio.to_thread(self._results.keep_gone, _GONE)
+        await self._results.close()
+        self.why = ""
 
     async def _collect(self, status: RemoteStatus) -> None:
         self._journal.write(Collecting(self._chunk.number))

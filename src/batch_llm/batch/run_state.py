@@ -84,6 +84,8 @@ class ChunkState:
         status: the provider's word for its state, as last polled.
         counts: the provider's counts, as last polled.
         reasons: why it was refused, each time.
+        not_before: until when the provider wants it no more, in unix seconds; None where it does
+            not say.
         changed_at: when it came to this step, in unix seconds.
         ended_at: when the remote batch was seen to have ended, in unix seconds.
         cancel_asked: the provider was asked to cancel it.
@@ -107,6 +109,7 @@ class ChunkState:
     status: str | None = None
     counts: dict[str, int] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
+    not_before: float | None = None
     ended_at: float | None = None
     cancel_asked: bool = False
     settled_usd: float | None = None
@@ -383,6 +386,7 @@ class RunState:
         chunk.step, chunk.changed_at = Step.REFUSED, event.at
         chunk.remote_id = chunk.file = None
         chunk.reasons.append(event.reason)
+        chunk.not_before = event.not_before
         self._unsettled.pop(chunk.number, None)
 
     def _poll(self, event: Polled, _place: int) -> None:

@@ -24,15 +24,23 @@ from ..wire.batch_item import no_private_texts
 from ..wire.batch_results import ResultReader
 from ..wire.custom_ids import CustomIds, carries_nonce
 from ..wire.embedding import EmbeddingText
-from .base import BatchClient, cancel_once, check_endpoint, read_results, walk_pages
+from .base import (
+    BatchClient,
+    always,
+    cancel_once,
+    check_endpoint,
+    check_may_send,
+    read_results,
+    walk_pages,
+)
 from .chunk import ChunkLimits
-from .connection import Connection, submission_error
+from .connection import Connection, submission_error, told_at
 from .orphan import Found, NotFound, Unprovable
 from .retries import Retries
 from .spool import spooled
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 
     from ..base.request import LLMRequest
     from ..llm_strategies.http.transport import Reply
@@ -44,9 +52,6 @@ if TYPE_CHECKING:
 _API: Final = replace(ANTHROPIC_MESSAGES, path="")
 _BATCHES: Final = "/v1/messages/batches"
 _PAGE: Final = 1_000
-# Clocks of two machines differ. Nothing but its results proves whose batch it is, so that each
-# batch of somebody else's in this time may have to be waited for.
-_CLOCKS_APART_SECONDS: Final = 3_600
 _FIRST_BYTES: Final = 64 * 1024
 
 
@@ -83,6 +88,7 @@ class AnthropicBatchClient(BatchClient):
         endpoint = find_endpoint(_API, base_url, api_key, headers or {})
         self._connection = Connection(endpoint, error_from_response)
         self._retries = retries or Retries()
+        self._sent_ids: dict[str, str] = {}  # by remote id: the first one of its results
 
     def endpoint_for(self, request: LLMRequest | EmbeddingText) -> str:
         """Return "/v1/messages".
@@ -106,7 +112,13 @@ class AnthropicBatchClient(BatchClient):
     async def upload(self, chunk: Chunk, intent: Intent) -> None:
         """Return None: the requests go with the create."""
 
-    async def create(self, chunk: Chunk, handle: str | None, intent: Intent) -> str:
+    async def create(
+        self,
+        chunk: Chunk,
+        handle: str | None,
+        intent: Intent,
+        may_send: Callable[[], bool] = always,
+    ) -> str:
         """Make a batch.
 
         Raises:
@@ -121,6 +133,7 @@ class AnthropicBatchClient(BatchClient):
                 "with custom_ids(job_ids, intent.nonce)."
             )
         with await spooled(encode_create(chunk.lines, chunk.custom_ids)) as spool:
+            check_may_send(may_send)
             try:
                 reply = await self._connection.request(
                     "POST",
@@ -168,9 +181,8 @@ class AnthropicBatchClient(BatchClient):
         self, intent: Intent, known_ids: Collection[str], *, handle: str | None = None
     ) -> Orphan:
         """Look at the results of each unknown batch of as many requests for the nonce."""
-        since = intent.written_at - _CLOCKS_APART_SECONDS
         unproved: list[str] = []
-        async for status in walk_pages(self._page, since):
+        async for status in walk_pages(self._page, intent.written_at):
             if status.id in known_ids or status.counts.total != intent.requests:
                 continue
             is_ours = await self._is_ours(status, intent)
@@ -199,12 +211,15 @@ class AnthropicBatchClient(BatchClient):
     async def _page(self, cursor: str | None) -> RemotePage:
         async def once() -> RemotePage:
             after = "" if cursor is None else f"&after_id={quote(cursor)}"
-            return decode_page((await self._get(f"{_BATCHES}?limit={_PAGE}{after}")).body)
+            reply = await self._get(f"{_BATCHES}?limit={_PAGE}{after}")
+            return replace(decode_page(reply.body), told_at=told_at(reply))
 
         return await self._retries.run(once)
 
     async def _is_ours(self, status: RemoteStatus, intent: Intent) -> bool | None:
         """Return whether a batch was sent for the intent; None where it cannot be told."""
+        if status.id in self._sent_ids:  # a search is repeated, and goes weeks back
+            return carries_nonce(self._sent_ids[status.id], intent.nonce)
         if not status.outputs:
             return None
         url = self._results_at(status.outputs[0], status.id)
@@ -217,7 +232,10 @@ class AnthropicBatchClient(BatchClient):
                 is_all = spool.size < size
             if first.endswith(b"\n") or is_all:
                 sent_id = sent_id_of(first)
-                return None if sent_id is None else carries_nonce(sent_id, intent.nonce)
+                if sent_id is None:
+                    return None
+                self._sent_ids[status.id] = sent_id
+                return carries_nonce(sent_id, intent.nonce)
             size *= 16  # one answer may be long
 
     def _results_at(self, results_url: str, remote_id: str) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from ..base import PricedModel
-from ..exceptions import ConfigurationError, ProviderError
+from ..exceptions import ConfigurationError, ProviderError, SubmissionError
 from ..pricing import most_usd
 from ..wire.batch_item import no_private_texts
 
@@ -25,7 +26,18 @@ if TYPE_CHECKING:
     from .orphan import Orphan
     from .spool import Spool
 
+NOT_SENT: Final = "not_sent"
+"""Code of the error of a create that was ready, and was not to be sent any more."""
+
 _LINES_AT_A_STRETCH: Final = 500
+# Less than the 29 days that Anthropic keeps results: of an older batch nobody could tell whose it
+# is, nor would there be anything to collect.
+_LOOKED_BACK_SECONDS: Final = 28 * 86_400
+
+
+def always() -> bool:
+    """Let whatever is ready be sent."""
+    return True
 
 
 class BatchClient(ABC):
@@ -88,16 +100,24 @@ class BatchClient(ABC):
         """
 
     @abstractmethod
-    async def create(self, chunk: Chunk, handle: str | None, intent: Intent) -> str:
+    async def create(
+        self,
+        chunk: Chunk,
+        handle: str | None,
+        intent: Intent,
+        may_send: Callable[[], bool] = always,
+    ) -> str:
         """Make the remote batch, and return its id. It is sent once, whatever comes.
 
         Args:
             chunk: what is sent.
             handle: that `upload` returned.
             intent: written down before.
+            may_send: asked once all is ready, right before it is sent.
 
         Raises:
-            SubmissionError: says in `acceptance` whether the provider took it all the same.
+            SubmissionError: says in `acceptance` whether the provider took it all the same. Of the
+                code `NOT_SENT` where it may not be sent.
         """
 
     @abstractmethod
@@ -169,6 +189,16 @@ def check_endpoint(client: BatchClient, endpoint: str) -> None:
         )
 
 
+def check_may_send(may_send: Callable[[], bool]) -> None:
+    """Refuse to send what may not be sent any more.
+
+    Raises:
+        SubmissionError: that says so.
+    """
+    if not may_send():
+        raise SubmissionError("It was not to be sent any more.", "refused", code=NOT_SENT)
+
+
 async def read_results(spool: Spool, reader: ResultReader) -> AsyncIterator[BatchAnswer]:
     """Yield the answers in a results file; other tasks get their turn meanwhile."""
     for number, line in enumerate(spool.lines(), start=1):
@@ -198,17 +228,24 @@ async def cancel_once(
 
 
 async def walk_pages(
-    read: Callable[[str | None], Awaitable[RemotePage]], created_after: float
+    read: Callable[[str | None], Awaitable[RemotePage]], written_at: float
 ) -> AsyncIterator[RemoteStatus]:
-    """Yield the remote batches that were created since, the newest first.
+    """Yield the remote batches that may be of an intent, the newest first.
+
+    Our clock may have been ahead by any time when the intent was written, and nothing is left out
+    for that: the walk ends with the page that has a batch of weeks ago, by the provider's clock
+    as well. Of a provider that does not tell the time, it goes through the whole list.
 
     Args:
         read: returns the page that a cursor names; the first one for None.
-        created_after: unix seconds; the walk ends with the page that has an older one.
+        written_at: of the intent, in unix seconds of our clock.
     """
     cursor: str | None = None
     while True:
         page = await read(cursor)
+        created_after = -math.inf
+        if page.told_at is not None:
+            created_after = min(written_at, page.told_at) - _LOOKED_BACK_SECONDS
         for status in page.batches:
             if status.created_at is None or status.created_at >= created_after:
                 yield status

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from ..exceptions import (
@@ -201,6 +202,15 @@ def _acceptance(error: ProviderError) -> Literal["refused", "accepted", "unknown
     if status is None or status in (408, 409):
         return "unknown"
     return "refused" if 300 <= status < 500 or status == _OVERLOADED else "unknown"
+
+
+def told_at(reply: Reply) -> float | None:
+    """Return when the provider answered, by its own clock, in unix seconds; None if untold."""
+    try:
+        moment = parsedate_to_datetime(reply.headers.get("Date", ""))
+    except ValueError:
+        return None
+    return moment.timestamp()
 
 
 def is_gone(error: ProviderError) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 from urllib.parse import quote
@@ -34,15 +35,23 @@ from ..wire.gemini_batch import (
 from ..wire.gemini_errors import error_from_response
 from ..wire.http_errors import json_or_none
 from ..wire.json_body import encode_body
-from .base import BatchClient, cancel_once, check_endpoint, read_results, walk_pages
+from .base import (
+    BatchClient,
+    always,
+    cancel_once,
+    check_endpoint,
+    check_may_send,
+    read_results,
+    walk_pages,
+)
 from .chunk import ChunkLimits
-from .connection import Connection, is_gone, submission_error
+from .connection import Connection, is_gone, submission_error, told_at
 from .orphan import Found, NotFound
 from .retries import Retries
 from .spool import spooled
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 
     from ..base.request import LLMRequest
     from ..llm_strategies.http.transport import Reply
@@ -74,7 +83,6 @@ _FILE_TYPE: Final = "application/jsonl"
 INLINE_BYTES: Final = 19 * 1000**2
 """A create brings so many bytes of requests along: Google takes less than 20 MB."""
 _BYTES_AROUND_A_LINE: Final = 32
-_CLOCKS_APART_SECONDS: Final = 24 * 3_600
 
 
 class GeminiBatchClient(BatchClient):
@@ -139,16 +147,24 @@ class GeminiBatchClient(BatchClient):
                 return None
             return await self._retries.run(lambda: self._upload(spool, intent))
 
-    async def create(self, chunk: Chunk, handle: str | None, intent: Intent) -> str:
+    async def create(
+        self,
+        chunk: Chunk,
+        handle: str | None,
+        intent: Intent,
+        may_send: Callable[[], bool] = always,
+    ) -> str:
         """Make a batch whose display name holds the nonce."""
         endpoint = self._known(chunk.endpoint)
         model = quote(chunk.model.removeprefix("models/"))
         url = self._url(f"/models/{model}:{_ACTIONS[endpoint]}")
         if handle is not None:
+            check_may_send(may_send)
             whole = encode_body(encode_create(handle, intent.nonce))
             return await self._create(url, whole, {})
         pieces = encode_inline(chunk.lines, chunk.custom_ids, endpoint, intent.nonce)
         with await spooled(pieces) as spool:
+            check_may_send(may_send)
             length = {"Content-Length": str(spool.size)}
             return await self._create(url, spool.pieces(), length)
 
@@ -194,8 +210,7 @@ class GeminiBatchClient(BatchClient):
         self, intent: Intent, known_ids: Collection[str], *, handle: str | None = None
     ) -> Orphan:
         """Look through the list for the display name, or for the uploaded file."""
-        since = intent.written_at - _CLOCKS_APART_SECONDS
-        async for status in walk_pages(self._page, since):
+        async for status in walk_pages(self._page, intent.written_at):
             is_ours = status.name == intent.nonce or (
                 handle is not None and handle in status.inputs
             )
@@ -245,7 +260,8 @@ class GeminiBatchClient(BatchClient):
     async def _page(self, cursor: str | None) -> RemotePage:
         async def once() -> RemotePage:
             token = "" if cursor is None else f"&pageToken={quote(cursor, safe='')}"
-            return decode_page((await self._get(f"/batches?pageSize={_PAGE}{token}")).body)
+            reply = await self._get(f"/batches?pageSize={_PAGE}{token}")
+            return replace(decode_page(reply.body), told_at=told_at(reply))
 
         return await self._retries.run(once)
 

@@ -14,7 +14,12 @@ from ..wire.batch_results import ResultReader
 from ..wire.custom_ids import CustomIds
 from ..wire.embedding import EmbeddingText
 from ..wire.openai_batch import OPENAI_ENDPOINTS, encode_line
-from .base import BatchClient, check_endpoint
+from .base import (
+    BatchClient,
+    always,
+    check_endpoint,
+    check_may_send,
+)
 from .chunk import ChunkLimits
 from .connection import submission_error
 from .mock_answers import as_answer, echo
@@ -158,7 +163,13 @@ class MockBatchClient(BatchClient):
 
         return await self._step("upload", keep)
 
-    async def create(self, chunk: Chunk, handle: str | None, intent: Intent) -> str:
+    async def create(
+        self,
+        chunk: Chunk,
+        handle: str | None,
+        intent: Intent,
+        may_send: Callable[[], bool] = always,
+    ) -> str:
         """Make a batch."""
         lines = () if self._uploads else await asyncio.to_thread(self._lines, chunk)
 
@@ -166,6 +177,7 @@ class MockBatchClient(BatchClient):
             sent = self._file(handle or "") if self._uploads else lines
             return self._made(sent, handle, intent)
 
+        check_may_send(may_send)
         try:
             return self._once("create", make)
         except ProviderError as error:

@@ -26,15 +26,23 @@ from ..wire.openai_batch import (
     line_decoder,
 )
 from ..wire.openai_errors import error_from_response
-from .base import BatchClient, cancel_once, check_endpoint, read_results, walk_pages
+from .base import (
+    BatchClient,
+    always,
+    cancel_once,
+    check_endpoint,
+    check_may_send,
+    read_results,
+    walk_pages,
+)
 from .chunk import ChunkLimits
-from .connection import Connection, is_gone, submission_error
+from .connection import Connection, is_gone, submission_error, told_at
 from .orphan import Found, NotFound
 from .retries import Retries
 from .spool import spooled
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 
     from ..base.request import LLMRequest
     from ..llm_strategies.http.transport import Reply
@@ -48,8 +56,6 @@ if TYPE_CHECKING:
 
 _API: Final = replace(OPENAI_CHAT, path="")
 _PAGE: Final = 100
-# Clocks of two machines differ; a nonce proves whose batch it is, so that more costs only pages.
-_CLOCKS_APART_SECONDS: Final = 24 * 3_600
 
 
 class OpenAIBatchClient(BatchClient):
@@ -118,9 +124,16 @@ class OpenAIBatchClient(BatchClient):
         with await spooled(lines) as spool:
             return await self._retries.run(lambda: self._upload(spool, intent))
 
-    async def create(self, chunk: Chunk, handle: str | None, intent: Intent) -> str:
+    async def create(
+        self,
+        chunk: Chunk,
+        handle: str | None,
+        intent: Intent,
+        may_send: Callable[[], bool] = always,
+    ) -> str:
         """Make a batch of an uploaded file, with the nonce in its metadata."""
         order = encode_create(handle or "", self._known(chunk.endpoint), intent.nonce)
+        check_may_send(may_send)
         try:
             reply = await self._connection.request(
                 "POST", self._connection.url("/batches"), json=order
@@ -164,8 +177,7 @@ class OpenAIBatchClient(BatchClient):
         self, intent: Intent, known_ids: Collection[str], *, handle: str | None = None
     ) -> Orphan:
         """Look through the list for the nonce, or for the uploaded file."""
-        since = intent.written_at - _CLOCKS_APART_SECONDS
-        async for status in walk_pages(self._page, since):
+        async for status in walk_pages(self._page, intent.written_at):
             is_ours = status.name == intent.nonce or (
                 handle is not None and handle in status.inputs
             )
@@ -205,7 +217,8 @@ class OpenAIBatchClient(BatchClient):
     async def _page(self, cursor: str | None) -> RemotePage:
         async def once() -> RemotePage:
             after = "" if cursor is None else f"&after={quote(cursor)}"
-            return decode_page((await self._get(f"/batches?limit={_PAGE}{after}")).body)
+            reply = await self._get(f"/batches?limit={_PAGE}{after}")
+            return replace(decode_page(reply.body), told_at=told_at(reply))
 
         return await self._retries.run(once)
 

@@ -101,10 +101,12 @@ class RemotePage:
     Attributes:
         batches: how each stands.
         next: what the request for the next part names; None after the last one.
+        told_at: when the provider said so, by its own clock; None where it does not tell.
     """
 
     batches: tuple[RemoteStatus, ...]
     next: str | None
+    told_at: float | None = None
 
 
 def unix_seconds(moment: object) -> float | None:

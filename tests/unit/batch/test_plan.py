@@ -94,6 +94,17 @@ def test_a_refused_chunk_goes_when_another_of_its_model_has_ended_since() -> Non
     assert plan([refused], Standing(now=101.0, ended_at={("openai", "n"): 100.5})).submit == []
 
 
+def test_none_goes_before_the_time_that_its_provider_names() -> None:
+    # Of a run that was started once more (no refusal counts), or where one of its model has ended.
+    for refusals in (0, 1):
+        refused = chunk(0, refusals=refusals, refused_at=100.0, not_before=1_100.0, reason="429")
+        chosen = plan([refused], Standing(now=1_099.0, ended_at={MODEL: 100.5}))
+        assert holds(chosen) == {0: Hold.REFUSED}
+        assert chosen.held[0].until == 1_100.0
+        assert "429" in chosen.held[0].reason
+        assert plan([refused], Standing(now=1_100.0, ended_at={MODEL: 100.5})).submit == [0]
+
+
 def test_refusals_wait_twice_as_long_each_time_up_to_an_hour() -> None:
     waits = [goes_again_at(chunk(0, refusals=n)) for n in (1, 2, 3, 7, 5000)]
     assert waits == [60.0, 120.0, 240.0, 3600.0, 3600.0]
