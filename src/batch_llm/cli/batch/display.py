@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -33,6 +34,9 @@ LINE_SECONDS: Final = 600.0
 MOST_BATCHES: Final = 15
 """Remote batches with a line of their own; the others are counted."""
 
+_ID_END: Final = 11
+"""So many characters at the end of a remote id tell it from others, which may begin as it does."""
+
 _WORDS: Final = {
     "planned": "submitting",
     "uploaded": "submitting",
@@ -40,7 +44,7 @@ _WORDS: Final = {
     "ended": "collecting",
     "collecting": "collecting",
 }
-_USUAL_ENDS: Final = frozenset({"completed", "ended", "BATCH_STATE_SUCCEEDED"})
+_USUAL_ENDS: Final = frozenset({"completed", "ended", "SUCCEEDED"})
 
 
 class Display(Protocol):
@@ -198,14 +202,19 @@ def batch_lines(status: RunStatus) -> Iterator[str]:
 
 def cells(batch: RemoteBatchStatus) -> tuple[str, str, str, str, str]:
     """Return a remote batch as name, state, rows that have ended, age and cost."""
-    name = f"{batch['number'] + 1}. {batch['model']}"
-    if batch["remote_id"]:
-        name += f" {batch['remote_id']}"
+    name = " ".join(filter(None, (_number(batch), batch["model"], batch["remote_id"])))
+    return name, *_figures(batch)
+
+
+def _number(batch: RemoteBatchStatus) -> str:
+    return f"{batch['number'] + 1}."
+
+
+def _figures(batch: RemoteBatchStatus) -> tuple[str, str, str, str]:
     counts = batch["counts"]
     told = sum(counts.get(end, 0) for end in ("succeeded", "failed", "expired", "cancelled"))
     ended = max(batch["jobs"] - batch["waiting"], min(told, batch["jobs"]))
     return (
-        name,
         state_of(batch),
         f"{figures.count(ended)}/{figures.count(batch['jobs'])}",
         figures.duration(batch["age_seconds"]),
@@ -215,7 +224,7 @@ def cells(batch: RemoteBatchStatus) -> tuple[str, str, str, str, str]:
 
 def state_of(batch: RemoteBatchStatus) -> str:
     """Return how far a remote batch is, in a word or two; the provider's where it has one."""
-    word = batch["provider_state"] or ""
+    word = (batch["provider_state"] or "").removeprefix("BATCH_STATE_")
     if batch["state"] == "created":
         return word or "submitted"
     if batch["state"] == "collected":
@@ -258,7 +267,7 @@ def picture(status: RunStatus) -> RenderableType:
         Text(_done(status), style="bold"),
     )
     parts: list[RenderableType] = [bar]
-    parts.append(Text("  " + "  ".join(totals(status)), style="dim", no_wrap=True))
+    parts.append(Padding(Text("  ".join(totals(status)), style="dim"), (0, 0, 0, 2)))
     if status.batches:
         parts.append(_table(status))
     left = _left_out(status)
@@ -269,13 +278,23 @@ def picture(status: RunStatus) -> RenderableType:
 
 
 def _table(status: RunStatus) -> Table:
-    table = Table(box=None, padding=(0, 2), header_style="dim", show_edge=True)
-    table.add_column("remote batch", no_wrap=True, overflow="ellipsis", ratio=1)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    # The one column that gives way where a terminal is narrow: the others tell how it goes.
+    table.add_column("remote batch", no_wrap=False)
     table.add_column("state", no_wrap=True)
-    for name in ("rows", "age", "cost"):
-        table.add_column(name, justify="right", no_wrap=True)
+    for heading in ("rows", "age", "cost"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for batch in _worth_a_line(status):
         is_over = batch["state"] == "collected"
         style = "yellow" if batch["why_waiting"] else "dim" if is_over else ""
-        table.add_row(*(Text(cell) for cell in cells(batch)), style=style)
+        name = Text(_short_name(batch), no_wrap=True, overflow="ellipsis")
+        table.add_row(name, *(Text(cell) for cell in _figures(batch)), style=style)
     return table
+
+
+def _short_name(batch: RemoteBatchStatus) -> str:
+    """Return a name whose end may be cut off: batches of a run differ in their ids."""
+    remote_id = batch["remote_id"] or ""
+    is_long = len(remote_id) > _ID_END + 1
+    short = f"\N{HORIZONTAL ELLIPSIS}{remote_id[-_ID_END:]}" if is_long else remote_id
+    return " ".join(filter(None, (_number(batch), short, batch["model"])))

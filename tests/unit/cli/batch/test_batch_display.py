@@ -100,6 +100,8 @@ def test_a_batch_shows_rows_that_the_provider_counts_before_they_are_here() -> N
         ({"state": "collected", "provider_state": "completed"}, "collected"),
         ({"state": "collected", "provider_state": "expired"}, "collected (expired)"),
         ({"state": "refused", "provider_state": None}, "waiting"),
+        ({"provider_state": "BATCH_STATE_PENDING"}, "PENDING"),
+        ({"state": "collected", "provider_state": "BATCH_STATE_SUCCEEDED"}, "collected"),
     ],
 )
 def test_a_state_is_a_word(changes: dict[str, Any], said: str) -> None:
@@ -119,8 +121,46 @@ def test_a_terminal_shows_a_table() -> None:
     console.print(picture(status(batch(), batch(1, why_waiting="polling fails"))))
     assert isinstance(console.file, io.StringIO)
     shown = console.file.getvalue()
-    for part in ("100/200 50%", "1. gpt-4o-mini batch_0", "21/50", "1:15", "polling fails"):
+    for part in ("100/200 50%", "1. batch_0 gpt-4o-mini", "21/50", "1:15", "polling fails"):
         assert part in shown
+
+
+REAL_BATCHES = [
+    {
+        "model": "gpt-4o-mini",
+        "remote_id": "batch_6910f2a8c3d48190b7e5a1f09c2d4e6b",
+        "provider_state": "in_progress",
+    },
+    {
+        "model": "claude-haiku-4-5",
+        "remote_id": "msgbatch_01HkcTjaV5uDC8jWR4ZsDV8d",
+        "provider_state": "in_progress",
+    },
+    {
+        "model": "gemini-2.5-flash",
+        "remote_id": "batches/0u9dm9zpfjp7ppvdwmqbz6jx1ddy0ssr1jzq",
+        "provider_state": "BATCH_STATE_RUNNING",
+    },
+]
+
+
+@pytest.mark.parametrize("real", REAL_BATCHES, ids=lambda real: real["model"])
+def test_a_narrow_terminal_shows_how_each_batch_stands(real: dict[str, Any]) -> None:
+    many = {"jobs": 50_000, "waiting": 12_345, "counts": {}, "age_seconds": 86_399.0}
+    batches = [batch(n, **{**real, **many, "reserved_usd": 0.00123}) for n in range(11)]
+    console = Console(file=io.StringIO(), width=80)
+    console.print(picture(status(*batches, failed=1234, expired=1234, cost_limit_usd=15.0)))
+    assert isinstance(console.file, io.StringIO)
+    shown = console.file.getvalue()
+    whole = " ".join(shown.split())
+    last = next(line for line in shown.splitlines() if line.startswith("11. "))
+    assert f"\N{HORIZONTAL ELLIPSIS}{real['remote_id'][-11:]} " in last
+    state = real["provider_state"].removeprefix("BATCH_STATE_")
+    cells_shown = [state, "37,655/50,000", "23:59:59", "at most 0.00123 USD"]
+    assert last.split()[-7:] == " ".join(cells_shown).split()[-7:]
+    assert "remote batch state rows age cost" in whole
+    assert "limit 15.00 USD" in whole
+    assert max(map(len, shown.splitlines())) <= 80
 
 
 def test_lines_come_with_news_and_seldom_without() -> None:
