@@ -154,7 +154,7 @@ def _done(status: RunStatus) -> str:
 
 def totals(status: RunStatus) -> list[str]:
     """Return what there is besides the rows that have ended, in a few words each."""
-    under_way = sum(batch["state"] not in ("collected", "refused") for batch in status.batches)
+    under_way = sum(map(_is_under_way, status.batches))
     parts = [f"{figures.plural(under_way, 'remote batch', 'remote batches')} under way"]
     if unsent(status):
         parts.append(f"{figures.count(unsent(status))} not sent yet")
@@ -172,12 +172,31 @@ def unsent(status: RunStatus) -> int:
 
 def money(status: RunStatus) -> str:
     """Return what was spent and what is held, of the limit if there is one."""
-    text = f"{figures.usd(status.cost_usd)} spent"
+    least = "at least " if is_cost_open(status) else ""
+    text = f"{least}{figures.usd(status.cost_usd)} spent"
     if status.reserved_usd:
-        text += f", at most {figures.usd(status.reserved_usd)} more under way"
+        is_at_work = _has_work_under_way(status)
+        why = "more under way" if is_at_work else "held for what may still be billed"
+        text += f", at most {figures.usd(status.reserved_usd)} {why}"
     if status.cost_limit_usd is not None:
         text += f", limit {figures.usd(status.cost_limit_usd)}"
     return text
+
+
+def is_cost_open(status: RunStatus) -> bool:
+    """Return whether something has ended of which nobody told what it did cost."""
+    if status.reserved_usd and not _has_work_under_way(status):
+        return True
+    collected = (batch for batch in status.batches if batch["state"] == "collected")
+    return any(batch["cost_usd"] is None or batch["reserved_usd"] for batch in collected)
+
+
+def _has_work_under_way(status: RunStatus) -> bool:
+    return status.live > 0 or any(map(_is_under_way, status.batches))
+
+
+def _is_under_way(batch: RemoteBatchStatus) -> bool:
+    return batch["state"] not in ("collected", "refused", "released")
 
 
 def _reasons(status: RunStatus) -> list[str]:

@@ -10,7 +10,7 @@ from rich.text import Text
 from .. import figures
 from ..summary import failures, truncated_answers
 from ..wording import in_words_of_the_command
-from .display import unsent
+from .display import is_cost_open, unsent
 from .hints import command_on
 from .output import shown
 
@@ -106,7 +106,8 @@ def _outcome(end: End) -> Text:
 def _money(end: End) -> Iterator[str]:
     status, tally = end.status, end.tally
     unpriced = 0 if tally is None else tally.unpriced
-    least = "at least " if unpriced else ""
+    # A row that was sent again has a cost by now; what its first try did cost, nobody told.
+    least = "at least " if unpriced or is_cost_open(status) else ""
     why = f": that of {figures.plural(unpriced, 'row')} is not known" if unpriced else ""
     yield f"Cost: {least}{figures.usd(status.cost_usd)}{why}."
     if status.reserved_usd:

@@ -17,6 +17,7 @@ from batch_llm.cli.batch.display import (
     batch_lines,
     cells,
     line,
+    money,
     picture,
     state_of,
 )
@@ -60,6 +61,7 @@ def status(*batches: Any, **changes: Any) -> RunStatus:
         "cost_limit_usd": 15.0,
         "batches": list(batches),
         "waiting": [],
+        "live": 0,
     }
     return RunStatus(found | changes)
 
@@ -80,6 +82,31 @@ def test_a_refused_batch_is_not_under_way() -> None:
     refused = status(batch(state="refused", provider_state=None))
     assert "0 remote batches under way  100 not sent yet" in line(refused)
     assert counts(refused) == "97 succeeded, 3 failed, 100 not sent"
+
+
+COLLECTED: dict[str, Any] = {"state": "collected", "waiting": 0, "cost_usd": 0.5}
+
+
+def test_money_of_which_nobody_told_is_held_and_not_under_way() -> None:
+    found = status(batch(**COLLECTED, reserved_usd=0.25), cost_limit_usd=None)
+    assert money(found) == (
+        "at least 0.500 USD spent, at most 0.250 USD held for what may still be billed"
+    )
+
+
+def test_money_of_live_calls_is_under_way() -> None:
+    found = status(batch(**COLLECTED, reserved_usd=None), cost_limit_usd=None, live=1)
+    assert money(found) == "0.500 USD spent, at most 0.250 USD more under way"
+
+
+def test_money_is_a_lower_bound_also_while_another_batch_is_under_way() -> None:
+    found = status(batch(**COLLECTED, reserved_usd=0.1), batch(1), reserved_usd=0.35)
+    assert money(found).startswith("at least 0.500 USD spent, at most 0.350 USD more under way")
+
+
+def test_money_that_is_all_billed_is_exact() -> None:
+    found = status(batch(**COLLECTED, reserved_usd=None), reserved_usd=0.0, cost_limit_usd=None)
+    assert money(found) == "0.500 USD spent"
 
 
 def test_a_batch_shows_rows_that_the_provider_counts_before_they_are_here() -> None:
