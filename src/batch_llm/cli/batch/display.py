@@ -143,7 +143,7 @@ def line(status: RunStatus) -> str:
 
 def _news(status: RunStatus) -> object:
     """Return what has to change for a line to be worth it."""
-    states = tuple(state_of(batch) for batch in status.batches)
+    states = tuple(map(state_of, _shown(status)))
     return states, status.completed, status.pending, tuple(status.waiting)
 
 
@@ -261,7 +261,7 @@ def _cost(batch: RemoteBatchStatus) -> str:
 
 def _worth_a_line(status: RunStatus) -> list[RemoteBatchStatus]:
     """Return the batches to show: those that are not collected first, and the latest of others."""
-    batches = status.batches
+    batches = _shown(status)
     if len(batches) <= MOST_BATCHES:
         return batches
     is_open = [batch for batch in batches if batch["state"] != "collected"][:MOST_BATCHES]
@@ -271,8 +271,13 @@ def _worth_a_line(status: RunStatus) -> list[RemoteBatchStatus]:
     return sorted(chosen, key=lambda batch: batch["number"])
 
 
+def _shown(status: RunStatus) -> list[RemoteBatchStatus]:
+    """Return the batches without those that were given up: their rows go elsewhere."""
+    return [batch for batch in status.batches if batch["state"] != "released"]
+
+
 def _left_out(status: RunStatus) -> str:
-    left = len(status.batches) - len(_worth_a_line(status))
+    left = len(_shown(status)) - len(_worth_a_line(status))
     return f"and {figures.count(left)} more" if left else ""
 
 

@@ -97,10 +97,15 @@ def _outcome(end: End) -> Text:
     status = end.status
     return Text(
         f"{figures.plural(status.total, 'row')} in {figures.duration(end.seconds)}, "
-        f"{figures.plural(len(status.batches), 'remote batch', 'remote batches')}: "
+        f"{figures.plural(_created(status), 'remote batch', 'remote batches')}: "
         f"{counts(status)}.",
         style="bold green" if status.succeeded == status.total else "bold",
     )
+
+
+def _created(status: RunStatus) -> int:
+    """Return how many chunks a provider had: one that it ended unrun has a state, and no id."""
+    return sum(bool(batch["remote_id"] or batch["provider_state"]) for batch in status.batches)
 
 
 def _money(end: End) -> Iterator[str]:

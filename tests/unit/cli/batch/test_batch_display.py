@@ -143,6 +143,17 @@ def test_of_many_batches_the_open_ones_have_lines() -> None:
     assert lines[-1] == "and 86 more"
 
 
+def test_a_batch_that_was_given_up_has_no_line() -> None:
+    given_up = batch(1, state="released", remote_id=None, provider_state=None, waiting=0)
+    found = status(batch(), given_up)
+    assert [shown.partition(" ")[0] for shown in batch_lines(found)] == ["1."]
+    console = Console(file=io.StringIO(), width=200)
+    ticks = iter((0.0, LINE_SECONDS))
+    LineDisplay(console, lambda: next(ticks)).show(found)
+    assert isinstance(console.file, io.StringIO)
+    assert "1 remote batch under way" in console.file.getvalue()
+
+
 def test_a_terminal_shows_a_table() -> None:
     console = Console(file=io.StringIO(), width=120)
     console.print(picture(status(batch(), batch(1, why_waiting="polling fails"))))

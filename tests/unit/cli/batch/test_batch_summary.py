@@ -73,3 +73,10 @@ def test_a_cost_stays_a_lower_bound_when_the_row_was_sent_again() -> None:
 
 def test_a_cost_of_which_all_is_known_is_exact() -> None:
     assert "Cost: 0.500 USD.\n" in said(batch())
+
+
+def test_a_remote_batch_that_never_was_does_not_count() -> None:
+    never = batch(number=1, state="refused", remote_id=None, provider_state=None)
+    ended_unrun = batch(number=2, state="refused", remote_id=None, provider_state="failed")
+    assert ", 0 remote batches: " in said(never)
+    assert ", 2 remote batches: " in said(batch(), never, ended_unrun)
