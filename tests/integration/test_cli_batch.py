@@ -524,7 +524,7 @@ def test_a_terminal_shows_each_remote_batch(program: Program) -> None:
     process = subprocess.Popen(
         program.command(*program.sending(OPENAI, "--items-per-batch", "5")),
         cwd=program.directory,
-        env={**program.environment, "TERM": "xterm", "COLUMNS": "150", "LINES": "40"},
+        env={**program.environment, "TERM": "xterm", "COLUMNS": "80", "LINES": "40"},
         stderr=terminal,
     )
     os.close(terminal)
@@ -542,7 +542,7 @@ def test_a_terminal_shows_each_remote_batch(program: Program) -> None:
     assert process.wait(PATIENCE_SECONDS) == 0
     text = shown.decode()
     assert "remote batch" in text
-    assert program.steps("created")[0]["remote_id"][:20] in text
+    assert program.steps("created")[0]["remote_id"][-11:] in text
     assert "at most" in text
     assert "10 rows in" in text
 
@@ -560,6 +560,11 @@ def test_a_terminal_shows_each_remote_batch(program: Program) -> None:
         (["--schema", "none.json"], "'none.json' cannot be read"),
         (["--poll-interval", "soon"], "--poll-interval takes a duration"),
         (["--max-cost", "0"], "--max-cost takes a number above 0"),
+        (["--max-cost", "-1"], "--max-cost takes a number above 0"),
+        (
+            ["-m", "gpt-5-mini", "--temperature", "0"],
+            "--temperature cannot be set for gpt-5-mini. Leave it out.",
+        ),
         (["--api-key-env", "NOT_SET"], "'NOT_SET' is not set"),
         (["-o", "taken.jsonl"], "'taken.jsonl' exists"),
         (["-o", "in.jsonl", "--force"], "'in.jsonl' is the input itself"),
@@ -597,6 +602,25 @@ def test_states_that_cannot_be_used(program: Program) -> None:
         assert beside.returncode == 2, command
         assert "'out.jsonl.state'?" in beside.stderr.decode()
     assert not (program.directory / "none.state").exists()
+
+
+@pytest.mark.parametrize("text", [b'{"id": "a"}\n', b""], ids=["rows", "empty"])
+def test_a_file_that_is_no_state_stays_as_it_was(program: Program, text: bytes) -> None:
+    (program.directory / "mine.jsonl").write_bytes(text)
+    for command in ("resume", "cancel", "retry-failed"):
+        refused = program.run(command, "mine.jsonl")
+        assert refused.returncode == 2, command
+        assert "mine.jsonl" in refused.stderr.decode()
+    assert (program.directory / "mine.jsonl").read_bytes() == text
+    assert sorted(path.name for path in program.directory.iterdir()) == ["in.jsonl", "mine.jsonl"]
+
+
+@pytest.mark.parametrize("command", ["run", "resume", "retry-failed", "resubmit-expired"])
+def test_the_help_says_that_a_limit_is_above_0(program: Program, command: str) -> None:
+    said = program.run(command, "--help").stdout.decode()
+    (limit,) = (line for line in said.splitlines() if "--max-cost" in line and "USD" in line)
+    assert "above 0" in limit
+    assert ">=0" not in limit
 
 
 def test_a_command_that_is_spelt_wrong(program: Program) -> None:

@@ -269,5 +269,6 @@ def _tokens(candidate: Candidate, standing: Standing) -> Held | None:
 def _concurrency(candidate: Candidate, standing: Standing) -> Held | None:
     if standing.max_concurrent is None or standing.in_flight < standing.max_concurrent:
         return None
-    reason = f"{standing.in_flight} remote batches are under way, and max_concurrent allows no more"
+    batches = "batch is" if standing.in_flight == 1 else "batches are"
+    reason = f"{standing.in_flight} remote {batches} under way, and max_concurrent allows no more"
     return Held(candidate.number, Hold.CONCURRENCY, reason)

@@ -41,7 +41,12 @@ def test_without_limits_all_go() -> None:
 def test_remote_batches_at_a_time() -> None:
     chosen = plan(map(chunk, range(3)), Standing(now=0.0, in_flight=1, max_concurrent=3))
     assert (chosen.submit, holds(chosen)) == ([0, 1], {2: Hold.CONCURRENCY})
-    assert "max_concurrent" in chosen.held[0].reason
+    assert chosen.held[0].reason.startswith("3 remote batches are under way, and max_concurrent ")
+
+
+def test_one_remote_batch_at_a_time() -> None:
+    chosen = plan([chunk(0)], Standing(now=0.0, in_flight=1, max_concurrent=1))
+    assert chosen.held[0].reason.startswith("1 remote batch is under way, and max_concurrent ")
 
 
 def test_enqueued_tokens_of_a_model_and_a_smaller_chunk_may_pass() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -33,6 +34,9 @@ LINE_SECONDS: Final = 600.0
 MOST_BATCHES: Final = 15
 """Remote batches with a line of their own; the others are counted."""
 
+_ID_END: Final = 11
+"""So many characters at the end of a remote id tell it from others, which may begin as it does."""
+
 _WORDS: Final = {
     "planned": "submitting",
     "uploaded": "submitting",
@@ -40,7 +44,7 @@ _WORDS: Final = {
     "ended": "collecting",
     "collecting": "collecting",
 }
-_USUAL_ENDS: Final = frozenset({"completed", "ended", "BATCH_STATE_SUCCEEDED"})
+_USUAL_ENDS: Final = frozenset({"completed", "ended", "SUCCEEDED"})
 
 
 class Display(Protocol):
@@ -139,7 +143,7 @@ def line(status: RunStatus) -> str:
 
 def _news(status: RunStatus) -> object:
     """Return what has to change for a line to be worth it."""
-    states = tuple(state_of(batch) for batch in status.batches)
+    states = tuple(map(state_of, _shown(status)))
     return states, status.completed, status.pending, tuple(status.waiting)
 
 
@@ -150,7 +154,7 @@ def _done(status: RunStatus) -> str:
 
 def totals(status: RunStatus) -> list[str]:
     """Return what there is besides the rows that have ended, in a few words each."""
-    under_way = sum(batch["state"] not in ("collected", "refused") for batch in status.batches)
+    under_way = sum(map(_is_under_way, status.batches))
     parts = [f"{figures.plural(under_way, 'remote batch', 'remote batches')} under way"]
     if status.pending:
         parts.append(f"{figures.count(status.pending)} not sent yet")
@@ -162,12 +166,31 @@ def totals(status: RunStatus) -> list[str]:
 
 def money(status: RunStatus) -> str:
     """Return what was spent and what is held, of the limit if there is one."""
-    text = f"{figures.usd(status.cost_usd)} spent"
+    least = "at least " if is_cost_open(status) else ""
+    text = f"{least}{figures.usd(status.cost_usd)} spent"
     if status.reserved_usd:
-        text += f", at most {figures.usd(status.reserved_usd)} more under way"
+        is_at_work = _has_work_under_way(status)
+        why = "more under way" if is_at_work else "held for what may still be billed"
+        text += f", at most {figures.usd(status.reserved_usd)} {why}"
     if status.cost_limit_usd is not None:
         text += f", limit {figures.usd(status.cost_limit_usd)}"
     return text
+
+
+def is_cost_open(status: RunStatus) -> bool:
+    """Return whether something has ended of which nobody told what it did cost."""
+    if status.reserved_usd and not _has_work_under_way(status):
+        return True
+    collected = (batch for batch in status.batches if batch["state"] == "collected")
+    return any(batch["cost_usd"] is None or batch["reserved_usd"] for batch in collected)
+
+
+def _has_work_under_way(status: RunStatus) -> bool:
+    return status.live > 0 or any(map(_is_under_way, status.batches))
+
+
+def _is_under_way(batch: RemoteBatchStatus) -> bool:
+    return batch["state"] not in ("collected", "refused", "released")
 
 
 def _reasons(status: RunStatus) -> list[str]:
@@ -192,14 +215,19 @@ def batch_lines(status: RunStatus) -> Iterator[str]:
 
 def cells(batch: RemoteBatchStatus) -> tuple[str, str, str, str, str]:
     """Return a remote batch as name, state, rows that have ended, age and cost."""
-    name = f"{batch['number'] + 1}. {batch['model']}"
-    if batch["remote_id"]:
-        name += f" {batch['remote_id']}"
+    name = " ".join(filter(None, (_number(batch), batch["model"], batch["remote_id"])))
+    return name, *_figures(batch)
+
+
+def _number(batch: RemoteBatchStatus) -> str:
+    return f"{batch['number'] + 1}."
+
+
+def _figures(batch: RemoteBatchStatus) -> tuple[str, str, str, str]:
     counts = batch["counts"]
     told = sum(counts.get(end, 0) for end in ("succeeded", "failed", "expired", "cancelled"))
     ended = max(batch["jobs"] - batch["waiting"], min(told, batch["jobs"]))
     return (
-        name,
         state_of(batch),
         f"{figures.count(ended)}/{figures.count(batch['jobs'])}",
         figures.duration(batch["age_seconds"]),
@@ -209,7 +237,7 @@ def cells(batch: RemoteBatchStatus) -> tuple[str, str, str, str, str]:
 
 def state_of(batch: RemoteBatchStatus) -> str:
     """Return how far a remote batch is, in a word or two; the provider's where it has one."""
-    word = batch["provider_state"] or ""
+    word = (batch["provider_state"] or "").removeprefix("BATCH_STATE_")
     if batch["state"] == "created":
         return word or "submitted"
     if batch["state"] == "collected":
@@ -227,7 +255,7 @@ def _cost(batch: RemoteBatchStatus) -> str:
 
 def _worth_a_line(status: RunStatus) -> list[RemoteBatchStatus]:
     """Return the batches to show: those that are not collected first, and the latest of others."""
-    batches = status.batches
+    batches = _shown(status)
     if len(batches) <= MOST_BATCHES:
         return batches
     is_open = [batch for batch in batches if batch["state"] != "collected"][:MOST_BATCHES]
@@ -237,8 +265,13 @@ def _worth_a_line(status: RunStatus) -> list[RemoteBatchStatus]:
     return sorted(chosen, key=lambda batch: batch["number"])
 
 
+def _shown(status: RunStatus) -> list[RemoteBatchStatus]:
+    """Return the batches without those that were given up: their rows go elsewhere."""
+    return [batch for batch in status.batches if batch["state"] != "released"]
+
+
 def _left_out(status: RunStatus) -> str:
-    left = len(status.batches) - len(_worth_a_line(status))
+    left = len(_shown(status)) - len(_worth_a_line(status))
     return f"and {figures.count(left)} more" if left else ""
 
 
@@ -252,7 +285,7 @@ def picture(status: RunStatus) -> RenderableType:
         Text(_done(status), style="bold"),
     )
     parts: list[RenderableType] = [bar]
-    parts.append(Text("  " + "  ".join(totals(status)), style="dim", no_wrap=True))
+    parts.append(Padding(Text("  ".join(totals(status)), style="dim"), (0, 0, 0, 2)))
     if status.batches:
         parts.append(_table(status))
     left = _left_out(status)
@@ -263,13 +296,23 @@ def picture(status: RunStatus) -> RenderableType:
 
 
 def _table(status: RunStatus) -> Table:
-    table = Table(box=None, padding=(0, 2), header_style="dim", show_edge=True)
-    table.add_column("remote batch", no_wrap=True, overflow="ellipsis", ratio=1)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    # The one column that gives way where a terminal is narrow: the others tell how it goes.
+    table.add_column("remote batch", no_wrap=False)
     table.add_column("state", no_wrap=True)
-    for name in ("rows", "age", "cost"):
-        table.add_column(name, justify="right", no_wrap=True)
+    for heading in ("rows", "age", "cost"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for batch in _worth_a_line(status):
         is_over = batch["state"] == "collected"
         style = "yellow" if batch["why_waiting"] else "dim" if is_over else ""
-        table.add_row(*(Text(cell) for cell in cells(batch)), style=style)
+        name = Text(_short_name(batch), no_wrap=True, overflow="ellipsis")
+        table.add_row(name, *(Text(cell) for cell in _figures(batch)), style=style)
     return table
+
+
+def _short_name(batch: RemoteBatchStatus) -> str:
+    """Return a name whose end may be cut off: batches of a run differ in their ids."""
+    remote_id = batch["remote_id"] or ""
+    is_long = len(remote_id) > _ID_END + 1
+    short = f"\N{HORIZONTAL ELLIPSIS}{remote_id[-_ID_END:]}" if is_long else remote_id
+    return " ".join(filter(None, (_number(batch), short, batch["model"])))

@@ -42,10 +42,9 @@ MaxCostOption = Annotated[
     float | None,
     typer.Option(
         "--max-cost",
-        min=0,
         metavar="USD",
-        help="The most that all remote batches may cost, at the prices of the Batch API. What does "
-        "not fit is not sent.",
+        help="The most that all remote batches may cost, above 0, at the prices of the Batch API. "
+        "What does not fit is not sent.",
         rich_help_panel=MONEY,
     ),
 ]
@@ -124,9 +123,8 @@ NewMaxCostOption = Annotated[
     float | None,
     typer.Option(
         "--max-cost",
-        min=0,
         metavar="USD",
-        help="The most that all of it may cost, what is spent already included.",
+        help="The most that all of it may cost, above 0, what is spent already included.",
         rich_help_panel=MONEY,
     ),
 ]

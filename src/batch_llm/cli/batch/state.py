@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...batch.journal import open_journal
-from ...batch.state_file import STATE, fold, state_path
+from ...batch.state_file import STATE, fold, read_header, state_path
 from ...exceptions import ConfigurationError, StateError
 from ...files import holder_of
 from ..process import is_alive
@@ -57,10 +57,11 @@ def opened(state: Path) -> Iterator[Journal]:
     """Open a state that there is, for this process alone.
 
     Raises:
-        ConfigurationError: if there is none.
+        ConfigurationError: if there is none, or nothing stands in it.
         StateError: if another process has it, saying how that is ended; or it cannot be read.
     """
     path = require_state(state)
+    _require_begun(path, state)
     try:
         journal = open_journal(path)
     except StateError as error:
@@ -76,6 +77,16 @@ def opened(state: Path) -> Iterator[Journal]:
         ) from error
     with journal:
         yield journal
+
+
+def _require_begun(path: Path, state: Path) -> None:
+    """Refuse a file that is no state before anything is written into it, or beside it."""
+    try:
+        header = read_header(path)
+    except OSError as error:
+        raise STATE.broken(path, "Reading", error) from error
+    if header is None:
+        raise _no_rows(state)
 
 
 def running_process(path: Path) -> int | None:
@@ -98,13 +109,17 @@ def asked_of(found: RunState, state: Path) -> Asked:
                 f"The state {str(state)!r} is that of a script, and not of this command: run the "
                 f"script again, and it goes on."
             )
-        raise ConfigurationError(f"The state {str(state)!r} holds no rows yet. {_BEGIN_ANEW}")
+        raise _no_rows(state)
     if len(found) < asked.jobs:
         raise ConfigurationError(
             f"The state {str(state)!r} lacks {asked.jobs - len(found):,} of {asked.rows:,} rows. "
             f"{_BEGIN_ANEW}"
         )
     return asked
+
+
+def _no_rows(state: Path) -> ConfigurationError:
+    return ConfigurationError(f"The state {str(state)!r} holds no rows yet. {_BEGIN_ANEW}")
 
 
 _BEGIN_ANEW = (

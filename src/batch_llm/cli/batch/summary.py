@@ -10,6 +10,7 @@ from rich.text import Text
 from .. import figures
 from ..summary import failures, truncated_answers
 from ..wording import in_words_of_the_command
+from .display import is_cost_open
 from .hints import command_on
 from .output import shown
 
@@ -96,16 +97,22 @@ def _outcome(end: End) -> Text:
     status = end.status
     return Text(
         f"{figures.plural(status.total, 'row')} in {figures.duration(end.seconds)}, "
-        f"{figures.plural(len(status.batches), 'remote batch', 'remote batches')}: "
+        f"{figures.plural(_created(status), 'remote batch', 'remote batches')}: "
         f"{counts(status)}.",
         style="bold green" if status.succeeded == status.total else "bold",
     )
 
 
+def _created(status: RunStatus) -> int:
+    """Return how many chunks a provider had: one that it ended unrun has a state, and no id."""
+    return sum(bool(batch["remote_id"] or batch["provider_state"]) for batch in status.batches)
+
+
 def _money(end: End) -> Iterator[str]:
     status, tally = end.status, end.tally
     unpriced = 0 if tally is None else tally.unpriced
-    least = "at least " if unpriced else ""
+    # A row that was sent again has a cost by now; what its first try did cost, nobody told.
+    least = "at least " if unpriced or is_cost_open(status) else ""
     why = f": that of {figures.plural(unpriced, 'row')} is not known" if unpriced else ""
     yield f"Cost: {least}{figures.usd(status.cost_usd)}{why}."
     if status.reserved_usd:

@@ -17,6 +17,7 @@ from batch_llm.cli.batch.display import (
     batch_lines,
     cells,
     line,
+    money,
     picture,
     state_of,
 )
@@ -59,6 +60,7 @@ def status(*batches: Any, **changes: Any) -> RunStatus:
         "cost_limit_usd": 15.0,
         "batches": list(batches),
         "waiting": [],
+        "live": 0,
     }
     return RunStatus(found | changes)
 
@@ -80,6 +82,31 @@ def test_a_refused_batch_is_not_under_way() -> None:
     assert "0 remote batches under way" in line(refused)
 
 
+COLLECTED: dict[str, Any] = {"state": "collected", "waiting": 0, "cost_usd": 0.5}
+
+
+def test_money_of_which_nobody_told_is_held_and_not_under_way() -> None:
+    found = status(batch(**COLLECTED, reserved_usd=0.25), cost_limit_usd=None)
+    assert money(found) == (
+        "at least 0.500 USD spent, at most 0.250 USD held for what may still be billed"
+    )
+
+
+def test_money_of_live_calls_is_under_way() -> None:
+    found = status(batch(**COLLECTED, reserved_usd=None), cost_limit_usd=None, live=1)
+    assert money(found) == "0.500 USD spent, at most 0.250 USD more under way"
+
+
+def test_money_is_a_lower_bound_also_while_another_batch_is_under_way() -> None:
+    found = status(batch(**COLLECTED, reserved_usd=0.1), batch(1), reserved_usd=0.35)
+    assert money(found).startswith("at least 0.500 USD spent, at most 0.350 USD more under way")
+
+
+def test_money_that_is_all_billed_is_exact() -> None:
+    found = status(batch(**COLLECTED, reserved_usd=None), reserved_usd=0.0, cost_limit_usd=None)
+    assert money(found) == "0.500 USD spent"
+
+
 def test_a_batch_shows_rows_that_the_provider_counts_before_they_are_here() -> None:
     assert cells(batch()) == (
         "1. gpt-4o-mini batch_0",
@@ -98,6 +125,8 @@ def test_a_batch_shows_rows_that_the_provider_counts_before_they_are_here() -> N
         ({"state": "collected", "provider_state": "completed"}, "collected"),
         ({"state": "collected", "provider_state": "expired"}, "collected (expired)"),
         ({"state": "refused", "provider_state": None}, "waiting"),
+        ({"provider_state": "BATCH_STATE_PENDING"}, "PENDING"),
+        ({"state": "collected", "provider_state": "BATCH_STATE_SUCCEEDED"}, "collected"),
     ],
 )
 def test_a_state_is_a_word(changes: dict[str, Any], said: str) -> None:
@@ -112,13 +141,62 @@ def test_of_many_batches_the_open_ones_have_lines() -> None:
     assert lines[-1] == "and 86 more"
 
 
+def test_a_batch_that_was_given_up_has_no_line() -> None:
+    given_up = batch(1, state="released", remote_id=None, provider_state=None, waiting=0)
+    found = status(batch(), given_up)
+    assert [shown.partition(" ")[0] for shown in batch_lines(found)] == ["1."]
+    console = Console(file=io.StringIO(), width=200)
+    ticks = iter((0.0, LINE_SECONDS))
+    LineDisplay(console, lambda: next(ticks)).show(found)
+    assert isinstance(console.file, io.StringIO)
+    assert "1 remote batch under way" in console.file.getvalue()
+
+
 def test_a_terminal_shows_a_table() -> None:
     console = Console(file=io.StringIO(), width=120)
     console.print(picture(status(batch(), batch(1, why_waiting="polling fails"))))
     assert isinstance(console.file, io.StringIO)
     shown = console.file.getvalue()
-    for part in ("100/200 50%", "1. gpt-4o-mini batch_0", "21/50", "1:15", "polling fails"):
+    for part in ("100/200 50%", "1. batch_0 gpt-4o-mini", "21/50", "1:15", "polling fails"):
         assert part in shown
+
+
+REAL_BATCHES = [
+    {
+        "model": "gpt-4o-mini",
+        "remote_id": "batch_6910f2a8c3d48190b7e5a1f09c2d4e6b",
+        "provider_state": "in_progress",
+    },
+    {
+        "model": "claude-haiku-4-5",
+        "remote_id": "msgbatch_01HkcTjaV5uDC8jWR4ZsDV8d",
+        "provider_state": "in_progress",
+    },
+    {
+        "model": "gemini-2.5-flash",
+        "remote_id": "batches/0u9dm9zpfjp7ppvdwmqbz6jx1ddy0ssr1jzq",
+        "provider_state": "BATCH_STATE_RUNNING",
+    },
+]
+
+
+@pytest.mark.parametrize("real", REAL_BATCHES, ids=lambda real: real["model"])
+def test_a_narrow_terminal_shows_how_each_batch_stands(real: dict[str, Any]) -> None:
+    many = {"jobs": 50_000, "waiting": 12_345, "counts": {}, "age_seconds": 86_399.0}
+    batches = [batch(n, **{**real, **many, "reserved_usd": 0.00123}) for n in range(11)]
+    console = Console(file=io.StringIO(), width=80)
+    console.print(picture(status(*batches, failed=1234, expired=1234, cost_limit_usd=15.0)))
+    assert isinstance(console.file, io.StringIO)
+    shown = console.file.getvalue()
+    whole = " ".join(shown.split())
+    last = next(line for line in shown.splitlines() if line.startswith("11. "))
+    assert f"\N{HORIZONTAL ELLIPSIS}{real['remote_id'][-11:]} " in last
+    state = real["provider_state"].removeprefix("BATCH_STATE_")
+    cells_shown = [state, "37,655/50,000", "23:59:59", "at most 0.00123 USD"]
+    assert last.split()[-7:] == " ".join(cells_shown).split()[-7:]
+    assert "remote batch state rows age cost" in whole
+    assert "limit 15.00 USD" in whole
+    assert max(map(len, shown.splitlines())) <= 80
 
 
 def test_lines_come_with_news_and_seldom_without() -> None:
