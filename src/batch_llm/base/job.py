@@ -355,6 +355,8 @@ class Job:
             return None
         if isinstance(wanted, Mapping):
             return _shape_of_text(json.dumps(wanted))
+        if not isinstance(wanted, type):
+            return _shape(OutputSchema(wanted))  # which says why it is none
         return _shape_of_class(wanted)
 
     def _refuse(self, field: str, why: str) -> NoReturn:

@@ -21,7 +21,7 @@ def replaced_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     no regular file, such as a named pipe, is written to directly.
 
     Raises:
-        OSError: if it cannot be written. `path` is then as it was.
+        OSError: if it cannot be written, naming `path`, which is then as it was.
     """
     target = Path(path).resolve()
     if target.exists() and not target.is_file():
@@ -30,7 +30,7 @@ def replaced_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         return
     beside = target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}")
     try:
-        with beside.open("xb") as stream:
+        with _opened(beside, path) as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
@@ -39,3 +39,11 @@ def replaced_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         beside.replace(target)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _opened(beside: Path, path: str | os.PathLike[str]) -> BinaryIO:
+    try:
+        return beside.open("xb")
+    except OSError as error:
+        # The caller knows nothing of the file beside its own.
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from None

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from ..base.json_text import as_json
 from ..base.replaced_file import replaced_file
+from ..exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     import os
@@ -24,11 +25,21 @@ class ResultFiles:
 
     Args:
         folder: created if need be; what is in it stays, but for files of the same jobs.
+
+    Raises:
+        ConfigurationError: if there can be no such folder.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self._folder = Path(folder).expanduser()
-        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            is_taken = self._folder.exists()
+            why = "is there, and is no folder" if is_taken else f"cannot be made: {error.strerror}"
+            raise ConfigurationError(
+                f"results_dir {str(folder)!r} {why}. Name another folder."
+            ) from error
 
     def has(self, job_id: str) -> bool:
         """Return whether there is a file of that job."""
