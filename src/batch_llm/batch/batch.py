@@ -183,13 +183,16 @@ class Batch:
             **settings: see `JobSettings`. A second call adds to the first.
 
         Raises:
-            ConfigurationError: for a setting that jobs do not have.
+            ConfigurationError: for a setting that jobs do not have, or a value that none can have.
         """
-        self._defaults.update(_known(settings))
+        self._defaults.update(_checked(_known(settings)))
         return self
 
     def add_cost_limit(self, usd: float) -> Self:
         """Let the run cost no more than `usd`, by the prices of the provider.
+
+        Args:
+            usd: from 0 up; at 0 nothing is sent that costs anything.
 
         Raises:
             ConfigurationError: for what is no sum in USD.
@@ -577,6 +580,18 @@ def _known(settings: Mapping[str, Any]) -> dict[str, Any]:
             hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(_SETTINGS)}."
             raise ConfigurationError(f"Jobs have no setting {name!r}. {hint}")
     return dict(settings)
+
+
+def _checked(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings that a job can have."""
+    model = settings.get("model")
+    try:
+        job = Job(**{**settings, "prompt": "any", "model": "any" if model is None else model})
+    except JobError as error:
+        why = str(error).removeprefix("A job: ")
+        raise ConfigurationError(f"Batch.defaults: {why}") from None
+    # What can be read once only was read for the check.
+    return {**settings, "stop": job.stop} if "stop" in settings else settings
 
 
 def _listed(messages: Turns | None) -> Turns | None:

@@ -272,3 +272,30 @@ def test_rows_that_cannot_be_used_are_refused(
 ) -> None:
     with pytest.raises(error, match=says):
         batch().add_jobs(rows, **given)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"temperature": "x"}, "temperature is 0 or more"),
+        ({"max_tokens": -5}, "max_tokens is 1 or more"),
+        ({"model": ""}, "model is a model's name"),
+        ({"response_model": Invoice(total=1)}, "not an object of it"),
+    ],
+)
+def test_defaults_that_no_job_can_have_are_refused_at_once(settings: Any, says: str) -> None:
+    built = Batch()
+    with pytest.raises(ConfigurationError, match=f"Batch.defaults: .*{says}"):
+        built.defaults(**settings)
+    assert built.params.default_params == {}
+
+
+def test_defaults_that_can_be_read_once_serve_all_jobs() -> None:
+    built = batch(stop=iter(["END"])).add_job("a", prompt="p").add_job("b", prompt="p")
+    assert [job.stop for job in built.jobs] == [("END",), ("END",)]
+
+
+@pytest.mark.parametrize("seconds", [0, -1, "1"])
+def test_polls_have_time_between_them(seconds: Any) -> None:
+    with pytest.raises(ConfigurationError, match="poll_interval_seconds is"):
+        Batch(poll_interval_seconds=seconds)
