@@ -23,6 +23,8 @@ _LONGEST_STEM: Final = 120
 class ResultFiles:
     """Writes each result to a file of its own in a folder, whole or not at all.
 
+    As the state, they hold answers: their owner alone may read them.
+
     Args:
         folder: created if need be; what is in it stays, but for files of the same jobs.
 
@@ -59,7 +61,7 @@ class ResultFiles:
         Raises:
             OSError: if it cannot be written.
         """
-        with replaced_file(self._file_of(str(told["job_id"]))) as stream:
+        with replaced_file(self._file_of(str(told["job_id"])), is_private=True) as stream:
             stream.write(as_json(told) + b"\n")
 
     def _file_of(self, job_id: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,3 +37,12 @@ def test_a_folder_that_cannot_be_is_refused_by_name(tmp_path: Path, name: str, s
     (tmp_path / "file").write_text("mine")
     with pytest.raises(ConfigurationError, match=f"results_dir .*{name}.*{says}"):
         ResultFiles(tmp_path / name)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such rights")
+def test_the_owner_alone_may_read_them(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{}")
+    (tmp_path / "a.json").chmod(0o644)
+    for job_id in ("a", "b"):
+        ResultFiles(tmp_path).write(JobResult(job_id, "hello"))
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
