@@ -221,3 +221,10 @@ def test_after_a_shutdown_nothing_begins_and_what_was_begun_is_collected() -> No
 def test_a_number_that_cannot_work_is_refused(number: int) -> None:
     with pytest.raises(ConfigurationError, match="max_concurrent"):
         ConcurrentExecutor(number)
+
+
+def test_the_threads_that_submit_can_be_used_and_end_with_it() -> None:
+    with ConcurrentExecutor(max_concurrent=1) as executor:
+        assert executor.executor.submit(lambda: 7).result() == 7
+    with pytest.raises(RuntimeError, match="shutdown"):
+        executor.executor.submit(print)
