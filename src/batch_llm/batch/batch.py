@@ -316,7 +316,8 @@ class Batch:
             **settings: as in `add_job`.
 
         Raises:
-            InputError: if `rows` is no source of rows, or tells that it has no such column.
+            InputError: if `rows` is no source of rows, or tells that it has no such column, as a
+                list does of which no row has it.
             JobError: if two jobs have one id, or the model cannot do what they ask; none of the
                 rows is added then.
             ConfigurationError: if the template, the file or a setting cannot work.
@@ -630,6 +631,14 @@ def _refusal(entry: Entry, ids: JobIds) -> JobResult:
     )
 
 
+def _names_in(rows: object) -> tuple[str, ...] | None:
+    """Return the names of all fields that a list of mappings has; None where nobody can tell."""
+    if not isinstance(rows, list):
+        return None
+    names = dict.fromkeys(name for row in rows if isinstance(row, Mapping) for name in row)
+    return tuple(map(str, names)) or None
+
+
 @contextmanager
 def _opened(
     rows: Rows | str | os.PathLike[str], plan: RowPlan
@@ -639,5 +648,5 @@ def _opened(
         with open_source(path, format_of(path)) as source:
             yield source
     else:
-        check_columns(columns_of(rows), plan)
+        check_columns(columns_of(rows) or _names_in(rows), plan)
         yield table_rows(rows)

@@ -95,7 +95,7 @@ def test_it_reads_as_a_table(tmp_path: Path) -> None:
     file = tmp_path / "a.pdf"
     file.write_bytes(plain_pdf(3))
     of = batch().add_job("a", file=file, prompt=TEXT).add_job("b", prompt=TEXT)
-    of.add_jobs([{"id": "c"}], "{text}")
+    of.add_jobs([{"id": "c", "text": None}], "{text}")
     gone: Any = tmp_path / "gone.txt"
     gone.write_text("x")
     of.add_job("gone", file=gone, prompt=TEXT)
