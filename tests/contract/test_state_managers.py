@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from tests.batch_runs import job, result
+from tests.batch_runs import job as told_job
 
+from batch_llm.base import Job, JobResult
 from batch_llm.batch.state import BatchState, StateManager
+from batch_llm.exceptions import InputError
 from batch_llm.testing import MockStateManager
 
 Managing: TypeAlias = StateManager | MockStateManager
@@ -19,6 +21,14 @@ Managing: TypeAlias = StateManager | MockStateManager
 def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Managing:
     made: Managing = request.param(tmp_path)
     return made
+
+
+def job(number: int) -> Job:
+    return Job.from_dict(told_job(number))
+
+
+def result(job_id: str) -> JobResult:
+    return JobResult(job_id, "ja", cost_usd=0.25)
 
 
 def state(**fields: Any) -> BatchState:
@@ -60,7 +70,8 @@ def test_a_failed_job_may_be_tried_again_and_succeed(manager: Managing) -> None:
     manager.save(retried)
     loaded = manager.load()
     assert loaded is not None
-    assert [one["id"] for one in loaded.pending_jobs].count("job-3") == 1
+    names = [one["id"] if isinstance(one, dict) else one.id for one in loaded.pending_jobs]
+    assert names.count("job-3") == 1
     assert loaded.failed_jobs == {}
     done = state(
         pending_jobs=[job(0), job(1)],
@@ -79,7 +90,7 @@ def test_what_is_loaded_is_a_copy(manager: Managing) -> None:
     loaded = manager.load()
     assert loaded == state()
     assert loaded is not None
-    loaded.completed_results["job-2"]["response"] = "changed"
+    loaded.completed_results["job-2"].response = "changed"
     assert manager.load() == state()
 
 
@@ -95,13 +106,24 @@ def test_it_is_json_and_what_is_not_known_is_left_out() -> None:
     assert BatchState.from_dict({**data, "later": 1}) == state()
 
 
-def test_jobs_and_results_that_can_say_what_they_are_are_asked() -> None:
-    class Told:
-        def to_dict(self) -> dict[str, Any]:
-            return job(7)
+def test_jobs_and_results_come_back_as_what_they_are(manager: Managing) -> None:
+    manager.save(BatchState(pending_jobs=[job(0)], completed_results={"a": JobResult("a", "hi")}))
+    loaded = manager.load()
+    assert loaded is not None
+    assert loaded.pending_jobs == [job(0)]
+    assert loaded.completed_results == {"a": JobResult("a", "hi")}
 
-    jobs: list[Any] = [Told()]
-    results: dict[str, Any] = {"job-7": Told()}
-    data = BatchState(pending_jobs=jobs, completed_results=results).to_dict()
-    assert data["pending_jobs"] == [job(7)]
-    assert data["completed_results"] == {"job-7": job(7)}
+
+def test_a_job_whose_model_is_gone_or_that_is_known_by_its_id_alone_stays_what_it_was(
+    manager: Managing,
+) -> None:
+    gone = {**told_job(0), "response_model": "no_such_module:Answer"}
+    manager.save(state(pending_jobs=[gone, {"id": "job-1"}]))
+    loaded = manager.load()
+    assert loaded is not None
+    assert loaded.pending_jobs == [gone, {"id": "job-1"}]
+
+
+def test_what_is_no_result_is_refused() -> None:
+    with pytest.raises(InputError, match="'later'"):
+        BatchState.from_dict({"completed_results": {"a": {"job_id": "a", "later": 1}}})

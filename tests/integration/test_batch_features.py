@@ -171,7 +171,7 @@ def remote_files(provider: Provider, simulator: Simulator) -> list[str]:
 
 async def test_results_come_as_remote_batches_end(simulator: Simulator) -> None:
     batch = with_jobs(batch_of(OPENAI, client_of("openai", simulator), items_per_batch=2))
-    batch.add_jobs([{"id": "row"}], "{text}")
+    batch.add_jobs([{"id": "row", "text": None}], "{text}")
     run = batch.run()
     came = [result async for result in run.stream()]
     assert len(came) == 7

@@ -254,7 +254,8 @@ class TestEveryRow:
         rows = pyarrow.parquet.read_table(program.directory / "out.parquet").to_pylist()
         assert [row["id"] for row in rows] == columns["id"]
         assert (rows[0]["output"], rows[0]["input"]) == ("re: text 0", {"text": "text 0"})
-        assert rows[49]["error"] == "InputError: Row 50 has no field 'text'."
+        why = "InputError: Row 50 has nothing (None or NaN) in the field 'text'."
+        assert rows[49]["error"] == why
         assert len(server.bodies) == 49
 
     def test_a_pipe_of_parquet_is_read_and_written_by_name_of_the_format(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NoReturn, Typ
 
 from ..exceptions import ConfigurationError, InputError, JobError
 from .chat_messages import ChatDict, chat_dicts, read_chat
-from .job_file import file_part, media_type_of
+from .job_file import check_file, file_part
 from .request import LLMRequest, Message, TextPart
 from .schema import OutputSchema
 
@@ -129,12 +129,14 @@ class Job:
     def check_file(self) -> None:
         """Make sure that the file is there and of a type that models read; read its beginning.
 
+        Of a text the first MiB has to be UTF-8.
+
         Raises:
             JobError: if it is not.
         """
         if self.file is not None:
             try:
-                media_type_of(self.file)
+                check_file(self.file)
             except InputError as error:
                 self._refuse("file", str(error))
 
@@ -350,11 +352,13 @@ class Job:
         return (Message("user", (document, TextPart(prompt))),)
 
     def _shape(self) -> _Shape | None:
-        wanted = self.response_model
+        wanted: Any = self.response_model
         if wanted is None:
             return None
         if isinstance(wanted, Mapping):
             return _shape_of_text(json.dumps(wanted))
+        if not isinstance(wanted, type):
+            return _shape(OutputSchema(wanted))  # which says why it is none
         return _shape_of_class(wanted)
 
     def _refuse(self, field: str, why: str) -> NoReturn:

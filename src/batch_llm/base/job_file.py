@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -48,6 +49,8 @@ _TEXTS: Final = frozenset(
 )
 # A PDF may begin with something else, and is one nevertheless if its mark is among these.
 _HEAD_BYTES: Final = 1024
+# Of a text, so many bytes are looked at before it is sent.
+_CHECKED_BYTES: Final = 1024 * 1024
 
 
 def media_type_of(path: Path) -> str:
@@ -73,6 +76,24 @@ def media_type_of(path: Path) -> str:
         known = " ".join([*_MEDIA_TYPES, *sorted(_TEXTS)])
         raise InputError(f"file {str(path)!r} is of no type that models read. These are: {known}")
     return seen
+
+
+def check_file(path: Path) -> None:
+    """Make sure that a file holds what models read, by its beginning.
+
+    Raises:
+        InputError: as `media_type_of`, and if the first MiB of a text is not UTF-8.
+    """
+    if media_type_of(path) != TEXT:
+        return
+    with _told(path), path.open("rb") as stream:
+        beginning = stream.read(_CHECKED_BYTES)
+    is_whole = len(beginning) < _CHECKED_BYTES
+    try:
+        # A character that the end of the MiB cuts is no fault.
+        codecs.getincrementaldecoder("utf-8")().decode(beginning, final=is_whole)
+    except UnicodeDecodeError as error:
+        raise _no_utf8(path, error) from None
 
 
 def file_part(path: Path, *, as_document: bool) -> Part:
@@ -117,12 +138,16 @@ def _decoded(path: Path, data: bytes) -> str:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(
-            f"file {str(path)!r} is no text in UTF-8 (byte {error.start}). Save it as UTF-8."
-        ) from None
+        raise _no_utf8(path, error) from None
     if not text.strip():
         raise InputError(f"file {str(path)!r} holds nothing but white space.")
     return text
+
+
+def _no_utf8(path: Path, error: UnicodeDecodeError) -> InputError:
+    return InputError(
+        f"file {str(path)!r} is no text in UTF-8 (byte {error.start}). Save it as UTF-8."
+    )
 
 
 @contextmanager

@@ -52,10 +52,7 @@ class OutputSchema:
             self._problems = partial(_model_problems, source)
             self.name = _provider_name(source.__name__)
         else:
-            raise ConfigurationError(
-                f"An output schema is a pydantic model class or a JSON schema as a dict, "
-                f"not {source!r}."
-            )
+            raise ConfigurationError(_no_source(source))
 
     def parse(self, text: str) -> Any:
         """Return the value that `text` holds.
@@ -92,6 +89,13 @@ class OutputSchema:
 
     def __repr__(self) -> str:
         return f"OutputSchema({self.name})"
+
+
+def _no_source(given: object) -> str:
+    if hasattr(given, "model_json_schema"):
+        name = type(given).__name__
+        return f"An output schema is a class, not an object of it: give {name}, not {name}(…)."
+    return f"An output schema is a pydantic model class or a JSON schema as a dict, not {given!r}."
 
 
 _MOST_EXPLAINED = 10

@@ -121,11 +121,13 @@ def _may_be_billed(status: RemoteStatus, *, has_partial: bool) -> bool:
 
 def _as_told(job: Job, told: JobResult, remote_id: str, *, keeps_raw: bool) -> JobResult:
     """Return a result that a provider of the user's own gives, with what it leaves open."""
+    is_answered = told.outcome in ("succeeded", "failed")
     result = replace(
         told,
         job_id=job.id,
         batch_id=told.batch_id or remote_id,
         raw_response=told.raw_response if keeps_raw else None,
+        lane=told.lane or ("batch" if is_answered else None),
     )
     if result.is_success and result.parsed_response is None:
         _set_parsed(result, job)

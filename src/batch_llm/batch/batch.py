@@ -185,13 +185,16 @@ class Batch:
             **settings: see `JobSettings`. A second call adds to the first.
 
         Raises:
-            ConfigurationError: for a setting that jobs do not have.
+            ConfigurationError: for a setting that jobs do not have, or a value that none can have.
         """
-        self._defaults.update(_known(settings))
+        self._defaults.update(_checked(_known(settings)))
         return self
 
     def add_cost_limit(self, usd: float) -> Self:
         """Let the run cost no more than `usd`, by the prices of the provider.
+
+        Args:
+            usd: from 0 up; at 0 nothing is sent that costs anything.
 
         Raises:
             ConfigurationError: for what is no sum in USD.
@@ -315,7 +318,8 @@ class Batch:
             **settings: as in `add_job`.
 
         Raises:
-            InputError: if `rows` is no source of rows, or tells that it has no such column.
+            InputError: if `rows` is no source of rows, or tells that it has no such column, as a
+                list does of which no row has it.
             JobError: if two jobs have one id, or the model cannot do what they ask; none of the
                 rows is added then.
             ConfigurationError: if the template, the file or a setting cannot work.
@@ -581,6 +585,18 @@ def _known(settings: Mapping[str, Any]) -> dict[str, Any]:
     return dict(settings)
 
 
+def _checked(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings that a job can have."""
+    model = settings.get("model")
+    try:
+        job = Job(**{**settings, "prompt": "any", "model": "any" if model is None else model})
+    except JobError as error:
+        why = str(error).removeprefix("A job: ")
+        raise ConfigurationError(f"Batch.defaults: {why}") from None
+    # What can be read once only was read for the check.
+    return {**settings, "stop": job.stop} if "stop" in settings else settings
+
+
 def _listed(messages: Turns | None) -> Turns | None:
     """Return what can be read twice; a mistake is left for `Job` to tell of."""
     is_listing = isinstance(messages, Iterable) and not isinstance(messages, (str, bytes, Mapping))
@@ -617,6 +633,14 @@ def _refusal(entry: Entry, ids: JobIds) -> JobResult:
     )
 
 
+def _names_in(rows: object) -> tuple[str, ...] | None:
+    """Return the names of all fields that a list of mappings has; None where nobody can tell."""
+    if not isinstance(rows, list):
+        return None
+    names = dict.fromkeys(name for row in rows if isinstance(row, Mapping) for name in row)
+    return tuple(map(str, names)) or None
+
+
 @contextmanager
 def _opened(
     rows: Rows | str | os.PathLike[str], plan: RowPlan
@@ -626,5 +650,5 @@ def _opened(
         with open_source(path, format_of(path)) as source:
             yield source
     else:
-        check_columns(columns_of(rows), plan)
+        check_columns(columns_of(rows) or _names_in(rows), plan)
         yield table_rows(rows)

@@ -124,6 +124,10 @@ class CostTracker:
                 overruns=self._sums.overruns,
             )
 
+    def __repr__(self) -> str:
+        told = ", ".join(f"{name}={value!r}" for name, value in self.get_stats().items())
+        return f"CostTracker({told})"
+
     can_proceed = can_afford
     track = track_spend
 

@@ -64,7 +64,7 @@ class ModelEstimate:
             said.append(f"{_count(self.pdfs, 'PDF')} ({_count(self.pdf_pages, 'page')}{unknown})")
         if self.images:
             said.append(_count(self.images, "image"))
-        return f"{', '.join(said)}: {_usd(self.low_usd)} to {_usd(self.most_usd)}"
+        return f"{', '.join(said)}: {_range(self.low_usd, self.most_usd)}"
 
 
 @dataclass(slots=True)
@@ -109,10 +109,11 @@ class BatchEstimate:
     def __str__(self) -> str:
         """Return a line for each model, and one for all."""
         lines = [f"{name}: {model}" for name, model in self.models.items()]
-        sums = f"{_usd(self.low_usd)} to {_usd(self.most_usd)}"
+        sums = _range(self.low_usd, self.most_usd)
         lines.append(f"{_count(self.jobs, 'job')} in all: {sums}")
         if self.refused:
             first, why = next(iter(self.refused.items()))
+            why = why.removeprefix(f"Job {first!r}: ")
             lines.append(f"{_count(len(self.refused), 'job')} cannot be sent: {first}: {why}")
         if self.refused_rows:
             lines.append(f"{_count(self.refused_rows, 'row')} made no job")
@@ -191,6 +192,12 @@ def _sum(amounts: Iterable[float | None]) -> float | None:
     found = list(amounts)
     known = [amount for amount in found if amount is not None]
     return sum(known) if len(known) == len(found) else None
+
+
+def _range(low_usd: float | None, most_usd: float | None) -> str:
+    if low_usd is None and most_usd is None:
+        return _usd(None)
+    return f"{_usd(low_usd)} to {_usd(most_usd)}"
 
 
 def _usd(amount: float | None) -> str:

@@ -48,6 +48,7 @@ class ConcurrentExecutor:
 
     Attributes:
         cost_tracker: the sums in USD.
+        executor: the threads that submit.
         active_futures: by the future of its submission, each batch that is not collected yet; None
             until it is submitted.
 
@@ -59,7 +60,7 @@ class ConcurrentExecutor:
         BatchParams(max_concurrent=max_concurrent, cost_limit_usd=cost_limit_usd)  # checks them
         self.cost_tracker = CostTracker(cost_limit_usd)
         self.active_futures: dict[Future[BatchRequest], BatchRequest | None] = {}
-        self._pool = ThreadPoolExecutor(max_concurrent, thread_name_prefix="batch-submit")
+        self.executor = ThreadPoolExecutor(max_concurrent, thread_name_prefix="batch-submit")
         self._max_concurrent = max_concurrent
         self._lives: dict[Future[BatchRequest], _Life] = {}
         self._waiting: deque[_Life] = deque()
@@ -113,7 +114,7 @@ class ConcurrentExecutor:
                 self._forget(life)
                 self.cost_tracker.release(life.reserved_usd)
             self._waiting.clear()
-        self._pool.shutdown(wait=wait)
+        self.executor.shutdown(wait=wait)
 
     def __enter__(self) -> Self:
         return self
@@ -132,7 +133,7 @@ class ConcurrentExecutor:
         """Begin with those whose turn it is; the lock is held."""
         while self._waiting and self._under_way < self._max_concurrent and not self._is_shut_down:
             self._under_way += 1
-            self._pool.submit(self._submit, self._waiting.popleft())
+            self.executor.submit(self._submit, self._waiting.popleft())
 
     def _submit(self, life: _Life) -> None:
         life.future.set_running_or_notify_cancel()

@@ -20,12 +20,13 @@ class BatchParams:
         results_dir: the folder that results are written to; None writes none.
         max_concurrent: remote batches at a time, 1 and up.
         items_per_batch: jobs in one remote batch at most; None leaves the provider's limit.
-        cost_limit_usd: what the run may cost; None sets no limit.
+        cost_limit_usd: what the run may cost, from 0 up: at 0 nothing is sent that costs anything;
+            None sets no limit.
         default_params: what `Batch.defaults` sets.
         reuse_state: whether to go on with what `state_file` holds.
         save_raw_responses: whether results keep what the provider sent, and what it was sent.
-        poll_interval_seconds: between two looks at a remote batch, at first; it grows to ten times
-            as much, and is shortened by chance, by up to a fifth.
+        poll_interval_seconds: more than 0, between two looks at a remote batch, at first; it grows
+            to ten times as much, and is shortened by chance, by up to a fifth.
         orphan_grace_seconds: how long a batch that may have been created is looked for before it
             is believed that there is none: the lists of providers lag behind. Results that are
             missing or cannot be read are fetched again for as long.
@@ -61,6 +62,8 @@ class BatchParams:
         if self.items_per_batch is not None:
             _check_count("items_per_batch", self.items_per_batch)
         _check_seconds("poll_interval_seconds", self.poll_interval_seconds)
+        if self.poll_interval_seconds == 0:
+            raise ConfigurationError("poll_interval_seconds is more than 0 seconds, not 0.")
         _check_seconds("orphan_grace_seconds", self.orphan_grace_seconds)
         _check_enqueued_tokens(self.max_enqueued_tokens)
         limit = self.cost_limit_usd

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from ..base.json_text import as_json
 from ..base.replaced_file import replaced_file
+from ..exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     import os
@@ -22,13 +23,25 @@ _LONGEST_STEM: Final = 120
 class ResultFiles:
     """Writes each result to a file of its own in a folder, whole or not at all.
 
+    As the state, they hold answers: their owner alone may read them.
+
     Args:
         folder: created if need be; what is in it stays, but for files of the same jobs.
+
+    Raises:
+        ConfigurationError: if there can be no such folder.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self._folder = Path(folder).expanduser()
-        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            is_taken = self._folder.exists()
+            why = "is there, and is no folder" if is_taken else f"cannot be made: {error.strerror}"
+            raise ConfigurationError(
+                f"results_dir {str(folder)!r} {why}. Name another folder."
+            ) from error
 
     def has(self, job_id: str) -> bool:
         """Return whether there is a file of that job."""
@@ -48,7 +61,7 @@ class ResultFiles:
         Raises:
             OSError: if it cannot be written.
         """
-        with replaced_file(self._file_of(str(told["job_id"]))) as stream:
+        with replaced_file(self._file_of(str(told["job_id"])), is_private=True) as stream:
             stream.write(as_json(told) + b"\n")
 
     def _file_of(self, job_id: str) -> Path:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from ..exceptions import StateError, StateMismatchError
+from ..base import Job, JobResult
+from ..exceptions import JobError, StateError, StateMismatchError
 from ..files import PathLock
 from .events import UNKNOWN_DIGEST, VERSION, Resubmitted, Settled
 from .journal import open_journal, results_of, specs_of
@@ -29,23 +30,23 @@ class BatchState:
     Args:
         batch_id: names the run among all others.
         created_at: when it was created, in ISO 8601.
-        pending_jobs: jobs that have not ended, those that are with a provider included, as
-            `Job.to_dict` gives them; each has its "id".
-        completed_results: by job id, the results of jobs that succeeded, as `JobResult.to_dict`
-            gives them.
+        pending_jobs: jobs that have not ended, those that are with a provider included. One that
+            is known by its id alone, or whose `response_model` cannot be imported here, is a
+            dictionary as `Job.to_dict` gives it.
+        completed_results: by job id, the results of jobs that succeeded.
         failed_jobs: by job id, why a job failed, expired or was cancelled.
         total_cost_usd: what was spent, in USD.
     """
 
     batch_id: str = field(default_factory=lambda: uuid4().hex)
     created_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
-    pending_jobs: list[dict[str, Any]] = field(default_factory=list)
-    completed_results: dict[str, dict[str, Any]] = field(default_factory=dict)
+    pending_jobs: list[Job | dict[str, Any]] = field(default_factory=list)
+    completed_results: dict[str, JobResult] = field(default_factory=dict)
     failed_jobs: dict[str, str] = field(default_factory=dict)
     total_cost_usd: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what JSON takes; jobs and results that have a `to_dict` are asked for it."""
+        """Return what JSON takes, of which `from_dict` makes an equal state."""
         return {
             "batch_id": self.batch_id,
             "created_at": self.created_at,
@@ -59,9 +60,22 @@ class BatchState:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> BatchState:
-        """Return the state of which `to_dict` gave `data`; what it does not know is left out."""
-        known = {one.name for one in fields(cls)}
-        return cls(**{name: value for name, value in data.items() if name in known})
+        """Return the state of which `to_dict` gave `data`; what it does not know is left out.
+
+        A parsed answer whose job is no longer pending stays a dictionary: the state does not hold
+        its `response_model`.
+
+        Raises:
+            InputError: if a result is none of a job.
+        """
+        names = {one.name for one in fields(cls)}
+        known = {name: value for name, value in data.items() if name in names}
+        known["pending_jobs"] = [_job(told) for told in known.get("pending_jobs", ())]
+        known["completed_results"] = {
+            name: JobResult.from_dict({"job_id": name, **told})
+            for name, told in known.get("completed_results", {}).items()
+        }
+        return cls(**known)
 
 
 class StateManager:
@@ -92,11 +106,10 @@ class StateManager:
                 same id.
             StateError: if another process has it open, or it cannot be read or written.
         """
-        plain = BatchState.from_dict(state.to_dict())
-        with open_journal(self.path, nonce=plain.batch_id, created_at=plain.created_at) as journal:
-            if journal.nonce != plain.batch_id:
-                raise _other_batch(self.path, journal.nonce, plain.batch_id)
-            _save(journal, plain)
+        with open_journal(self.path, nonce=state.batch_id, created_at=state.created_at) as journal:
+            if journal.nonce != state.batch_id:
+                raise _other_batch(self.path, journal.nonce, state.batch_id)
+            _save(journal, state)
 
     def load(self) -> BatchState | None:
         """Return what the file holds, in whatever state its run is; None where there is none.
@@ -106,6 +119,7 @@ class StateManager:
 
         Raises:
             ConfigurationError: if it is no state, or one of a newer version.
+            InputError: if a result has what this version does not know.
             StateError: if it cannot be read.
         """
         try:
@@ -147,10 +161,11 @@ class StateManager:
 def _save(journal: Journal, state: BatchState) -> None:
     ended: dict[str, Outcome] = dict.fromkeys(state.failed_jobs, "failed")
     ended |= dict.fromkeys(state.completed_results, "succeeded")
-    journal.add_jobs(state.pending_jobs)
+    jobs = [_plain(job) for job in state.pending_jobs]
+    journal.add_jobs(jobs)
     bare = [{"id": name} for name in ended if name not in journal.state]
     journal.add_jobs(bare, digest=lambda _: UNKNOWN_DIGEST)
-    pending = (job["id"] for job in state.pending_jobs if job["id"] not in ended)
+    pending = (job["id"] for job in jobs if job["id"] not in ended)
     journal.write(*_tried_again(journal.state, [*state.completed_results, *pending]))
     journal.keep_results(_results(state), lambda result: ended[result["job_id"]])
     unknown_usd = state.total_cost_usd - journal.state.spent_usd
@@ -166,7 +181,7 @@ def _tried_again(state: RunState, job_ids: Iterable[str]) -> Iterator[Resubmitte
 
 def _results(state: BatchState) -> Iterator[dict[str, Any]]:
     for name, result in state.completed_results.items():
-        yield {**result, "job_id": name}
+        yield {**result.to_dict(), "job_id": name}
     for name, error in state.failed_jobs.items():
         yield {"job_id": name, "error": error}
 
@@ -178,7 +193,7 @@ def _loaded(path: Path) -> BatchState:
     state = BatchState(
         batch_id=folded.header.nonce,
         created_at=folded.header.created_at,
-        pending_jobs=list(specs_of(path, run, run.unended_ids())),
+        pending_jobs=[_job(spec) for spec in specs_of(path, run, run.unended_ids())],
         total_cost_usd=run.spent_usd,
     )
     for result in results_of(path, run):
@@ -188,7 +203,7 @@ def _loaded(path: Path) -> BatchState:
 
 def _sort_in(state: BatchState, result: dict[str, Any], outcome: Outcome | None) -> None:
     if outcome == "succeeded":
-        state.completed_results[result["job_id"]] = result
+        state.completed_results[result["job_id"]] = JobResult.from_dict(result)
     else:
         assert outcome is not None, "a result is of a job that has ended"
         state.failed_jobs[result["job_id"]] = result.get("error") or outcome
@@ -219,7 +234,14 @@ def _other_batch(path: Path, held: str, given: str) -> StateMismatchError:
     )
 
 
-def _plain(value: Any) -> dict[str, Any]:
+def _job(told: Mapping[str, Any]) -> Job | dict[str, Any]:
+    """Return the job of which `Job.to_dict` gave `told`; that itself where none can be made."""
+    try:
+        return Job.from_dict(told)
+    except JobError:
+        return dict(told)
+
+
+def _plain(value: Job | JobResult | Mapping[str, Any]) -> dict[str, Any]:
     """Return a job or a result as JSON has it."""
-    to_dict = getattr(value, "to_dict", None)
-    return dict(value) if to_dict is None else dict(to_dict())
+    return value.to_dict() if isinstance(value, (Job, JobResult)) else dict(value)

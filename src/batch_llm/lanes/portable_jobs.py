@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..base import Job, LLMRequest
+from ..base import Job, LLMRequest, LLMWorkItem
 from ..base.chat_messages import chat_dicts
 from ..exceptions import BatchLLMError, ConfigurationError, InputError, LaneError
 from ..providers.registry import find_route
@@ -12,7 +12,7 @@ from ..providers.registry import find_route
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from ..base import LLMCallStrategy, LLMWorkItem
+    from ..base import LLMCallStrategy
     from ..base.strategy import PortableRequest
 
 
@@ -32,9 +32,11 @@ def jobs_of(
     Raises:
         LaneError: naming each item that cannot be one job: an agent, a strategy of yours, an
             escalation, a pool.
+        ConfigurationError: for what is no work item.
     """
     jobs, refused = list[Job](), dict[str, str]()
-    for item in items:
+    for number, item in enumerate(items, 1):
+        _refuse_other(number, item)
         try:
             jobs.append(_job_of(item, own_providers))
         except (ConfigurationError, InputError) as error:
@@ -42,6 +44,14 @@ def jobs_of(
     if refused:
         raise LaneError(refused)
     return jobs
+
+
+def _refuse_other(number: int, item: object) -> None:
+    if not isinstance(item, LLMWorkItem):
+        raise ConfigurationError(
+            f"A batch takes work items (LLMWorkItem) of the live lane; number {number} of them is "
+            f"of type {type(item).__name__}. Batch.add_job makes a job of anything else."
+        )
 
 
 def _job_of(item: LLMWorkItem[Any, Any, Any], own_providers: Collection[str]) -> Job:

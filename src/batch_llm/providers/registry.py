@@ -21,7 +21,7 @@ _NAMES: Final = (
 )
 _PROVIDERS: Final = frozenset(provider for provider, _ in _NAMES)
 _FORMS: Final = (
-    "gpt-… , o3…, chatgpt-… or text-embedding-… (OpenAI), claude-… (Anthropic), gemini-…, gemma-… "
+    "gpt-…, o3…, chatgpt-… or text-embedding-… (OpenAI), claude-… (Anthropic), gemini-…, gemma-… "
     "or models/… (Gemini), or PROVIDER:NAME, such as openai:NAME"
 )
 
@@ -56,4 +56,11 @@ def find_route(model: str, others: Mapping[str, BatchClient] | None = None) -> R
     for provider, beginning in _NAMES:
         if beginning.match(model):
             return Route(provider, model.removeprefix("models/"))
-    raise ConfigurationError(f"No provider is known for the model {model!r}. Name it {_FORMS}.")
+    raise ConfigurationError(f"No provider is known for the model {model!r}. {_advice(model)}")
+
+
+def _advice(model: str) -> str:
+    provider, slash, name = model.partition("/")
+    if slash and name and provider in _PROVIDERS:
+        return f"Write {f'{provider}:{name}'!r}."
+    return f"Name it {_FORMS}."

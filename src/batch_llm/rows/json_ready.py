@@ -28,7 +28,8 @@ def table_row(number: int, values: Mapping[str, object]) -> Row:
     """Return the row of a table, whatever its values are.
 
     None, NaN and their like are how a table says that a row has no such field: so they are left
-    out, in objects inside of it too. Values that JSON cannot hold are told of in `Row.unfit`.
+    out, in objects inside of it too, and named in `Row.empty`. Values that JSON cannot hold are
+    told of in `Row.unfit`.
 
     Args:
         number: its place in the table, from 1.
@@ -36,15 +37,18 @@ def table_row(number: int, values: Mapping[str, object]) -> Row:
     """
     fields: dict[str, object] = {}
     unfit: dict[str, str] = {}
+    empty: list[str] = []
     for name, value in values.items():
         try:
             ready = json_ready(value)
         except UnfitValueError as error:
             unfit[str(name)] = str(error)
         else:
-            if ready is not None:
+            if ready is None:
+                empty.append(str(name))
+            else:
                 fields[str(name)] = ready
-    return Row(number, fields, "row", unfit)
+    return Row(number, fields, "row", unfit, tuple(empty))
 
 
 def json_ready(value: object) -> object:

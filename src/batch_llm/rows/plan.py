@@ -100,8 +100,11 @@ class RowPlan:
             kind = row.unfit.get(path.name) or row.unfit.get(path.name.partition(".")[0])
             if kind is not None:
                 raise InputError(f"has in the field {path.name!r} what no prompt can hold: {kind}")
+        absent = [path for path in missing if path.name not in row.empty]
+        if absent:
+            raise InputError(f"has no {_name_fields(absent)}")
         if missing:
-            raise InputError(f"has no {_name_fields(missing)}")
+            raise InputError(f"has nothing (None or NaN) in the {_name_fields(missing)}")
         prompt = self.template.fill(values)
         if not prompt.strip():
             raise InputError("makes an empty prompt")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     Fields: TypeAlias = Mapping[str, object]
 
@@ -25,12 +25,14 @@ class Row:
         unit: what `line` counts.
         unfit: fields whose values are not JSON-ready, and what each is, as the end of a sentence
             that quotes nothing of it. They are not among `fields`.
+        empty: names of fields that a table has no value for (None, NaN).
     """
 
     line: int
     fields: Fields
     unit: Unit = "line"
     unfit: Mapping[str, str] = field(default_factory=dict)
+    empty: Sequence[str] = ()
 
 
 @dataclass(slots=True)

@@ -360,3 +360,9 @@ def test_the_bytes_of_a_file_have_a_digest_of_their_own(tmp_path: Path) -> None:
 
 def test_no_text_of_a_job_shows_where_it_is_printed() -> None:
     assert repr(Job("a", prompt="secret", model="m")) == "Job(id='a', model='m', prompt)"
+
+
+def test_an_object_of_the_response_model_is_told_from_its_class() -> None:
+    wanted: Any = Invoice(total=1)
+    with pytest.raises(JobError, match="is a class, not an object of it"):
+        Job("a", prompt="p", model="m", response_model=wanted)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from batch_llm import FilePart, ImagePart, InputError, TextPart
-from batch_llm.base.job_file import file_part, media_type_of
+from batch_llm import Batch, FilePart, ImagePart, InputError, JobError, TextPart
+from batch_llm.base.job_file import check_file, file_part, media_type_of
 
 PNG = b"\x89PNG\r\n\x1a\n..."
 
@@ -86,3 +86,21 @@ def test_pdfs_are_documents_and_images_are_images(tmp_path: Path) -> None:
         assert file_part(png, as_document=as_document) == ImagePart(
             data=PNG, media_type="image/png"
         )
+
+
+MIB = 1024 * 1024
+
+
+@pytest.mark.parametrize("data", [b"caf\xe9", b"caf\xc3", b"x" * (MIB - 2) + b"\xe9x"])
+def test_a_text_that_is_no_utf8_is_refused_before_it_is_sent(tmp_path: Path, data: bytes) -> None:
+    path = written(tmp_path, "a.txt", data)
+    with pytest.raises(JobError, match="is no text in UTF-8") as caught:
+        Batch().add_job("a", file=path, prompt="p", model="gpt-4o-mini")
+    assert caught.value.field == "file"
+
+
+@pytest.mark.parametrize("data", ["ü".encode(), b"x" * (MIB - 1) + "ü".encode()])
+def test_a_character_that_the_end_of_the_check_cuts_is_no_fault(
+    tmp_path: Path, data: bytes
+) -> None:
+    check_file(written(tmp_path, "a.txt", data))

@@ -241,3 +241,9 @@ def test_nothing_is_said_of_an_answer_that_fits_and_not_all_of_a_hopeless_one() 
     assert OutputSchema(Range).explain('{"low": 1, "high": 2}') == ""
     hopeless = json.dumps(["x"] * 50)
     assert numbers.explain(hopeless).count("\n- ") == 10
+
+
+def test_an_object_of_a_model_is_told_from_its_class() -> None:
+    given: Any = City(name="Ulm", people=1)
+    with pytest.raises(ConfigurationError, match="is a class, not an object of it: give City"):
+        OutputSchema(given)

@@ -149,3 +149,19 @@ def test_a_batch_that_was_stopped_before_it_was_counted_ran_nothing() -> None:
     """So it is with providers that give the results of all that was run."""
     status = RemoteStatus(id="batch_1", state="ended", ended_as="cancelled")
     assert missing_result("a", status, has_partial=True).cost_usd == 0.0
+
+
+@pytest.mark.parametrize(
+    ("given", "lane"),
+    [
+        (JobResult("a", "yes"), "batch"),
+        (JobResult("a", error="no"), "batch"),
+        (JobResult("a", error="late", outcome="expired"), None),
+        (JobResult("a", "yes", lane="live"), "live"),
+    ],
+)
+def test_what_a_provider_of_ones_own_answers_has_its_lane(
+    given: JobResult, lane: str | None
+) -> None:
+    answer = BatchAnswer(custom_id="a", outcome="succeeded", result=given)
+    assert read(answer).lane == lane

@@ -241,7 +241,11 @@ def test_a_row_that_makes_no_prompt_ends_as_a_failed_result(
     assert ids(built) == ["c"]
     told = [(result.job_id, result.outcome, result.cost_usd) for result in built.refused]
     assert told == [("a", "failed", 0.0), ("row-2", "failed", 0.0), ("row-4", "failed", 0.0)]
-    assert built.refused[0].error == "InputError: Row 1 has no field 'text'."
+    assert [result.error for result in built.refused] == [
+        "InputError: Row 1 has nothing (None or NaN) in the field 'text'.",
+        "InputError: Row 2 makes an empty prompt.",
+        "InputError: Row 4 has no field 'text'.",
+    ]
     assert {result.error_category for result in built.refused} == {"input_error"}
     assert "3 of 4 rows make no job" in caplog.text
 
@@ -265,6 +269,7 @@ def test_two_rows_of_one_id_are_refused_and_none_is_added() -> None:
         ("rows.docx", {"prompt": "p"}, ConfigurationError, "is unknown"),
         (7, {"prompt": "p"}, InputError, "rows is a int"),
         (pandas.DataFrame(ROWS), {"prompt": "{txt}"}, InputError, "Did you mean 'text'"),
+        (ROWS, {"prompt": "{txt}"}, InputError, "Did you mean 'text'"),
     ],
 )
 def test_rows_that_cannot_be_used_are_refused(
@@ -272,3 +277,30 @@ def test_rows_that_cannot_be_used_are_refused(
 ) -> None:
     with pytest.raises(error, match=says):
         batch().add_jobs(rows, **given)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"temperature": "x"}, "temperature is 0 or more"),
+        ({"max_tokens": -5}, "max_tokens is 1 or more"),
+        ({"model": ""}, "model is a model's name"),
+        ({"response_model": Invoice(total=1)}, "not an object of it"),
+    ],
+)
+def test_defaults_that_no_job_can_have_are_refused_at_once(settings: Any, says: str) -> None:
+    built = Batch()
+    with pytest.raises(ConfigurationError, match=f"Batch.defaults: .*{says}"):
+        built.defaults(**settings)
+    assert built.params.default_params == {}
+
+
+def test_defaults_that_can_be_read_once_serve_all_jobs() -> None:
+    built = batch(stop=iter(["END"])).add_job("a", prompt="p").add_job("b", prompt="p")
+    assert [job.stop for job in built.jobs] == [("END",), ("END",)]
+
+
+@pytest.mark.parametrize("seconds", [0, -1, "1"])
+def test_polls_have_time_between_them(seconds: Any) -> None:
+    with pytest.raises(ConfigurationError, match="poll_interval_seconds is"):
+        Batch(poll_interval_seconds=seconds)

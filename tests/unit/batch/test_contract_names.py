@@ -165,8 +165,8 @@ def test_a_states_fields_and_file(tmp_path: Path) -> None:
         "total_cost_usd",
     ]  # fmt: skip
     state = BatchState(
-        pending_jobs=[Job("a", prompt="x", model="m").to_dict()],
-        completed_results={"b": JobResult("b", "y", cost_usd=0.25).to_dict()},
+        pending_jobs=[Job("a", prompt="x", model="m")],
+        completed_results={"b": JobResult("b", "y", cost_usd=0.25)},
         failed_jobs={"c": "no"},
         total_cost_usd=0.25,
     )
@@ -176,7 +176,7 @@ def test_a_states_fields_and_file(tmp_path: Path) -> None:
     keeper.save(state)
     loaded = keeper.load()
     assert loaded is not None
-    assert loaded.completed_results["b"]["response"] == "y"
+    assert loaded.completed_results["b"].response == "y"
     assert loaded.failed_jobs == {"c": "no"}
     keeper.clear()
     assert keeper.load() is None

@@ -134,3 +134,9 @@ def test_many_threads_together_do_not_pass_the_limit(monkeypatch: pytest.MonkeyP
         done = sum(pool.map(submit, range(2_000)))
     assert done == 1_000
     assert tracker.used_usd == pytest.approx(10.0)
+
+
+def test_it_reads_as_its_sums() -> None:
+    tracker = CostTracker(2.0)
+    tracker.track_spend(0.5)
+    assert repr(tracker).startswith("CostTracker(limit_usd=2.0, used_usd=0.5, reserved_usd=0.0")

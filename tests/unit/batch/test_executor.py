@@ -247,3 +247,10 @@ def test_a_status_that_raises_anything_loses_no_other_batch(
         unsteady.is_down = False
         ((_, (second,)),) = executor.get_completed()
     assert second.job_id == "b"
+
+
+def test_the_threads_that_submit_can_be_used_and_end_with_it() -> None:
+    with ConcurrentExecutor(max_concurrent=1) as executor:
+        assert executor.executor.submit(lambda: 7).result() == 7
+    with pytest.raises(RuntimeError, match="shutdown"):
+        executor.executor.submit(print)

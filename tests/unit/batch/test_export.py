@@ -122,3 +122,13 @@ def test_a_large_table_is_written_in_groups(
     export((JobResult(str(n)) for n in range(25)), "parquet", tmp_path / "out")
     file = pyarrow.parquet.ParquetFile(tmp_path / "out")
     assert (file.metadata.num_rows, file.num_row_groups) == (25, 3)
+
+
+@pytest.mark.parametrize("kind", EXPORT_FORMATS)
+def test_a_folder_that_is_missing_is_told_by_the_path_that_was_given(
+    tmp_path: Path, kind: Any
+) -> None:
+    path = tmp_path / "missing" / "out"
+    with pytest.raises(FileNotFoundError) as caught:
+        export(RESULTS, kind, path)
+    assert caught.value.filename == str(path)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.batch_runs import job, planned, result
 
+from batch_llm.base import Job, JobResult
 from batch_llm.batch.events import Created, Refused
 from batch_llm.batch.journal import open_journal
 from batch_llm.batch.state import BatchState, StateManager
@@ -26,7 +27,10 @@ def test_a_run_under_way_is_loaded_while_it_is_locked(tmp_path: Path) -> None:
         journal.write(planned(0, "job-0"), Created(0, "batch_1"))
         loaded = StateManager(tmp_path).load()
     assert loaded is not None
-    assert (loaded.batch_id, loaded.pending_jobs) == ("run-1", [job(0), job(1)])
+    assert (loaded.batch_id, loaded.pending_jobs) == (
+        "run-1",
+        [Job.from_dict(job(0)), Job.from_dict(job(1))],
+    )
 
 
 def test_expired_and_cancelled_jobs_say_so(tmp_path: Path) -> None:
@@ -48,7 +52,7 @@ def test_saving_takes_no_remote_batch_from_the_file(tmp_path: Path) -> None:
 
 
 def test_a_job_known_by_its_result_alone_is_the_same_as_any_of_its_id(tmp_path: Path) -> None:
-    results = {"job-0": result("job-0")}
+    results = {"job-0": JobResult("job-0", "ja")}
     StateManager(tmp_path).save(BatchState(batch_id="run-1", completed_results=results))
     with open_journal(tmp_path) as journal:
         assert journal.add_jobs([job(0), job(1)]) == 1

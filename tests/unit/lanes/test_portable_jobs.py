@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from batch_llm import (
     AnthropicStrategy,
     Batch,
+    ConfigurationError,
     EscalatingStrategy,
     FilePart,
     GeminiStrategy,
@@ -218,4 +219,10 @@ def test_a_model_of_pydantic_ai_travels_by_its_name() -> None:
 def test_an_id_that_is_taken_is_refused() -> None:
     items = [item_of(OpenAICompatibleStrategy("gpt-4.1", api_key="k"))] * 2
     with pytest.raises(JobError, match="there already"):
+        to_batch(items)
+
+
+def test_what_is_no_work_item_is_refused_by_its_number() -> None:
+    items: list[Any] = [LLMWorkItem("a", MODELS["gpt-4.1"]("gpt-4.1"), "hi"), "x"]
+    with pytest.raises(ConfigurationError, match=r"takes work items.* number 2 .* of type str"):
         to_batch(items)

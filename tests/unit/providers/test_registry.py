@@ -32,3 +32,10 @@ def test_a_name_tells_its_provider(model: str, route: Route) -> None:
 def test_of_another_name_it_is_said_which_there_are(model: str) -> None:
     with pytest.raises(ConfigurationError, match=r"openai:NAME"):
         find_route(model)
+
+
+def test_a_slash_in_the_place_of_the_colon_is_told_of() -> None:
+    with pytest.raises(ConfigurationError, match="Write 'anthropic:claude-haiku-4-5'"):
+        find_route("anthropic/claude-haiku-4-5")
+    with pytest.raises(ConfigurationError, match="gpt-…, o3…"):
+        find_route("llama/claude")

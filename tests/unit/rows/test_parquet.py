@@ -90,7 +90,10 @@ def test_nested_values_are_objects_and_lists() -> None:
 
 def test_a_null_is_a_field_that_the_row_does_not_have() -> None:
     rows = list(PARQUET.read(file_of({"id": ["a", "b"], "text": ["x", None], "n": [1.0, None]})))
-    assert rows == [Row(1, {"id": "a", "text": "x", "n": 1.0}, "row"), Row(2, {"id": "b"}, "row")]
+    assert rows == [
+        Row(1, {"id": "a", "text": "x", "n": 1.0}, "row"),
+        Row(2, {"id": "b"}, "row", empty=("text", "n")),
+    ]
 
 
 def test_bytes_are_text_where_they_are_utf8() -> None:

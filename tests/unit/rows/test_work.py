@@ -105,15 +105,15 @@ def test_a_missing_value_fails_its_row_with_number_and_field(make: Any) -> None:
 
     assert reasons(rows, "{text} {n}") == [
         None,
-        "Row 2 has no field 'text'.",
-        "Row 3 has no field 'n'.",
+        "Row 2 has nothing (None or NaN) in the field 'text'.",
+        "Row 3 has nothing (None or NaN) in the field 'n'.",
     ]
 
 
 @pytest.mark.parametrize("missing", [None, math.nan, pandas.NA, pandas.NaT, numpy.nan])
 def test_every_word_for_missing_is_one(missing: Any) -> None:
     frame = pandas.DataFrame({"text": pandas.Series(["x", missing], dtype=object)})
-    assert reasons(frame) == [None, "Row 2 has no field 'text'."]
+    assert reasons(frame) == [None, "Row 2 has nothing (None or NaN) in the field 'text'."]
 
 
 @every_source
@@ -133,7 +133,7 @@ async def test_every_row_ends_once_and_a_bad_one_makes_no_call(make: Any) -> Non
     ]
     assert sorted(agent.prompts) == ["one", "x"]
     bad = found.results[1]
-    assert bad.error == "InputError: Row 2 has no field 'text'."
+    assert bad.error == "InputError: Row 2 has nothing (None or NaN) in the field 'text'."
     assert isinstance(bad.exception, InputError)
     assert (bad.attempts, bad.token_usage["total_tokens"]) == (1, 0)
     assert bad.context == {"id": "b"}
