@@ -1,8 +1,8 @@
 """A batch run that is sent signals; `test_batch_signals.py` starts it.
 
 Its arguments are an `Order` of `killed_batch.py` as JSON, and how the run is waited for: "main" on
-the main thread, "loop" on it within a running event loop, "arun" on that loop, or "thread" off the
-main thread. It says on standard output what happens.
+the main thread, "asked" on it by a loop of the program's own, "loop" on it within a running event
+loop, "arun" on that loop, or "thread" off the main thread. It says on standard output what happens.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import signal
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from killed_batch import Order, batch_of, client_of
@@ -40,6 +41,17 @@ def waited_on_main(batch: Batch) -> None:
     say(f"ended: {run.status().stopped_because}")
     for number in SIGNALS:
         signal.raise_signal(number)
+
+
+def asked_after(batch: Batch) -> None:
+    """Look at it again and again; afterwards signals do again what they did before."""
+    before = [signal.getsignal(number) for number in SIGNALS]
+    run = batch.run()
+    while not run.is_complete:
+        run.status()
+        time.sleep(0.05)
+    say(f"ended: {run.status().stopped_because}")
+    say(f"as before: {[signal.getsignal(number) for number in SIGNALS] == before}")
 
 
 async def waited_in_loop(batch: Batch) -> None:
@@ -73,6 +85,8 @@ def main(order: Order, way: str) -> None:
     batch = batch_of(order, client_of(order))
     if way == "main":
         waited_on_main(batch)
+    elif way == "asked":
+        asked_after(batch)
     elif way == "loop":
         asyncio.run(waited_in_loop(batch))
     elif way == "arun":

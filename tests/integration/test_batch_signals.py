@@ -134,6 +134,32 @@ def test_a_second_signal_leaves_at_once(
 
 
 @each_signal
+@pytest.mark.parametrize("is_twice", [False, True], ids=["once", "twice"])
+def test_a_program_with_a_loop_of_its_own_stops_too(
+    number: signal.Signals, is_twice: bool, simulator: Simulator, tmp_path: Path
+) -> None:
+    order = order_of("openai", simulator, tmp_path)
+    with started(order, "asked") as process:
+        until_created(simulator, process)
+        process.send_signal(number)
+        assert process.stderr is not None
+        assert "nothing more is submitted" in process.stderr.readline()
+        if is_twice:
+            process.send_signal(number)
+        else:
+            simulator.set_speed(FAST)  # what is under way ends
+        told, errors = process.communicate()
+    if is_twice:
+        assert process.returncode in (-signal.SIGINT, 128 + number)
+        assert told == ""
+    else:
+        assert process.returncode == 0, errors
+        assert told == "ended: it was interrupted\nas before: True\n"
+    assert batches(simulator) == 1
+    check_resumed(order, simulator)
+
+
+@each_signal
 @pytest.mark.parametrize("provider", ["openai", "gemini by file"])
 def test_what_is_uploaded_when_a_signal_comes_is_not_submitted(
     provider: str, number: signal.Signals, simulator: Simulator, tmp_path: Path

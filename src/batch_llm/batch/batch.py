@@ -420,6 +420,9 @@ class Batch:
     ) -> BatchRun | BatchEstimate:
         """Run the jobs, and those that `state_file` holds.
 
+        On the main thread, the first SIGINT or SIGTERM lets nothing more be submitted, and a second
+        one leaves: see `BatchRun.stop_on_signals`.
+
         Args:
             wait: whether to return only once the run has ended.
             on_progress: as for the method `on_progress`; this one counts.
@@ -450,7 +453,8 @@ class Batch:
         run = self._as_run(on_progress, time_limit_seconds, deadline)
         if wait:
             run.wait()
-        return run.start()
+            return run
+        return run.start().stop_on_signals()
 
     async def arun(
         self,

@@ -22,7 +22,7 @@ from .run_status import RunStatus, status_of
 from .runner import Runner
 from .scratch_state import ScratchState
 from .state import StateManager
-from .stop_signals import stopping_signals
+from .stop_signals import STOP_SIGNALS, stopping_signals
 
 if TYPE_CHECKING:
     import os
@@ -147,11 +147,35 @@ class BatchRun:
                 a `StateError` if the state cannot be written. What is in the state stays good.
         """
         self.start()
-        with stopping_signals(self._stop_gently, self._leave):
+        if self in STOP_SIGNALS:
             self._wait_done(timeout_seconds)
-        if self._done.is_set() and self._fault is not None:
-            raise self._fault
+        else:
+            with stopping_signals(self.stop_gently, self.leave):
+                self._wait_done(timeout_seconds)
+        return self.is_complete
+
+    def stop_on_signals(self) -> Self:
+        """Let SIGINT and SIGTERM stop it while the main thread does something else.
+
+        As in `wait`, the first lets nothing more be submitted, and a second leaves. It is for
+        programs that ask `is_complete` in a loop of their own; `Batch.run` calls it. Off the main
+        thread, in a running event loop, and where the program has handlers of its own, nothing is
+        done. Once the run is seen to have ended, the handlers from before are in force again.
+        """
+        STOP_SIGNALS.add(self)
+        return self
+
+    def has_ended(self) -> bool:
+        """Whether nothing of it is at work, whatever has ended it."""
         return self._done.is_set()
+
+    def stop_gently(self) -> None:
+        """Submit nothing more, and end once remote batches have; return at once."""
+        self._stop("it was interrupted", leaves=False)
+
+    def leave(self) -> None:
+        """End, and let remote batches go on at the provider; return at once."""
+        self._stop("it was interrupted", leaves=True)
 
     def shutdown(self, wait_for_active: bool = True) -> None:
         """Submit nothing more, and end: with `wait_for_active` once remote batches have ended.
@@ -162,6 +186,7 @@ class BatchRun:
             return
         self._stop("it was shut down", leaves=not wait_for_active)
         self._wait_done(None)
+        STOP_SIGNALS.remove(self)
 
     def cancel(self, *, wait: bool = True) -> None:
         """Have the providers stop, and keep what was done by then; nothing more is submitted.
@@ -216,9 +241,12 @@ class BatchRun:
         Raises:
             Exception: that ended the run.
         """
-        if self._done.is_set() and self._fault is not None:
+        if not self._done.is_set():
+            return False
+        STOP_SIGNALS.remove(self)
+        if self._fault is not None:
             raise self._fault
-        return self._done.is_set()
+        return True
 
     def status(self, print: bool = False) -> RunStatus:  # noqa: A002 - the contract's name
         """Return how the run stands.
@@ -230,6 +258,8 @@ class BatchRun:
             ConfigurationError: if it was not started.
         """
         status = self._status()
+        if self._done.is_set():
+            STOP_SIGNALS.remove(self)
         if print:
             _say(str(status))
         return status
@@ -453,12 +483,6 @@ class BatchRun:
             return None
         self._begun.wait()
         return self._loop
-
-    def _stop_gently(self) -> None:
-        self._stop("it was interrupted", leaves=False)
-
-    def _leave(self) -> None:
-        self._stop("it was interrupted", leaves=True)
 
     def _wait_done(self, timeout_seconds: float | None) -> None:
         if timeout_seconds is not None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from batch_llm.batch.stop_signals import stopping_signals
+from batch_llm.batch.stop_signals import StopSignals, stopping_signals
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
@@ -96,3 +96,72 @@ def test_off_the_main_thread_nothing_is_touched(own_handlers: dict[int, Any]) ->
     thread.join()
     assert seen == [own_handlers]
     assert called.order == []
+
+
+class Run(Called):
+    is_over = False
+
+    def has_ended(self) -> bool:
+        return self.is_over
+
+    def stop_gently(self) -> None:
+        self.stop()
+
+
+@pytest.fixture
+def defaults(own_handlers: dict[int, Any]) -> list[Any]:
+    handlers = [signal.default_int_handler, signal.SIG_DFL]
+    for number, handler in zip(SIGNALS, handlers, strict=True):
+        signal.signal(number, handler)
+    return handlers
+
+
+def present() -> list[Any]:
+    return [signal.getsignal(number) for number in SIGNALS]
+
+
+@pytest.mark.usefixtures("own_handlers")
+def test_handlers_of_the_program_are_left_alone() -> None:
+    before, run, signals = present(), Run(), StopSignals()
+    signals.add(run)
+    assert run not in signals
+    assert present() == before
+
+
+async def test_within_an_event_loop_nothing_is_touched(defaults: list[Any]) -> None:
+    run, signals = Run(), StopSignals()
+    signals.add(run)
+    assert run not in signals
+    assert present() == defaults
+
+
+def test_all_runs_stop_and_the_last_to_end_gives_the_handlers_back(defaults: list[Any]) -> None:
+    first, second, signals = Run(), Run(), StopSignals()
+    signals.add(first)
+    signals.add(second)
+    signal.raise_signal(signal.SIGTERM)
+    assert (first.order, second.order) == (["stop"], ["stop"])
+    signals.remove(first)
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    assert (first.order, second.order) == (["stop"], ["stop", "leave"])
+    signals.remove(second)
+    assert present() == defaults
+
+
+def test_a_signal_after_the_end_is_the_programs(defaults: list[Any]) -> None:
+    run, signals = Run(), StopSignals()
+    signals.add(run)
+    run.is_over = True
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    assert run.order == []
+    assert present() == defaults
+
+
+def test_handlers_that_the_program_sets_meanwhile_stay(defaults: list[Any]) -> None:
+    run, signals, mine = Run(), StopSignals(), _handler()
+    signals.add(run)
+    signal.signal(signal.SIGTERM, mine)
+    signals.remove(run)
+    assert present() == [defaults[0], mine]
