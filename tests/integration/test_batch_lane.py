@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -43,7 +44,9 @@ from batch_llm.providers import (
 from batch_llm.testing.simulator import Fault, FaultKind, Limit, Simulator
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from batch_llm.wire.remote_status import RemoteStatus
 
 KEY = "a-key"
 AT_ONCE = Retries(attempts=6, initial_seconds=0.001)
@@ -684,6 +687,82 @@ def test_a_program_that_ends_too_early_says_where_its_state_is(
     assert ended.returncode == 0, ended.stderr
     (state,) = tmp_path.glob("batch-llm-*/*.jsonl")
     assert str(state) in ended.stderr
+
+
+SLOW: dict[str, Any] = {"delays": lambda *_: 3600.0, "cancel_seconds": 0.0, "retries": AT_ONCE}
+
+
+class WithoutCancel(MockBatchClient):
+    """Cannot be told to cancel as long as `fails` says so, and counts how often it was told."""
+
+    fails = True
+    told = 0
+
+    async def cancel(self, remote_id: str) -> RemoteStatus:
+        self.told += 1
+        if self.fails:
+            raise ServerError("No cancelling today.", status_code=500)
+        return await super().cancel(remote_id)
+
+
+def until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def is_created(run: BatchRun) -> bool:
+    return any(each["state"] == "created" for each in run.status().batches)
+
+
+def test_a_cancel_that_fails_is_tried_until_it_is_told() -> None:
+    client = WithoutCancel(**SLOW)
+    run = batch_of(PROVIDERS[3], client).run()
+    until(lambda: is_created(run))
+    with pytest.raises(ServerError, match="No cancelling today"):
+        run.cancel(wait=False)
+    until(lambda: client.told > 2)
+    assert "cancelling fails: " in run.status().batches[0]["why_waiting"]
+    client.fails = False
+    assert run.wait(20)
+    assert run.status().cancelled == 10
+
+
+def test_a_cancel_that_could_not_be_told_is_told_by_the_next_run(tmp_path: Path) -> None:
+    client, state = WithoutCancel(**SLOW), tmp_path / "state.jsonl"
+    run = batch_of(PROVIDERS[3], client, state_file=state).run()
+    until(lambda: is_created(run))
+    with pytest.raises(ServerError):
+        run.cancel(wait=False)
+    run.shutdown(wait_for_active=False)
+    client.fails = False
+    later = batch_of(PROVIDERS[3], client, state_file=state).run()
+    assert later.wait(20)
+    assert later.status().cancelled == 10
+
+
+class CreatingSlowly(WithoutCancel):
+    def __init__(self, *given: Any, **settings: Any) -> None:
+        super().__init__(*given, **settings)
+        self.is_creating, self.goes_on = threading.Event(), threading.Event()
+
+    async def create(self, *given: Any) -> str:
+        self.is_creating.set()
+        await asyncio.to_thread(self.goes_on.wait, 20)
+        return await super().create(*given)
+
+
+def test_a_cancel_while_a_create_is_on_its_way_is_tried_until_it_is_told() -> None:
+    client = CreatingSlowly(**SLOW)
+    run = batch_of(PROVIDERS[3], client).run()
+    assert client.is_creating.wait(20)
+    run.cancel(wait=False)
+    client.goes_on.set()
+    until(lambda: client.told > 1)
+    client.fails = False
+    assert run.wait(20)
+    assert run.status().cancelled == 10
 
 
 def test_each_result_is_a_file(simulator: Simulator, tmp_path: Path) -> None:

@@ -157,7 +157,10 @@ class Settled(_Event, tag="settled"):
 
 
 class Cancelled(_Event, tag="cancelled"):
-    """The provider was asked to cancel the remote batch; what it has done is still collected."""
+    """The provider is asked to cancel the remote batch; what it has done is still collected.
+
+    Written before, so that whoever goes on asks again.
+    """
 
     chunk: int
     at: float = msgspec.field(default_factory=time.time)

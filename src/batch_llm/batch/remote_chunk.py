@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..exceptions import InputError, JobError, ProviderError, SubmissionError
@@ -83,6 +84,7 @@ class RemoteChunk:
         self.is_submitting = False
         self._is_unsent = False
         self._recalled = asyncio.Event()
+        self._telling = asyncio.Lock()
         self._recall_trouble: str | None = ""  # None once the provider was told
         self.why = ""
         """Why it waits, for a person; "" where the provider is at work."""
@@ -211,9 +213,15 @@ class RemoteChunk:
         self._recalled.set()
 
     async def cancel(self) -> None:
-        """Have the provider stop; what is done by then is collected all the same."""
-        if self._chunk.remote_id is not None and self._chunk.step is Step.CREATED:
-            await self._client.cancel(self._chunk.remote_id)
+        """Recall it, and return once the provider is told, where its id is known.
+
+        Raises:
+            ProviderError: if it cannot be told now; `finish` goes on trying.
+        """
+        self.recall()
+        async with self._telling:
+            if self._recall_trouble is not None and self._chunk.step is Step.CREATED:
+                await self._tell_of_recall(self._chunk.remote_id)
 
     def _set_why(self, why: str) -> None:
         self.why = why
@@ -286,24 +294,25 @@ class RemoteChunk:
         remote_id = self._chunk.remote_id
         assert remote_id is not None, "it was created"
         while True:
-            await self._tell_of_recall()
+            if self._recalled.is_set():
+                with suppress(ProviderError):  # `why` tells of it, and it is tried again
+                    await self.cancel()
             status = await self._poll(remote_id, outage)
             if outage.is_gone or (status is not None and status.has_ended):
                 return status
             await self._pause(pauses, outage.retry_after_seconds)
 
-    async def _tell_of_recall(self) -> None:
-        """Ask the provider to cancel the batch, where it was recalled and does not know yet."""
-        is_told = self._recall_trouble is None or self._chunk.step is not Step.CREATED
-        if is_told or not self._recalled.is_set():
-            return
+    async def _tell_of_recall(self, remote_id: str | None) -> None:
+        assert remote_id is not None, "it was created"
         if not self._chunk.cancel_asked:
+            # Before the provider is told, so that a later run tells it where this one could not.
             self._journal.write(Cancelled(self._chunk.number))
         try:
-            await self.cancel()
-            self._recall_trouble = None
+            await self._client.cancel(remote_id)
         except ProviderError as error:
-            self._recall_trouble = f"cancelling fails: {error}"
+            self.why = self._recall_trouble = f"cancelling fails: {error}"
+            raise
+        self._recall_trouble = None
 
     async def _pause(self, pauses: Pauses, least_seconds: float) -> None:
         """Wait until the next look; a recall comes in between."""

@@ -199,7 +199,8 @@ class BatchRun:
             wait: whether to return only once the run has ended; else once the providers are told.
 
         Raises:
-            ProviderError: if one cannot be told; the others have been.
+            ProviderError: if one cannot be told at once; the others have been, and the run goes on
+                trying.
         """
         if self._runner is None:
             self._open()

@@ -88,7 +88,7 @@ class ChunkState:
             not say.
         changed_at: when it came to this step, in unix seconds.
         ended_at: when the remote batch was seen to have ended, in unix seconds.
-        cancel_asked: the provider was asked to cancel it.
+        cancel_asked: the provider is to cancel it; it may not know of that yet.
         reserved_usd: what is held for it until it is settled; None where no price is known.
         settled_usd: what it has cost, once that is known.
         jobs: how many jobs it was planned with.

@@ -14,7 +14,7 @@ from ..wire.custom_ids import new_nonce
 from .deadline import deadline_at
 from .drafting import Drafting
 from .drafts import Draft, cut_to_budget, drafts_of
-from .events import Cancelled, ChunkPlanned, Released, WentLive
+from .events import ChunkPlanned, Released, WentLive
 from .late_jobs import LateJobs, free_ids
 from .plan import Hold, plan, refused_candidates, refused_chunks, standing_of
 from .remote_chunk import NEVER_TAKEN, RemoteChunk, go_again
@@ -137,21 +137,17 @@ class Runner:
         """Submit nothing more, have the providers stop, and collect what was done by then.
 
         Raises:
-            ProviderError: if one cannot be told; the others have been.
+            ProviderError: if one cannot be told at once; the others have been, and the run goes on
+                trying.
         """
         self._cancels = True
         self.stop("it was cancelled")
-        told = [self._cancel(number, chunk) for number, chunk in list(self.active.items())]
+        told = [remote.cancel() for remote in list(self.active.values())]
         for failure in await asyncio.gather(*told, return_exceptions=True):
             if failure is not None:
                 raise failure
 
     # -- inside
-
-    async def _cancel(self, number: int, remote: RemoteChunk) -> None:
-        if self._journal.state.chunks[number].step is Step.CREATED:
-            self._journal.write(Cancelled(number))
-            await remote.cancel()
 
     def _resume(self) -> None:
         for chunk in list(self._journal.state.open_chunks.values()):
@@ -332,6 +328,9 @@ class Runner:
         )
         if is_new:
             remote.plan_to_submit()
+        if self._cancels or (chunk.cancel_asked and chunk.step is Step.CREATED):
+            # An earlier run may have had no time to tell the provider.
+            remote.recall()
         self.active[chunk.number] = remote
         task = asyncio.create_task(self._live(remote, chunk, is_new))
         self._tasks[chunk.number] = task
@@ -342,16 +341,12 @@ class Runner:
 
     async def _live(self, remote: RemoteChunk, chunk: ChunkState, is_new: bool) -> None:
         try:
-            was_on_its_way = is_new or chunk.may_be_orphan
             if is_new:
                 await remote.submit()
             elif chunk.may_be_orphan:
                 await remote.find()
             elif chunk.step is Step.REFUSED:
                 await remote.give_up()
-            if was_on_its_way and self._cancels:
-                # The others were told meanwhile.
-                await self._cancel(chunk.number, remote)
             if chunk.may_be_orphan:
                 self.unproved[chunk.number] = remote.why
             if chunk.step in (Step.CREATED, Step.ENDED, Step.COLLECTING):
