@@ -25,7 +25,7 @@ from ..rows.result_row import INPUT_ERROR
 from ..rows.source import open_source
 from ..rows.template import PromptTemplate
 from ..rows.work import check_columns
-from .clients import route_of_given
+from .clients import own_route, route_of_given
 from .deadline import Deadline
 from .estimate import BatchEstimate, estimate
 from .job_ids import JobIds
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from ..lanes import GivenStrategies
     from ..providers import BatchClient
     from ..providers.abilities import Abilities
+    from ..providers.registry import Route
     from ..rows.frames import Rows
     from ..rows.plan import Entry
     from ..rows.row import BrokenRow, Row
@@ -231,7 +232,8 @@ class Batch:
             strategies: by the model, as jobs name it, the strategy that calls it; or by the
                 provider ("openai", or a name of yours) a function that makes one of the model's
                 name. Any other model has the built-in strategy of its provider, with the key and
-                the address that are in the environment.
+                the address that are in the environment; one that is answered by a client or a
+                provider of yours, at another address, has none.
             config: of the processor that `run(deadline=…)` uses. By default it makes as many calls
                 at once as the provider bears.
 
@@ -385,11 +387,12 @@ class Batch:
 
         Raises:
             LaneError: naming the jobs that cannot go live: those that embed or ask for citations,
-                and those of a model that nothing is known to call.
+                those of a model that nothing is known to call, and those of a client or a provider
+                of yours for which no strategy is given.
             ConfigurationError: if a strategy cannot be made: a `MissingKeyError`, say.
         """
         given = self._live_strategies if strategies is None else strategies
-        return LiveItems(self.jobs, LiveStrategies(given))
+        return LiveItems(self.jobs, LiveStrategies(given, self._own_route))
 
     @overload
     def run(
@@ -482,7 +485,7 @@ class Batch:
         )
 
     def _deadline(self, given: Duration) -> Deadline:
-        lane = LiveLane(self._live_strategies, self._live_config)
+        lane = LiveLane(self._live_strategies, self._live_config, self._own_route)
         lane.strategies.check(self._jobs, has_limit=self._params.cost_limit_usd is not None)
         return Deadline(duration_seconds("deadline", given), lane)
 
@@ -527,6 +530,9 @@ class Batch:
             return abilities_for(model, self._clients)
         except ConfigurationError:
             return None
+
+    def _own_route(self, model: str) -> Route | None:
+        return own_route(model, self._clients)
 
     def _registered_for(self, model: str) -> Provider | None:
         """Return the provider that the user has registered for a model, if there is one."""

@@ -82,6 +82,24 @@ class Clients:
         return Route(provider.name, provider.model_name(model))
 
 
+def own_route(model: str, given: Mapping[str, BatchClient]) -> Route | None:
+    """Return where a model goes whose batches do not go where its live calls go by default.
+
+    A client or a provider of the user's own answers it. None where a client has the very address of
+    the built-in strategies.
+
+    Args:
+        model: as `find_route` takes it.
+        given: clients of the user's own, by the names of their providers.
+    """
+    route = route_of_given(model, given)
+    if route is None:
+        return ProviderRegistry.own_route(model)
+    client = given[route.provider]
+    is_usual = client.has_usual_address and client.provider == route.provider
+    return None if is_usual else route
+
+
 def route_of_given(model: str, given: Mapping[str, BatchClient]) -> Route | None:
     """Return where a model goes that one of these clients answers; None where none of them does.
 

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, ClassVar
 
 from ..exceptions import ConfigurationError
-from ..providers.registry import find_route
+from ..providers.registry import Route, find_route
 
 if TYPE_CHECKING:
     from .provider import Provider
@@ -73,6 +73,25 @@ class ProviderRegistry:
         """Return who was registered for a model; None where its name alone tells who answers it."""
         with cls._lock:
             return cls._registered.get(cls._name_for(model) or "")
+
+    @classmethod
+    def own_route(cls, model: str) -> Route | None:
+        """Return where a model goes that a provider of the user's own answers; None for any other.
+
+        That is an object that was registered, whatever its class (it has settings of its own), or
+        a class that is none of this package's.
+        """
+        with cls._lock:
+            try:
+                name = cls._name_for(model) or cls._by_beginning(model)
+            except ConfigurationError:
+                return None
+            provider, kind = cls._registered.get(name), cls._classes.get(name)
+        if provider is not None:
+            return Route(name, provider.model_name(model))
+        if kind is None or kind.__module__.partition(".")[0] == __name__.partition(".")[0]:
+            return None
+        return Route(name, model.removeprefix(f"{name}:"))
 
     @classmethod
     def named(cls, name: str) -> Provider:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..base import Job, WorkItemResult
     from ..engine.payments import Payments
     from .live_items import LiveItem
-    from .live_strategies import GivenStrategies
+    from .live_strategies import GivenStrategies, OwnRoute
 
     Ended = Callable[["LiveEnd"], Awaitable[None]]
 
@@ -55,6 +55,7 @@ class LiveLane:
     Args:
         strategies: of the user's own; see `GivenStrategies`.
         config: of the processor, by default with as many calls at once as the provider bears.
+        own_route: see `LiveStrategies`.
 
     Raises:
         ConfigurationError: for settings that are the batch's to keep (`max_cost_usd`, `ledger`),
@@ -65,7 +66,10 @@ class LiveLane:
     """
 
     def __init__(
-        self, strategies: GivenStrategies | None = None, config: ProcessorConfig | None = None
+        self,
+        strategies: GivenStrategies | None = None,
+        config: ProcessorConfig | None = None,
+        own_route: OwnRoute | None = None,
     ) -> None:
         config = config or ProcessorConfig(max_workers=AUTO)
         for name in ("max_cost_usd", "ledger"):
@@ -78,7 +82,7 @@ class LiveLane:
             raise ConfigurationError("dry_run would keep made-up answers as those of jobs.")
         # Signals are for the run to answer.
         self._config = replace(config, graceful_interrupt=False)
-        self.strategies = LiveStrategies(strategies)
+        self.strategies = LiveStrategies(strategies, own_route)
         self._processor: ParallelBatchProcessor[str, Any, Job] | None = None
         self._is_stopped = False
 

@@ -9,7 +9,7 @@ from ..base import LLMCallStrategy, RequestStrategy
 from ..base.strategy import takes_requests
 from ..exceptions import ConfigurationError, LaneError
 from ..llm_strategies import strategy_by_name
-from ..providers.registry import find_route
+from ..providers.registry import Route, find_route
 from .live_bounds import why_unbounded
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ GivenStrategies: TypeAlias = Mapping[str, Strategy | Callable[[str], Strategy]]
 """Strategies of the user's own: by the model, as jobs name it, the strategy that calls it; by the
 provider, a function that makes one of the model's name."""
 
+OwnRoute: TypeAlias = Callable[[str], Route | None]
+"""Tells of a model, as jobs name it, who of the user's own answers it in batches; None where its
+built-in strategy asks the same server."""
+
 
 class LiveStrategies:
     """One strategy for all jobs of a model: what else they differ in stands in their requests.
@@ -30,14 +34,19 @@ class LiveStrategies:
     Args:
         given: of the user's own. Any other model has the built-in strategy of its provider, with
             the key and the address that are in the environment.
+        own_route: tells which models are answered by somebody of the user's own: without a strategy
+            that is given they do not go, for another server would get their questions.
 
     Raises:
         ConfigurationError: for one that takes no requests, and for a provider's that is no
             function.
     """
 
-    def __init__(self, given: GivenStrategies | None = None) -> None:
+    def __init__(
+        self, given: GivenStrategies | None = None, own_route: OwnRoute | None = None
+    ) -> None:
         self._given = dict(given or {})
+        self._own_route = own_route or (lambda _: None)
         self._found: dict[str, Strategy] = {}
         for name, one in self._given.items():
             if isinstance(one, LLMCallStrategy):
@@ -90,30 +99,41 @@ class LiveStrategies:
         own = self._given.get(job.model)
         if isinstance(own, LLMCallStrategy):
             return own  # pyright: ignore[reportReturnType] - others were refused at the door
-        provider, model = self._route(job)
+        route = self._route(job)
+        provider = route.provider
         make = self._given.get(provider)
         if make is None:
-            return strategy_by_name(f"{provider}:{model}")
+            return strategy_by_name(f"{provider}:{route.model}")
         if isinstance(make, LLMCallStrategy):
             raise ConfigurationError(
                 f"For the provider {provider!r}, give a function that makes a strategy of a "
                 f"model's name; a strategy stands under the name of its model."
             )
-        made = make(model)
+        made = make(route.model)
         _check_takes_requests(made, provider)
         return made
 
-    def _route(self, job: Job) -> tuple[str, str]:
-        """Return provider and model."""
+    def _route(self, job: Job) -> Route:
         provider, colon, name = job.model.partition(":")
         if colon and name and provider in self._given:
-            return provider, name
+            return Route(provider, name)
+        own = self._own_route(job.model)
+        if own is not None:
+            return self._checked(own, job)
         try:
-            route = find_route(job.model)
+            return find_route(job.model)
         except ConfigurationError:
             why = f"nothing is known that calls {job.model!r} live. Give a strategy for it."
             raise LaneError({job.id: why}) from None
-        return route.provider, route.model
+
+    def _checked(self, own: Route, job: Job) -> Route:
+        if own.provider in self._given:
+            return own
+        why = (
+            f"{job.model!r} goes to a client or a provider of your own, {own.provider!r}: name its "
+            f"strategy with live_lane(strategies=…)."
+        )
+        raise LaneError({job.id: why})
 
 
 def _why_not(job: Job) -> str | None:

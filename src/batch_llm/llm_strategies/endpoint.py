@@ -58,6 +58,8 @@ class Endpoint:
         host: "host:port", or "host" where the address names no port.
         is_the_providers: whether it is the provider itself, and no other server.
         is_from_environment: whether the address is that of the provider's environment variable.
+        is_usual: whether it is the address of the environment, or without one the provider's: that
+            of every strategy and client to which no other is given.
         headers: those of every request; one object, so that a transport may know it again.
         credential: the key, wherever it stands; None for a server that wants none.
         secrets: what no message may show.
@@ -67,6 +69,7 @@ class Endpoint:
     host: str
     is_the_providers: bool
     is_from_environment: bool
+    is_usual: bool
     headers: dict[str, str] = field(repr=False)
     credential: str | None = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
@@ -104,7 +107,8 @@ def find_endpoint(
         ConfigurationError: for an address or a header that cannot be used.
     """
     named_elsewhere = os.environ.get(api.base_url_variable)
-    address = _checked_address(base_url or named_elsewhere or api.base_url, api)
+    usual = named_elsewhere or api.base_url
+    address = _checked_address(base_url or usual, api)
     is_the_providers = address.hostname == urlsplit(api.base_url).hostname
     key = (api_key or "").strip() or None
     if key is None and (is_the_providers or not base_url) and not _holds_a_key(headers, api):
@@ -120,6 +124,7 @@ def find_endpoint(
         host=address.netloc,
         is_the_providers=is_the_providers,
         is_from_environment=bool(named_elsewhere) and not base_url,
+        is_usual=not base_url or base_url.rstrip("/") == usual.rstrip("/"),
         headers=_headers(api, key, headers),
         credential=credential,
         secrets=(key or "", *headers.values()),

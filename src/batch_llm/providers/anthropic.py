@@ -86,6 +86,7 @@ class AnthropicBatchClient(BatchClient):
         retries: Retries | None = None,
     ) -> None:
         endpoint = find_endpoint(_API, base_url, api_key, headers or {})
+        self.has_usual_address = endpoint.is_usual
         self._connection = Connection(endpoint, error_from_response)
         self._retries = retries or Retries()
         self._sent_ids: dict[str, str] = {}  # by remote id: the first one of its results

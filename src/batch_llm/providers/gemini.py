@@ -122,6 +122,7 @@ class GeminiBatchClient(BatchClient):
         if api_key is None and not base_url:
             api_key = next((key for name in KEY_VARIABLES if (key := os.environ.get(name))), None)
         endpoint = find_endpoint(_API, base_url, api_key, headers or {})
+        self.has_usual_address = endpoint.is_usual
         self._connection = Connection(endpoint, error_from_response)
         self._inline_bytes = inline_bytes
         self._retries = retries or Retries()

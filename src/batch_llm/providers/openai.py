@@ -93,6 +93,7 @@ class OpenAIBatchClient(BatchClient):
     ) -> None:
         check_endpoint(self, chat_endpoint)
         endpoint = find_endpoint(_API, base_url, api_key, headers or {})
+        self.has_usual_address = endpoint.is_usual
         self._connection = Connection(endpoint, error_from_response)
         self._chat_endpoint = chat_endpoint
         self._is_openais = endpoint.is_the_providers

@@ -18,6 +18,8 @@ from batch_llm import (
     MissingKeyError,
     OpenAICompatibleStrategy,
 )
+from batch_llm.batch import MockProvider, OpenAIProvider, ProviderRegistry
+from batch_llm.providers import AnthropicBatchClient, MockBatchClient, OpenAIBatchClient
 
 
 class Invoice(BaseModel):
@@ -151,3 +153,75 @@ def test_an_error_names_five_and_counts_the_others() -> None:
     error = LaneError({f"job {n}": "no." for n in range(7)})
     assert "'job 4': no. And 2 more." in str(error)
     assert len(error.refused) == 7
+
+
+# -- batches that go elsewhere than the built-in strategies
+
+
+ELSEWHERE = "http://127.0.0.1:9/v1"
+
+
+def asked(batch: Batch, model: str = "gpt-4o-mini") -> Batch:
+    return batch.add_job("a", prompt="?", model=model)
+
+
+def openai_client(base_url: str | None) -> OpenAIBatchClient:
+    return OpenAIBatchClient(base_url=base_url, api_key="another-key")
+
+
+def check_is_refused(batch: Batch) -> None:
+    with pytest.raises(LaneError, match=r"of your own, .* name its strategy with live_lane"):
+        batch.to_live()
+    with pytest.raises(LaneError, match="name its strategy"):
+        batch.run(deadline=60)
+
+
+@pytest.mark.parametrize("model", ["gpt-4o-mini", "openai:gpt-4o-mini"])
+def test_the_jobs_of_a_client_elsewhere_go_to_no_other_server(model: str) -> None:
+    batch = asked(Batch(clients={"openai": openai_client(ELSEWHERE)}), model)
+    check_is_refused(batch)
+    for given in ({"openai": at_elsewhere}, {model: at_elsewhere("gpt-4o-mini")}):
+        assert len(list(batch.to_live(strategies=given))) == 1
+
+
+def at_elsewhere(model: str) -> OpenAICompatibleStrategy:
+    return OpenAICompatibleStrategy(model, base_url=ELSEWHERE, api_key="any")
+
+
+def test_a_client_that_speaks_to_another_provider_is_elsewhere() -> None:
+    check_is_refused(asked(Batch(clients={"openai": AnthropicBatchClient(api_key="a-key")})))
+    check_is_refused(asked(Batch(clients={"openai": MockBatchClient()})))
+
+
+def test_a_client_at_the_address_of_the_environment_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(list(asked(Batch(clients={"openai": openai_client(None)})).to_live())) == 1
+    monkeypatch.setenv("OPENAI_BASE_URL", ELSEWHERE)
+    same = openai_client(f"{ELSEWHERE}/")
+    assert len(list(asked(Batch(clients={"openai": same})).to_live())) == 1
+    check_is_refused(asked(Batch(clients={"openai": openai_client("https://api.openai.com/v1")})))
+
+
+def test_the_jobs_of_a_registered_provider_go_to_no_other_server() -> None:
+    provider = MockProvider(models=["gpt-4o-mini"])
+    ProviderRegistry.register(provider)
+    try:
+        batch = asked(Batch())
+        check_is_refused(batch)
+        with pytest.raises(LaneError):
+            batch.to_live(strategies={"openai": at_elsewhere})  # which does not answer them
+        assert len(list(batch.to_live(strategies={provider.name: at_elsewhere}))) == 1
+    finally:
+        ProviderRegistry.unregister(provider.name)
+    assert len(list(asked(Batch()).to_live())) == 1
+
+
+def test_a_provider_in_the_place_of_a_built_in_one_is_the_users_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Own(OpenAIProvider):
+        """One of the user's own."""
+
+    monkeypatch.setattr(Own, "name", "openai", raising=False)
+    monkeypatch.setattr(ProviderRegistry, "_classes", {**ProviderRegistry._classes, "openai": Own})
+    monkeypatch.setattr(ProviderRegistry, "_made", {})
+    check_is_refused(asked(Batch()))
