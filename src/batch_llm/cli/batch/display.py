@@ -169,6 +169,8 @@ def unsent(status: RunStatus) -> int:
 def money(status: RunStatus) -> str:
     """Return what was spent and what is held, of the limit if there is one."""
     text = f"{figures.usd(status.cost_usd)} spent"
+    if status.unpriced:
+        text += f" and {figures.plural(status.unpriced, 'row')} of unknown cost"
     if status.reserved_usd:
         text += f", at most {figures.usd(status.reserved_usd)} more under way"
     if status.cost_limit_usd is not None:
