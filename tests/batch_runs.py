@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from hypothesis import strategies as st
 
 from batch_llm.batch.events import (
@@ -24,6 +25,7 @@ from batch_llm.batch.events import (
     Refused,
     Released,
     Resubmitted,
+    ResultKept,
     Settled,
     Uploaded,
     WentLive,
@@ -65,8 +67,9 @@ def _actions(journal: Journal, draw: Any, step: int) -> Iterator[tuple[str, Acti
     yield "note", lambda: journal.write(Note("Ein Wort", at=1.0))
     pending = list(state.pending_ids())
     if pending:
-        yield "plan", lambda: journal.write(planned(len(state.chunks), *pending[: draw(_FEW)]))
+        yield "plan", lambda: journal.write(_planned_some(journal, pending, draw))
         yield "live", lambda: _keep(journal, pending[:1], None)
+        yield "live, unpriced", lambda: journal.write(_unpriced(pending[0]))
     ended = list(state.ended_ids("failed", "expired", "cancelled"))
     if ended:
         yield (
@@ -92,9 +95,10 @@ def _chunk_actions(
     if chunk.may_be_orphan:
         yield "upload", lambda: write(Uploaded(number, f"file-{number}"))
         yield "create", lambda: write(Created(number, f"remote-{number}-{step}", at=1.0))
-        yield "found", lambda: write(Again(number, chunk.nonces[0], 0.5, at=1.0))
+        yield "found", lambda: write(Again(number, chunk.nonces[0], draw(_RESERVED), at=1.0))
     if chunk.step is Step.REFUSED:
-        yield "again", lambda: write(Again(number, f"nonce-{number}-{step}", 0.5, at=1.0))
+        nonce = f"nonce-{number}-{step}"
+        yield "again", lambda: write(Again(number, nonce, draw(_RESERVED), at=1.0))
         yield "release", lambda: write(Released(number))
     if chunk.step in (Step.PLANNED, Step.CREATED):
         yield "refuse", lambda: write(Refused(number, "token_limit_exceeded", at=1.0))
@@ -115,7 +119,18 @@ def _chunk_actions(
 
 
 _FEW = st.integers(1, 3)
+_RESERVED = st.sampled_from([0.5, None])
 _OUTCOMES = st.sampled_from(["succeeded", "failed", "expired", "cancelled"])
+
+
+def _planned_some(journal: Journal, pending: list[str], draw: Any) -> ChunkPlanned:
+    some = pending[: draw(_FEW)]
+    return planned(len(journal.state.chunks), *some, reserved_usd=draw(_RESERVED))
+
+
+def _unpriced(job_id: str) -> ResultKept:
+    told = msgspec.Raw(json.dumps(result(job_id)).encode())
+    return ResultKept(job_id=job_id, outcome="succeeded", is_unpriced=True, result=told)
 
 
 def _keep(journal: Journal, job_ids: list[str], chunk: int | None, draw: Any = None) -> None:
@@ -125,7 +140,7 @@ def _keep(journal: Journal, job_ids: list[str], chunk: int | None, draw: Any = N
 
 def _settle(journal: Journal, chunk: ChunkState) -> None:
     if chunk.settled_usd is None:
-        journal.write(Settled(0.5, chunk.number))
+        journal.write(Settled(0.5, chunk.number, unpriced=int(chunk.reserved_usd is None)))
     journal.write(Collected(chunk.number, at=1.0))
 
 
@@ -142,6 +157,9 @@ class Meaning:
     late: set[str] = field(default_factory=set)
     went_live: bool = False
     calls: dict[int, float] = field(default_factory=dict)
+    sizes: dict[int, int] = field(default_factory=dict)
+    unpriced_chunks: dict[int, int] = field(default_factory=dict)
+    unpriced: int = 0
 
 
 def meaning(content: bytes) -> Meaning:
@@ -153,6 +171,7 @@ def meaning(content: bytes) -> Meaning:
 
 
 def _read(found: Meaning, event: dict[str, Any]) -> None:
+    _read_money(found, event)
     match event["kind"]:
         case "job":
             found.where[event["id"]] = "pending"
@@ -187,6 +206,26 @@ def _read(found: Meaning, event: dict[str, Any]) -> None:
             found.where.update(dict.fromkeys(back, "pending"))
         case other:
             _read_live(found, other, event)
+
+
+def _read_money(found: Meaning, event: dict[str, Any]) -> None:
+    """Count the jobs whose cost nobody knows."""
+    number = event.get("number", event.get("chunk"))
+    found.unpriced += int(event.get("unpriced", 0)) + event.get("is_unpriced", False)
+    match event["kind"]:
+        case "chunk":
+            found.sizes[number] = len(event["job_ids"])
+            _reserve(found, number, event)
+        case "again":
+            _reserve(found, number, event)
+        case "refused" | "settled":
+            found.unpriced_chunks.pop(number, None)
+
+
+def _reserve(found: Meaning, number: int, event: dict[str, Any]) -> None:
+    found.unpriced_chunks.pop(number, None)
+    if "reserved_usd" not in event:
+        found.unpriced_chunks[number] = found.sizes[number]
 
 
 def _read_live(found: Meaning, kind: str, event: dict[str, Any]) -> None:

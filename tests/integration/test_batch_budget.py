@@ -147,6 +147,26 @@ def test_a_model_without_a_price_is_refused_under_a_limit(simulator: Simulator) 
     assert not simulator.books.creates()
 
 
+def test_no_limit_is_kept_by_a_run_with_jobs_of_unknown_cost(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    """What they have cost may be more than any limit: it is not taken for nothing."""
+
+    def batch() -> Batch:
+        unheard = empty_batch("openai", simulator, state_file=tmp_path / "state.jsonl")
+        return unheard.add_job("one", prompt="hello", model="gpt-99-nobody")
+
+    first = batch().run(wait=True).status()
+    assert (first.succeeded, first.unpriced, first.batches[0]["cost_usd"]) == (1, 1, None)
+    later = batch().add_job("two", prompt="hello").add_cost_limit(usd=100)
+    status = later.run(wait=True).status()
+    assert (status.succeeded, status.pending) == (1, 1)
+    assert "what 1 job of this run cost is not known" in (status.stopped_because or "")
+    assert len(simulator.books.creates("batch")) == 1
+    without = batch().add_job("two", prompt="hello").run(wait=True).status()
+    assert (without.succeeded, without.unpriced) == (2, 1)
+
+
 @each_provider
 def test_a_limit_holds_however_often_the_process_is_killed(
     provider: str, simulator: Simulator, tmp_path: Path

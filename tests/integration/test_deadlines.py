@@ -287,6 +287,22 @@ def test_a_call_whose_answer_is_lost_keeps_its_reservation(
     assert status.cost_usd + status.reserved_usd >= billed
 
 
+def test_no_call_is_made_under_a_limit_after_jobs_of_unknown_cost(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    provider, state = PROVIDERS[0], tmp_path / "state.jsonl"
+    unheard = Batch(state_file=state, poll_interval_seconds=0.02).live_lane(config=CONFIG)
+    unheard.add_job("unheard", prompt="hello", model="gpt-99-nobody", max_tokens=20)
+    status = unheard.run(wait=True, deadline=SOON).status()
+    assert (status.succeeded, status.unpriced) == (1, 1)
+    assert "1 job of unknown cost" in str(status)
+    called = executed(simulator, "live")
+    run = batch_of(provider, state_file=state).add_cost_limit(usd=1).run(wait=True, deadline=SOON)
+    assert (run.status().succeeded, run.status().pending) == (1, JOBS)
+    assert "what 1 job of this run cost is not known" in (run.status().stopped_because or "")
+    assert executed(simulator, "live") == called
+
+
 # -- its end, and on after it
 
 

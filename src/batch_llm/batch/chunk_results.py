@@ -213,10 +213,11 @@ class ChunkResults:
         """Return what the chunk has cost, as far as that is known; what it may have, is held."""
         costs = [self._cost_of(job_id) for job_id in self._job_ids]
         known = [cost for cost in costs if cost is not None]
-        reserved_usd, held_usd = self._chunk.reserved_usd, None
-        if len(known) < len(costs) and reserved_usd is not None:
-            held_usd = max(0.0, reserved_usd - sum(known))
-        return Settled(sum(known), self._chunk.number, held_usd)
+        spent_usd, unknown, number = sum(known), len(costs) - len(known), self._chunk.number
+        reserved_usd = self._chunk.reserved_usd
+        if unknown and reserved_usd is not None:
+            return Settled(spent_usd, number, held_usd=max(0.0, reserved_usd - spent_usd))
+        return Settled(spent_usd, number, unpriced=unknown)
 
     def _cost_of(self, job_id: str) -> float | None:
         if job_id in self._costs:

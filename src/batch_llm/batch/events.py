@@ -128,13 +128,15 @@ class Collecting(_Event, tag="collecting"):
 class ResultKept(_Event, tag="result", kw_only=True):
     """A job has ended. `chunk` is None where no remote batch answered it.
 
-    Then `cost_usd` is what it has cost besides what was settled for it call by call.
+    Then `cost_usd` is what it has cost besides what was settled for it call by call, and
+    `is_unpriced` says that this is not known.
     """
 
     job_id: str
     outcome: Outcome
     chunk: int | None = None
     cost_usd: float | None = None
+    is_unpriced: bool = False
     result: msgspec.Raw
 
 
@@ -149,11 +151,13 @@ class Settled(_Event, tag="settled"):
     """What a chunk has cost; its reservation is free. Without a chunk: what else was spent.
 
     `held_usd` stays reserved: jobs may have cost as much of which nobody told what they did.
+    Where nothing was reserved, `unpriced` counts these jobs: they may have cost any sum.
     """
 
     usd: float
     chunk: int | None = None
     held_usd: float | None = None
+    unpriced: int = 0
 
 
 class Cancelled(_Event, tag="cancelled"):

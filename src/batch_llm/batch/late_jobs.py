@@ -14,6 +14,7 @@ from ..files import GroupWriter
 from ..lanes import LiveEnd
 from .events import Resubmitted, ResultKept, Settled
 from .live_money import LiveBudget, LiveReservations
+from .plan import why_unlimited
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -116,6 +117,10 @@ class LateJobs:
         while True:
             while self._queue:
                 job_id = self._queue.popleft()
+                why = self._why_unlimited()
+                if why is not None:
+                    await self._ended(LiveEnd(job_id, reason=why))
+                    continue
                 try:
                     job = self._book.job(job_id)
                 except JobError as error:  # its model cannot be imported any longer
@@ -126,6 +131,11 @@ class LateJobs:
                 return
             self._news.clear()
             await self._news.wait()
+
+    def _why_unlimited(self) -> str | None:
+        """Return why no call can be made, where the run has a limit that nobody can keep."""
+        unpriced = self._journal.state.unpriced
+        return why_unlimited(unpriced) if self._budget is not None and unpriced else None
 
     async def _ended(self, end: LiveEnd) -> None:
         self.under_way -= 1
@@ -143,14 +153,15 @@ class LateJobs:
             job_id=result.job_id,
             outcome=result.outcome,
             cost_usd=None if is_settled else result.cost_usd,
+            is_unpriced=not is_settled and result.cost_usd is None,
             result=msgspec.Raw(msgspec.json.encode(result.to_dict())),
         )
 
     def _note_reason(self, end: LiveEnd) -> None:
         if end.reason not in self.reasons and len(self.reasons) < _REASONS:
             self.reasons.append(end.reason)
-        if end.spent_usd and self._budget is None:
-            self._writer.add(Settled(end.spent_usd))
+        if end.spent_usd != 0 and self._budget is None:
+            self._writer.add(Settled(end.spent_usd or 0.0, unpriced=int(end.spent_usd is None)))
 
     def _tell_rest(self) -> None:
         """Tell of results that were kept when those who wanted to know were cut off."""

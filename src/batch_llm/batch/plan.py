@@ -64,6 +64,7 @@ class Standing:
         now: the time, in seconds.
         in_flight: remote batches that have not ended, or may have been accepted.
         committed_usd: spent, and held for what is under way.
+        unpriced: jobs of this run whose cost nobody knows.
         max_concurrent: remote batches at a time; None for any number.
         max_cost_usd: what the run may cost; None for any sum.
         enqueued_tokens: input tokens in flight, by provider and model.
@@ -75,6 +76,7 @@ class Standing:
     now: float
     in_flight: int = 0
     committed_usd: float = 0.0
+    unpriced: int = 0
     max_concurrent: int | None = None
     max_cost_usd: float | None = None
     enqueued_tokens: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -170,7 +172,8 @@ def standing_of(state: RunState, now: float) -> Standing:
         state: of the run.
         now: the time, in unix seconds.
     """
-    standing = Standing(now=now, committed_usd=state.spent_usd + state.reserved_usd)
+    committed_usd = state.spent_usd + state.reserved_usd
+    standing = Standing(now=now, committed_usd=committed_usd, unpriced=state.unpriced)
     tokens, ended_at = dict[tuple[str, str], int](), dict[tuple[str, str], float]()
     for chunk in state.chunks:
         key = (chunk.plan.provider, chunk.plan.model)
@@ -181,6 +184,15 @@ def standing_of(state: RunState, now: float) -> Standing:
             ended_at[key] = max(ended_at.get(key, 0.0), chunk.ended_at)
     standing.enqueued_tokens, standing.ended_at = tokens, ended_at
     return standing
+
+
+def why_unlimited(unpriced: int) -> str:
+    """Return why nothing goes under a limit, in a run with jobs whose cost nobody knows."""
+    jobs = "1 job" if unpriced == 1 else f"{unpriced:,} jobs"
+    return (
+        f"what {jobs} of this run cost is not known, so that no limit in USD can be kept: go on "
+        f"without one, or run the others with a new state_file"
+    )
 
 
 def goes_again_at(candidate: Candidate) -> float:
@@ -195,6 +207,7 @@ def _own(standing: Standing) -> Standing:
         now=standing.now,
         in_flight=standing.in_flight,
         committed_usd=standing.committed_usd,
+        unpriced=standing.unpriced,
         max_concurrent=standing.max_concurrent,
         max_cost_usd=standing.max_cost_usd,
         enqueued_tokens=dict(standing.enqueued_tokens),
@@ -227,6 +240,8 @@ def _money(candidate: Candidate, standing: Standing) -> Held | None:
     if needed is None:
         reason = f"no price of {candidate.model} is known, and the run has a limit in USD"
         return Held(candidate.number, Hold.UNPRICED, reason)
+    if standing.unpriced:
+        return Held(candidate.number, Hold.UNPRICED, why_unlimited(standing.unpriced))
     left = limit - standing.committed_usd
     if standing.committed_usd + needed <= limit:
         return None

@@ -90,7 +90,8 @@ class ChunkState:
         ended_at: when the remote batch was seen to have ended, in unix seconds.
         cancel_asked: the provider is to cancel it; it may not know of that yet.
         reserved_usd: what is held for it until it is settled; None where no price is known.
-        settled_usd: what it has cost, once that is known.
+        settled_usd: what it has cost, once there is a bill.
+        unpriced: jobs of which the bill cannot tell what they cost, and nothing is held for them.
         jobs: how many jobs it was planned with.
         waiting: how many of them have not ended.
     """
@@ -113,6 +114,7 @@ class ChunkState:
     ended_at: float | None = None
     cancel_asked: bool = False
     settled_usd: float | None = None
+    unpriced: int = 0
     job_numbers: array[int] = field(default_factory=lambda: array("I"), repr=False)
 
     @property
@@ -167,6 +169,7 @@ class RunState:
         self._due = 0  # how many jobs there were when the deadline was set
         self._calls: dict[int, float] = {}
         self._calls_usd = 0.0
+        self._unpriced = 0
         self._unsettled: dict[int, ChunkState] = {}
         self._numbers: dict[str, int] = {}
         self._ids: list[str] = []
@@ -199,6 +202,15 @@ class RunState:
         """
         chunks = sum(chunk.reserved_usd or 0.0 for chunk in self._unsettled.values())
         return chunks + self._calls_usd
+
+    @property
+    def unpriced(self) -> int:
+        """How many jobs have cost, or may cost, a sum that nothing bounds: no price is known.
+
+        Those of chunks under way are among them. While there is one, no limit can be kept.
+        """
+        chunks = [chunk for chunk in self._unsettled.values() if chunk.reserved_usd is None]
+        return self._unpriced + sum(chunk.jobs for chunk in chunks)
 
     @property
     def open_calls(self) -> dict[int, float]:
@@ -411,6 +423,7 @@ class RunState:
             self.pending -= 1
         if event.chunk is None:
             self.spent_usd += event.cost_usd or 0.0
+            self._unpriced += event.is_unpriced
         self._where[number] = _ENDED
         self._result_places[number] = place
         self._outcomes[number] = OUTCOMES.index(event.outcome)
@@ -429,9 +442,11 @@ class RunState:
             if chunk is None or chunk.settled_usd is not None:
                 raise ImpossibleEventError(f"nothing is held for chunk {event.chunk}")
             chunk.settled_usd, chunk.reserved_usd = event.usd, event.held_usd
+            chunk.unpriced = event.unpriced
             if event.held_usd is not None:
                 self._unsettled[event.chunk] = chunk
         self.spent_usd += event.usd
+        self._unpriced += event.unpriced
 
     def _cancel(self, event: Cancelled, _place: int) -> None:
         self._open(event.chunk).cancel_asked = True

@@ -21,7 +21,8 @@ class RemoteBatchStatus(TypedDict):
     `state` is how far it is ("planned", "uploaded", "refused", "created", "ended", "collecting",
     "collected"), `provider_state` the provider's own word. `why_waiting` is "" where the provider
     is at work. `age_seconds` are those since it was planned, until it ended. `cost_usd` is None
-    until there is a bill; what `reserved_usd` holds then, jobs may have cost of which nobody told.
+    until there is a bill, and where that lacks jobs of an unknown price; what `reserved_usd` holds
+    then, jobs may have cost of which nobody told.
     """
 
     number: int
@@ -51,7 +52,8 @@ class RunStatus(dict[str, Any]):
         is_complete: whether all jobs have ended.
         is_running: whether the run goes on.
         stopped_because: why it ended before all jobs had; None where it did not.
-        cost_usd: what was spent.
+        cost_usd: what was spent, as far as it is known.
+        unpriced: jobs that have cost, or may cost, a sum that nobody knows; it is in none of these.
         reserved_usd: the most that what is under way may cost.
         cost_limit_usd: what it all may cost; None without a limit.
         batches: how each remote batch stands, as `RemoteBatchStatus`.
@@ -72,6 +74,7 @@ class RunStatus(dict[str, Any]):
     is_running: bool
     stopped_because: str | None
     cost_usd: float
+    unpriced: int
     reserved_usd: float
     cost_limit_usd: float | None
     batches: list[RemoteBatchStatus]
@@ -96,13 +99,19 @@ class RunStatus(dict[str, Any]):
         said = f"{self.completed}/{self.total} jobs ended{f' ({ends})' if ends else ''}, "
         live = f" ({self.live} live)" if self.live else ""
         said += f"{self.in_flight} in flight, {self.pending} pending{live}, "
-        said += f"{usd_text(self.cost_usd)}{limit}"
+        said += f"{usd_text(self.cost_usd)}{limit}{_of_unknown_cost(self.unpriced)}"
         reasons = [self.stopped_because] if self.stopped_because else self._whys()
         return f"{said}; {'; '.join(reasons)}" if reasons else said
 
     def _whys(self) -> list[str]:
         of_batches = (batch["why_waiting"] for batch in self.batches)
         return list(dict.fromkeys(filter(None, [*of_batches, *self.waiting])))
+
+
+def _of_unknown_cost(unpriced: int) -> str:
+    if unpriced == 0:
+        return ""
+    return f" and {'1 job' if unpriced == 1 else f'{unpriced:,} jobs'} of unknown cost"
 
 
 def status_of(
@@ -144,6 +153,7 @@ def status_of(
         is_running=is_running,
         stopped_because=stopped_because,
         cost_usd=state.spent_usd,
+        unpriced=state.unpriced,
         reserved_usd=state.reserved_usd,
         cost_limit_usd=cost_limit_usd,
         batches=[_batch(chunk, whys.get(chunk.number, ""), now) for chunk in list(state.chunks)],
@@ -185,7 +195,7 @@ def _batch(chunk: ChunkState, why: str, now: float) -> RemoteBatchStatus:
         "waiting": chunk.waiting,
         "counts": dict(chunk.counts),
         "age_seconds": max(0.0, _end_of(chunk, now) - chunk.plan.at),
-        "cost_usd": chunk.settled_usd,
+        "cost_usd": None if chunk.unpriced else chunk.settled_usd,
         "reserved_usd": chunk.reserved_usd,
         "why_waiting": why or _usual_why(chunk),
     }

@@ -289,6 +289,8 @@ class Runner:
         """
         state, waiting = self._journal.state, self._drafting.waiting
         left_usd = (self._params.cost_limit_usd or 0.0) - state.spent_usd - state.reserved_usd
+        if state.unpriced:
+            left_usd = 0.0  # nobody knows how much is
         of_money = [each for each in self._held if each.hold in _OF_MONEY and each.number < 0]
         for each, draft in [(each, waiting[-1 - each.number]) for each in of_money]:
             place = waiting.index(draft)

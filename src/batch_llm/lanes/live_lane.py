@@ -40,13 +40,14 @@ class LiveEnd:
         job_id: of the job.
         result: how it ended; None where it has not: another run may answer it.
         reason: why it has not; "" where it has.
-        spent_usd: what its calls have cost all the same, where it has not ended.
+        spent_usd: what its calls have cost all the same, where it has not ended; None where no
+            price of theirs is known.
     """
 
     job_id: str
     result: JobResult | None = None
     reason: str = ""
-    spent_usd: float = 0.0
+    spent_usd: float | None = 0.0
 
 
 class LiveLane:
@@ -178,4 +179,4 @@ def _end_of(result: WorkItemResult[Any, Job]) -> LiveEnd:
         reason = _NOT_ANSWERED[category]
     else:
         return LiveEnd(job_id, job_result_of(result.context, result))
-    return LiveEnd(job_id, reason=reason, spent_usd=result.cost_usd or 0.0)
+    return LiveEnd(job_id, reason=reason, spent_usd=result.cost_usd)

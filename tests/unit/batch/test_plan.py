@@ -82,6 +82,15 @@ def test_the_limit_in_usd_and_what_has_no_price() -> None:
     assert not plan([chunk(1)], full).is_stuck(full)
 
 
+def test_nothing_goes_under_a_limit_in_a_run_with_jobs_of_unknown_cost() -> None:
+    standing = Standing(now=0.0, max_cost_usd=10.0, unpriced=3)
+    chosen = plan([chunk(0, reserved_usd=0.5), chunk(1)], standing)
+    assert (chosen.submit, holds(chosen)) == ([], {0: Hold.UNPRICED, 1: Hold.UNPRICED})
+    assert "what 3 jobs of this run cost is not known" in chosen.held[0].reason
+    standing.max_cost_usd = None
+    assert plan([chunk(0), chunk(1)], standing).submit == [0, 1]
+
+
 def test_a_refused_chunk_waits_and_its_reason_is_seen() -> None:
     refused = chunk(0, refusals=1, refused_at=100.0, reason="token_limit_exceeded")
     chosen = plan([refused], Standing(now=159.0))

@@ -141,3 +141,32 @@ def test_jobs_of_a_refused_chunk_are_in_nobodys_hands() -> None:
     )
     assert (status.pending, status.in_flight) == (6, 0)
     assert str(status).endswith("; too many tokens are enqueued")
+
+
+UNPRICED = (
+    planned(0, "a", "b", "c", reserved_usd=None),
+    Created(0, "batch_1"),
+    Polled(0, "completed", ended=True),
+    Collecting(0),
+    kept("a", "succeeded"),
+    kept("b", "succeeded"),
+    kept("c", "failed"),
+)
+
+
+def test_jobs_of_unknown_cost_are_counted_and_cost_no_nothing() -> None:
+    under_way = status_of(state_of(*UNPRICED))
+    assert (under_way.unpriced, under_way.batches[0]["cost_usd"]) == (3, None)
+    settled = status_of(state_of(*UNPRICED, Settled(0.25, 0, unpriced=2), Collected(0)))
+    assert (settled.unpriced, settled.cost_usd, settled.batches[0]["cost_usd"]) == (2, 0.25, None)
+    assert "0.250 USD and 2 jobs of unknown cost" in str(settled)
+    priced = status_of(state_of(*UNPRICED, Settled(0.25, 0), Collected(0)))
+    assert (priced.unpriced, priced.batches[0]["cost_usd"]) == (0, 0.25)
+    assert "unknown cost" not in str(priced)
+
+
+def test_a_live_answer_of_unknown_cost_is_counted() -> None:
+    answer = ResultKept(
+        job_id="a", outcome="succeeded", is_unpriced=True, result=msgspec.Raw(b"{}")
+    )
+    assert "1 job of unknown cost" in str(status_of(state_of(answer)))

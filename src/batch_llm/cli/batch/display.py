@@ -168,6 +168,8 @@ def money(status: RunStatus) -> str:
     """Return what was spent and what is held, of the limit if there is one."""
     least = "at least " if is_cost_open(status) else ""
     text = f"{least}{figures.usd(status.cost_usd)} spent"
+    if status.unpriced:
+        text += f" and {figures.plural(status.unpriced, 'row')} of unknown cost"
     if status.reserved_usd:
         is_at_work = _has_work_under_way(status)
         why = "more under way" if is_at_work else "held for what may still be billed"

@@ -56,6 +56,7 @@ def status(*batches: Any, **changes: Any) -> RunStatus:
         "is_running": True,
         "stopped_because": None,
         "cost_usd": 0.5,
+        "unpriced": 0,
         "reserved_usd": 0.25,
         "cost_limit_usd": 15.0,
         "batches": list(batches),
@@ -70,6 +71,11 @@ def test_a_line_holds_the_totals() -> None:
         "100/200 50%  1 remote batch under way  50 not sent yet  failed 3  "
         "0.500 USD spent, at most 0.250 USD more under way, limit 15.00 USD"
     )
+
+
+def test_a_line_tells_of_rows_whose_cost_nobody_knows() -> None:
+    assert "unknown cost" not in line(status())
+    assert "and 3 rows of unknown cost" in line(status(unpriced=3))
 
 
 def test_a_line_says_why_things_wait() -> None:
