@@ -46,6 +46,7 @@ from batch_llm.testing.simulator import Fault, FaultKind, Limit, Simulator
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
+    from batch_llm.batch import RunStatus
     from batch_llm.wire.remote_status import RemoteStatus
 
 KEY = "a-key"
@@ -1087,3 +1088,53 @@ def test_what_is_refused_for_tokens_goes_again(
     assert run.status().succeeded == 10
     assert "enqueued" in state.read_text()
     check_books(simulator, 10)
+
+
+@pytest.mark.parametrize("order", ["shutdown", "cancel", "wait"])
+def test_a_callback_may_stop_its_run(order: str, simulator: Simulator) -> None:
+    simulator.set_speed(1.0)  # no batch ends by itself
+    run = batch_of(PROVIDERS[0], client_of(PROVIDERS[0], simulator))._as_run(None, None, None)
+    faults = list[Exception]()
+
+    def stop(status: RunStatus) -> None:
+        if status.batches and status.batches[0]["state"] == "created":
+            try:
+                getattr(run, order)()
+            except ConfigurationError as error:
+                faults.append(error)
+                run.shutdown(wait_for_active=False)
+            simulator.set_speed(10_000)
+
+    run.set_on_progress(stop, 0.01).start()
+    assert run.wait(30)
+    assert bool(faults) is (order == "wait")
+
+
+async def test_a_run_may_be_stopped_on_its_own_loop(simulator: Simulator) -> None:
+    simulator.set_speed(1.0)
+    run = batch_of(PROVIDERS[0], client_of(PROVIDERS[0], simulator))._as_run(None, None, None)
+    running = asyncio.create_task(run.arun())
+    while not (run._journal and any(each["state"] == "created" for each in run.status().batches)):
+        await asyncio.sleep(0.01)
+    run.shutdown(wait_for_active=False)
+    await asyncio.wait_for(running, 30)
+    assert run.status().stopped_because == "it was shut down"
+
+
+def test_results_are_read_while_failed_jobs_are_tried_again(simulator: Simulator) -> None:
+    simulator.add_fault(Fault(kind=FaultKind.BATCH_FAILED, times=1))
+    run = batch_of(PROVIDERS[0], client_of(PROVIDERS[0], simulator)).run(wait=True)
+    assert run.status().failed == 10
+    reads, is_over = list[int](), threading.Event()
+
+    def read() -> None:
+        while not is_over.is_set():
+            reads.append(len(run.results()))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    run.retry_failed().wait()
+    is_over.set()
+    reader.join()
+    assert len(run.results()) == 10
+    assert reads

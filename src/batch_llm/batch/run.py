@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base import JobResult
-from ..exceptions import ConfigurationError, InputError
+from ..exceptions import ConfigurationError, InputError, ProviderError
 from .export import export
 from .job_book import JobBook, digest_of
 from .journal import open_journal
@@ -97,6 +97,7 @@ class BatchRun:
         self._book: JobBook | None = None
         self._files: ResultFiles | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._cancelling: asyncio.Task[None] | None = None
         self._ended: list[str] = []
         self._listeners: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         self._begun = threading.Event()
@@ -143,9 +144,16 @@ class BatchRun:
             timeout_seconds: how long at the most.
 
         Raises:
+            ConfigurationError: from `on_progress`, or on the event loop of `arun`: the run would
+                wait for itself.
             Exception: that ended the run, such as an `AuthenticationError` if a key is refused, or
                 a `StateError` if the state cannot be written. What is in the state stays good.
         """
+        if self._is_own_loop():
+            raise ConfigurationError(
+                "wait() was called on the event loop that the run itself runs on, by on_progress "
+                "or beside arun(): it would wait for itself. Wait on another thread."
+            )
         self.start()
         if self in STOP_SIGNALS:
             self._wait_done(timeout_seconds)
@@ -180,11 +188,14 @@ class BatchRun:
     def shutdown(self, wait_for_active: bool = True) -> None:
         """Submit nothing more, and end: with `wait_for_active` once remote batches have ended.
 
-        Without, they go on at the provider, and a later run collects them.
+        Without, they go on at the provider, and a later run collects them. From `on_progress`, and
+        on the event loop of `arun`, it returns at once.
         """
         if self._runner is None:
             return
         self._stop("it was shut down", leaves=not wait_for_active)
+        if self._is_own_loop():
+            return
         self._wait_done(None)
         STOP_SIGNALS.remove(self)
 
@@ -193,7 +204,8 @@ class BatchRun:
 
         A run that was not started begins, so that what its state knows of is cancelled. Jobs that
         were never submitted stay pending: they are not lost, and `run` sends them, with the same
-        state.
+        state. From `on_progress`, and on the event loop of `arun`, it returns at once, and what
+        cannot be told is logged.
 
         Args:
             wait: whether to return only once the run has ended; else once the providers are told.
@@ -208,6 +220,9 @@ class BatchRun:
             self._begin()
         runner, loop = self._runner, self._running_loop()
         if runner is None or loop is None:
+            return
+        if self._is_own_loop():
+            self._cancelling = loop.create_task(_logged(runner.cancel()))
             return
         try:
             self._tell(runner.cancel(), loop)
@@ -482,8 +497,16 @@ class BatchRun:
         """Return the loop of the run, once it has one; None before the start and after the end."""
         if self._runner is None:
             return None
-        self._begun.wait()
+        if not self._is_own_loop():
+            self._begun.wait()
         return self._loop
+
+    def _is_own_loop(self) -> bool:
+        """Whether the caller is on the event loop of the run, which nothing may hold up."""
+        try:
+            return asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            return False
 
     def _wait_done(self, timeout_seconds: float | None) -> None:
         if timeout_seconds is not None:
@@ -565,7 +588,16 @@ class BatchRun:
         journal, book = self._journal, self._book
         assert journal is not None, "it was opened"
         assert book is not None, "it was opened"
-        return [_result_of(told, book) for told in journal.results(job_ids)]
+        # One that is tried again has no result any more.
+        ended = [job_id for job_id in job_ids if journal.state.outcome(job_id) is not None]
+        return [_result_of(told, book) for told in journal.results(ended)]
+
+
+async def _logged(cancelling: Coroutine[Any, Any, None]) -> None:
+    try:
+        await cancelling
+    except ProviderError as error:
+        logger.warning("A provider could not be told to cancel, and is told again: %s", error)
 
 
 def _result_of(told: dict[str, Any], book: JobBook) -> JobResult:
