@@ -744,14 +744,17 @@ def test_a_cancel_that_could_not_be_told_is_told_by_the_next_run(tmp_path: Path)
 
 
 class CreatingSlowly(WithoutCancel):
+    """Takes a batch at once, and tells its id late."""
+
     def __init__(self, *given: Any, **settings: Any) -> None:
         super().__init__(*given, **settings)
         self.is_creating, self.goes_on = threading.Event(), threading.Event()
 
     async def create(self, *given: Any) -> str:
+        remote_id = await super().create(*given)
         self.is_creating.set()
         await asyncio.to_thread(self.goes_on.wait, 20)
-        return await super().create(*given)
+        return remote_id
 
 
 def test_a_cancel_while_a_create_is_on_its_way_is_tried_until_it_is_told() -> None:
