@@ -1141,3 +1141,25 @@ def test_results_are_read_while_failed_jobs_are_tried_again(simulator: Simulator
     reader.join()
     assert len(run.results()) == 10
     assert reads
+
+
+@pytest.mark.parametrize("reuse_state", [True, False])
+def test_a_cancel_reaches_batches_that_a_run_has_left(
+    reuse_state: bool, simulator: Simulator, tmp_path: Path
+) -> None:
+    simulator.set_speed(1.0)
+    settings = {"state_file": tmp_path / "state.jsonl", "reuse_state": reuse_state}
+    run = batch_of(PROVIDERS[0], client_of(PROVIDERS[0], simulator), **settings).run()
+    until(lambda: is_created(run))
+    run.shutdown(wait_for_active=False)
+    run.cancel(wait=False)
+    simulator.set_speed(10_000)
+    assert run.wait(30)
+    assert run.status().cancelled == 10
+
+
+@pytest.mark.parametrize("limit", ["soon", -1, float("nan")])
+def test_a_time_limit_that_is_none_is_refused(limit: Any) -> None:
+    batch = batch_of(PROVIDERS[3], MockBatchClient())
+    with pytest.raises(ConfigurationError, match="time_limit_seconds"):
+        batch.run(time_limit_seconds=limit)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base import JobResult
+from ..core.duration import duration_seconds
 from ..exceptions import ConfigurationError, InputError, ProviderError
 from .export import export
 from .job_book import JobBook, digest_of
@@ -88,7 +89,11 @@ class BatchRun:
         self._clients = dict(clients or {})
         self._on_progress = on_progress
         self._interval_seconds = _PROGRESS_SECONDS
-        self._time_limit_seconds = time_limit_seconds
+        self._time_limit_seconds = (
+            None
+            if time_limit_seconds is None
+            else duration_seconds("time_limit_seconds", time_limit_seconds)
+        )
         self._deadline = deadline
         self._scratch: ScratchState | None = None
         self._path = self._state_path()
@@ -202,7 +207,8 @@ class BatchRun:
     def cancel(self, *, wait: bool = True) -> None:
         """Have the providers stop, and keep what was done by then; nothing more is submitted.
 
-        A run that was not started begins, so that what its state knows of is cancelled. Jobs that
+        A run that was not started begins, so that what its state knows of is cancelled; so does one
+        that has ended while remote batches went on. Jobs that
         were never submitted stay pending: they are not lost, and `run` sends them, with the same
         state. From `on_progress`, and on the event loop of `arun`, it returns at once, and what
         cannot be told is logged.
@@ -214,8 +220,8 @@ class BatchRun:
             ProviderError: if one cannot be told at once; the others have been, and the run goes on
                 trying.
         """
-        if self._runner is None:
-            self._open()
+        if self._runner is None or self._left_some():
+            self._open(is_again=self._runner is not None)
             self._running().stop("it was cancelled")
             self._begin()
         runner, loop = self._runner, self._running_loop()
@@ -352,8 +358,9 @@ class BatchRun:
         weakref.finalize(self, self._scratch.keep_or_remove)
         return self._scratch.path
 
-    def _open(self) -> None:
-        if not self._params.reuse_state:
+    def _open(self, *, is_again: bool = False) -> None:
+        # What an earlier opening has put into the state is this run's own.
+        if not (is_again or self._params.reuse_state):
             StateManager(self._path).clear()
         self._begun.clear()
         self._done.clear()
@@ -500,6 +507,11 @@ class BatchRun:
         if not self._is_own_loop():
             self._begun.wait()
         return self._loop
+
+    def _left_some(self) -> bool:
+        """Whether it has ended while remote batches went on."""
+        journal = self._journal
+        return self._done.is_set() and journal is not None and bool(journal.state.open_chunks)
 
     def _is_own_loop(self) -> bool:
         """Whether the caller is on the event loop of the run, which nothing may hold up."""
