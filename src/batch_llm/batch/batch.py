@@ -25,6 +25,7 @@ from ..rows.result_row import INPUT_ERROR
 from ..rows.source import open_source
 from ..rows.template import PromptTemplate
 from ..rows.work import check_columns
+from .callbacks import check_callback
 from .clients import own_route, route_of_given
 from .deadline import Deadline
 from .estimate import BatchEstimate, estimate
@@ -214,10 +215,9 @@ class Batch:
         """Call `callback` with the state of the run as it goes on.
 
         Raises:
-            ConfigurationError: if it cannot be called.
+            ConfigurationError: if it cannot be called, or would have to be awaited.
         """
-        if not callable(callback):
-            raise ConfigurationError(f"on_progress takes a function, not {callback!r}.")
+        check_callback(callback)
         self._progress_callback = callback
         return self
 

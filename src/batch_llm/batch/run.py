@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..base import JobResult
 from ..core.duration import duration_seconds
 from ..exceptions import ConfigurationError, InputError, ProviderError
+from .callbacks import check_callback
 from .export import export
 from .job_book import JobBook, digest_of
 from .journal import open_journal
@@ -87,6 +88,8 @@ class BatchRun:
         self._params = params
         self._refused = tuple(refused)
         self._clients = dict(clients or {})
+        if on_progress is not None:
+            check_callback(on_progress)
         self._on_progress = on_progress
         self._interval_seconds = _PROGRESS_SECONDS
         self._time_limit_seconds = (
@@ -331,8 +334,8 @@ class BatchRun:
             callback: what it raises is logged, and the run goes on.
             interval: seconds between two calls at the least; it is called once more at the end.
         """
-        if callback is not None and not callable(callback):
-            raise ConfigurationError(f"on_progress takes a function, not {callback!r}.")
+        if callback is not None:
+            check_callback(callback)
         if not interval > 0:
             raise ConfigurationError(f"interval is seconds above 0, not {interval!r}.")
         self._on_progress, self._interval_seconds = callback, interval

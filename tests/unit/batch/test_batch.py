@@ -304,3 +304,15 @@ def test_defaults_that_can_be_read_once_serve_all_jobs() -> None:
 def test_polls_have_time_between_them(seconds: Any) -> None:
     with pytest.raises(ConfigurationError, match="poll_interval_seconds is"):
         Batch(poll_interval_seconds=seconds)
+
+
+async def told_late(_: object) -> None:
+    """Somebody would have to wait for it."""
+
+
+def test_a_callback_that_would_have_to_be_awaited_is_refused() -> None:
+    batch = Batch().defaults(model="gpt-4o-mini").add_job(prompt="a")
+    with pytest.raises(ConfigurationError, match="plain function"):
+        batch.on_progress(told_late)
+    with pytest.raises(ConfigurationError, match="plain function"):
+        batch.run(on_progress=told_late)
