@@ -495,13 +495,15 @@ Failing = tuple[type[Exception], type[Exception]]
 # What each fault does to (whole answers, pieces): text for those that come, or the errors of the
 # sync and of the async client, which sends with aiohttp where that is installed.
 RESETS: Failing = (httpx2.ReadError, aiohttp.ClientOSError)
+# Where the server does not listen again yet, the next call cannot connect.
+REFUSALS: Failing = (httpx2.NetworkError, aiohttp.ClientOSError)
 CUT: Failing = (httpx2.ReadError, aiohttp.ClientPayloadError)
 SERVER: Failing = (errors.ServerError, errors.ServerError)
 NOT_JSON: Failing = (NO_JSON, NO_JSON)
 UNREADABLE: Failing = (errors.UnknownApiResponseError, errors.UnknownApiResponseError)
 FAULTS: list[tuple[dict[str, Any], list[str] | Failing, list[str] | Failing]] = [
     ({"kind": "status", "status": 503}, SERVER, SERVER),
-    ({"kind": "refused", "seconds": 0}, RESETS, RESETS),
+    ({"kind": "refused", "seconds": 0}, REFUSALS, REFUSALS),
     ({"kind": "reset_before"}, RESETS, RESETS),
     ({"kind": "hang", "seconds": 60}, RESETS, RESETS),
     ({"kind": "dropped"}, RESETS, RESETS),
