@@ -2,7 +2,7 @@
 
 from ..base import Citation, CitedValue, Job, JobResult, ModelConfig
 from ..exceptions import JobError
-from .batch import Batch, JobSettings, to_batch
+from .batch import Batch, to_batch
 from .batch_request import BatchRequest
 from .built_in_providers import AnthropicProvider, GeminiProvider, OpenAIProvider
 from .client_provider import ClientProvider
@@ -10,6 +10,7 @@ from .cost import CostStats, CostTracker
 from .estimate import BatchEstimate, ModelEstimate
 from .executor import ConcurrentExecutor
 from .export import EXPORT_FORMATS, ExportFormat, export
+from .job_settings import JobSettings
 from .mock_provider import MockProvider
 from .params import BatchConfig, BatchParams
 from .provider import BatchStatus, Provider

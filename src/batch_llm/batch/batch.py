@@ -3,76 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import logging
-import os
-from collections.abc import Iterable, Mapping, Set
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
-from ..base import Job, JobResult, Message
-from ..base.chat_messages import SYSTEM_ROLES
+from ..base import Job
 from ..core.duration import duration_seconds
-from ..exceptions import ConfigurationError, JobError
+from ..exceptions import ConfigurationError
 from ..lanes import LiveItems, LiveLane, LiveStrategies, jobs_of
-from ..providers.job_checks import abilities_for, check_job, usual_settings
-from ..rows.formats import format_of
-from ..rows.frames import columns_of, table_rows
-from ..rows.identity import IdRule
-from ..rows.plan import RowPlan
-from ..rows.result_row import INPUT_ERROR
-from ..rows.source import open_source
-from ..rows.template import PromptTemplate
-from ..rows.work import check_columns
 from .callbacks import check_callback
-from .clients import own_route, route_of_given
 from .deadline import Deadline
 from .estimate import BatchEstimate, estimate
-from .job_ids import JobIds
+from .job_list import JobList
+from .job_settings import JobSettings, SharedSettings, known_settings
+from .known_models import KnownModels
 from .params import BatchParams
-from .provider_registry import ProviderRegistry
+from .row_jobs import RowJobs, tell_of_refused
 from .run import BatchRun
+from .turns import has_system, readable_twice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import os
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Self, Unpack
 
-    from ..base import LLMWorkItem, ResponseModel
+    from ..base import JobResult, LLMWorkItem
     from ..core import ProcessorConfig
     from ..core.duration import Duration
     from ..lanes import GivenStrategies
     from ..providers import BatchClient
-    from ..providers.abilities import Abilities
-    from ..providers.registry import Route
     from ..rows.frames import Rows
-    from ..rows.plan import Entry
-    from ..rows.row import BrokenRow, Row
-    from .provider import Provider
     from .run_status import RunStatus
-
-    Turns: TypeAlias = Iterable[Message | Mapping[str, Any]]
-
-logger = logging.getLogger("batch_llm")
-
-
-class JobSettings(TypedDict, total=False):
-    """How jobs are answered; their meaning stands in `Job`."""
-
-    model: str | None
-    temperature: float | None
-    max_tokens: int | None
-    response_model: ResponseModel | None
-    enable_citations: bool
-    system: str | None
-    top_p: float | None
-    stop: str | Iterable[str]
-    seed: int | None
-
+    from .turns import Turns
 
 _POLL_SECONDS: Final = 30.0
-_SETTINGS: Final = tuple(JobSettings.__annotations__)
-_SAMPLINGS: Final = ("temperature", "top_p")
 
 
 class Batch:
@@ -141,19 +103,17 @@ class Batch:
             max_enqueued_tokens=max_enqueued_tokens,
         )
         self._clients = dict(clients or {})
-        self._defaults: dict[str, Any] = {}
-        self._jobs: list[Job] = []
-        self._refused: list[JobResult] = []
-        self._ids = JobIds()
+        self._models = KnownModels(self._clients)
+        self._shared = SharedSettings(self._models.abilities_of)
+        self._added = JobList()
         self._live_strategies: GivenStrategies | None = None
         self._live_config: ProcessorConfig | None = None
-        self._warned: set[tuple[str, str]] = set()
         self._progress_callback: Callable[[Any], object] | None = None
 
     @property
     def params(self) -> BatchParams:
         """How it is run."""
-        return dataclasses.replace(self._params, default_params=dict(self._defaults))
+        return dataclasses.replace(self._params, default_params=self._shared.values)
 
     @property
     def config(self) -> BatchParams:
@@ -163,12 +123,12 @@ class Batch:
     @property
     def jobs(self) -> list[Job]:
         """The jobs, in the order in which they were added."""
-        return list(self._jobs)
+        return list(self._added.jobs)
 
     @property
     def refused(self) -> list[JobResult]:
         """Rows of `add_jobs` of which no job could be made: each is a result that has failed."""
-        return list(self._refused)
+        return list(self._added.refused)
 
     @property
     def progress_callback(self) -> Callable[[Any], object] | None:
@@ -189,7 +149,7 @@ class Batch:
         Raises:
             ConfigurationError: for a setting that jobs do not have, or a value that none can have.
         """
-        self._defaults.update(_checked(_known(settings)))
+        self._shared.update(known_settings(settings))
         return self
 
     def add_cost_limit(self, usd: float) -> Self:
@@ -277,19 +237,13 @@ class Batch:
                 asks, or its id is taken. It names job and field.
             ConfigurationError: for a setting that jobs do not have.
         """
-        turns = _listed(messages)
-        own = _known(settings)
-        job = Job(
-            id,
-            turns,
-            file,
-            prompt,
-            text=text,
-            **self._settings(own, embeds=text is not None, has_system=_has_system(turns)),
-        )
+        own = known_settings(settings)
+        turns = readable_twice(messages)
+        merged = self._shared.of_job(own, embeds=text is not None, has_system=has_system(turns))
+        job = Job(id, turns, file, prompt, text=text, **merged)
         job.check_file()
-        self._check(job)
-        self._jobs.append(self._named(job, id))
+        self._models.check(job)
+        self._added.add(job, id)
         return self
 
     def add_jobs(
@@ -326,35 +280,13 @@ class Batch:
                 rows is added then.
             ConfigurationError: if the template, the file or a setting cannot work.
         """
-        if (prompt is None) == (text is None):
-            raise ConfigurationError("add_jobs takes a template: either prompt or text, and one.")
-        embeds = text is not None
-        plan = RowPlan(PromptTemplate(text or prompt or ""), IdRule(id_field))
-        common = self._settings(_known(settings), embeds=embeds, has_system=False)
-        ids = self._ids.copy()
-        jobs: list[Job] = []
-        refused: list[JobResult] = []
-        with _opened(rows, plan) as found:
-            for entry in plan.entries(found):
-                if entry.prompt is None:
-                    refused.append(_refusal(entry, ids))
-                    continue
-                job = (
-                    Job(entry.own_id, text=entry.prompt, **common)
-                    if embeds
-                    else Job(entry.own_id, prompt=entry.prompt, **common)
-                )
-                self._check(job)
-                jobs.append(_with_id(job, entry.own_id, ids))
-        if refused:
-            logger.warning(
-                "%d of %d rows make no job; Batch.refused tells why.",
-                len(refused),
-                len(refused) + len(jobs),
-            )
-        self._ids = ids
-        self._jobs += jobs
-        self._refused += refused
+        asked = RowJobs.of(prompt, text, id_field)
+        own = known_settings(settings)
+        merged = self._shared.of_job(own, embeds=asked.embeds, has_system=False)
+        addition = self._added.addition()
+        asked.add_to(addition, rows, merged, self._models.check)
+        tell_of_refused(addition)
+        self._added.take(addition)
         return self
 
     def add_work_items(self, items: Iterable[LLMWorkItem[Any, Any, Any]]) -> Self:
@@ -367,12 +299,12 @@ class Batch:
                 agent, a strategy of yours, an escalation, a pool. None is added then.
             JobError: if an id is taken, or a model cannot do what is asked; none is added then.
         """
-        ids = self._ids.copy()
-        jobs = [_with_id(job, job.id, ids) for job in jobs_of(items, self._clients)]
-        for job in jobs:
-            self._check(job)
-        self._ids = ids
-        self._jobs += jobs
+        addition = self._added.addition()
+        for job in jobs_of(items, self._clients):
+            addition.add(job, job.id)
+        for job in addition.jobs:
+            self._models.check(job)
+        self._added.take(addition)
         return self
 
     # -- to its end
@@ -392,7 +324,7 @@ class Batch:
             ConfigurationError: if a strategy cannot be made: a `MissingKeyError`, say.
         """
         given = self._live_strategies if strategies is None else strategies
-        return LiveItems(self.jobs, LiveStrategies(given, self._own_route))
+        return LiveItems(self.jobs, LiveStrategies(given, self._models.own_route))
 
     @overload
     def run(
@@ -447,10 +379,10 @@ class Batch:
         """
         if dry_run:
             return estimate(
-                self._jobs,
+                self._added.jobs,
                 self._clients,
                 self._params.items_per_batch,
-                len(self._refused),
+                len(self._added.refused),
                 self._params.enqueued_tokens_of,
             )
         run = self._as_run(on_progress, time_limit_seconds, deadline)
@@ -477,7 +409,7 @@ class Batch:
         return BatchRun(
             self.jobs,
             self.params,
-            refused=self._refused,
+            refused=self._added.refused,
             clients=self._clients,
             on_progress=on_progress or self._progress_callback,
             time_limit_seconds=time_limit_seconds,
@@ -485,91 +417,12 @@ class Batch:
         )
 
     def _deadline(self, given: Duration) -> Deadline:
-        lane = LiveLane(self._live_strategies, self._live_config, self._own_route)
-        lane.strategies.check(self._jobs, has_limit=self._params.cost_limit_usd is not None)
+        lane = LiveLane(self._live_strategies, self._live_config, self._models.own_route)
+        lane.strategies.check(self._added.jobs, has_limit=self._params.cost_limit_usd is not None)
         return Deadline(duration_seconds("deadline", given), lane)
 
     def __repr__(self) -> str:
-        return f"Batch({len(self._jobs)} jobs, {self.params})"
-
-    def _named(self, job: Job, own_id: str | None) -> Job:
-        return _with_id(job, own_id, self._ids)
-
-    def _settings(self, own: dict[str, Any], *, embeds: bool, has_system: bool) -> dict[str, Any]:
-        """Return the settings of a job: its own, and the defaults that are of use to it."""
-        defaults = dict(self._defaults)
-        if embeds:
-            defaults = {"model": defaults.get("model")}
-        if has_system:
-            defaults.pop("system", None)
-        if own.get("model", "") is None:
-            own = {name: value for name, value in own.items() if name != "model"}
-        merged = {**defaults, **own}
-        merged["model"] = merged.get("model") or ""
-        able = None if embeds else self._abilities(merged["model"])
-        if able is not None and able.sampling == "refused":
-            self._leave_out(merged, defaults.keys() - own.keys(), able)
-        return merged if able is None else {**merged, **usual_settings(able, merged)}
-
-    def _leave_out(self, settings: dict[str, Any], shared: Set[str], able: Abilities) -> None:
-        """Take those of the shared settings away that a model refuses."""
-        for name in shared & set(_SAMPLINGS):
-            if settings.pop(name) in (None, 1) or (name, able.model) in self._warned:
-                continue
-            self._warned.add((name, able.model))
-            logger.warning("%s is left out: it cannot be set for %s.", name, able.model)
-
-    def _abilities(self, model: object) -> Abilities | None:
-        """Return what a model can do; None where nobody can tell before the run."""
-        if not isinstance(model, str):
-            return None
-        provider = self._registered_for(model)
-        if provider is not None:
-            return provider.abilities(model)
-        try:
-            return abilities_for(model, self._clients)
-        except ConfigurationError:
-            return None
-
-    def _own_route(self, model: str) -> Route | None:
-        return own_route(model, self._clients)
-
-    def _registered_for(self, model: str) -> Provider | None:
-        """Return the provider that the user has registered for a model, if there is one."""
-        is_given = route_of_given(model, self._clients) is not None
-        return None if is_given else ProviderRegistry.registered_for(model)
-
-    def _check(self, job: Job) -> None:
-        provider = self._registered_for(job.model)
-        if provider is not None:
-            _check_with(provider, job)
-            return
-        try:
-            able = abilities_for(job.model, self._clients)
-        except ConfigurationError:
-            self._check_model(job)
-            return
-        if able is not None:
-            check_job(job, able)
-
-    def _check_model(self, job: Job) -> None:
-        """Refuse a model that the registry does not find a provider for."""
-        try:
-            ProviderRegistry.get_provider(job.model)
-        except ConfigurationError as error:
-            if ":" in job.model:
-                return  # a provider of that name may be registered before the run
-            raise JobError(f"Job {job.id!r}: {error}", job_id=job.id, field="model") from None
-
-
-def _check_with(provider: Provider, job: Job) -> None:
-    try:
-        provider.validate_job(job)
-    except JobError:
-        raise
-    except ValueError as error:
-        why = f"Job {job.id!r}: {provider.name} does not take it: {error}"
-        raise JobError(why, job_id=job.id, field="model") from error
+        return f"Batch({len(self._added.jobs)} jobs, {self.params})"
 
 
 def to_batch(items: Iterable[LLMWorkItem[Any, Any, Any]], batch: Batch | None = None) -> Batch:
@@ -584,81 +437,3 @@ def to_batch(items: Iterable[LLMWorkItem[Any, Any, Any]], batch: Batch | None = 
         JobError: if an id is taken.
     """
     return (Batch() if batch is None else batch).add_work_items(items)
-
-
-def _known(settings: Mapping[str, Any]) -> dict[str, Any]:
-    for name in settings:
-        if name not in _SETTINGS:
-            near = difflib.get_close_matches(name, _SETTINGS, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(_SETTINGS)}."
-            raise ConfigurationError(f"Jobs have no setting {name!r}. {hint}")
-    return dict(settings)
-
-
-def _checked(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return settings that a job can have."""
-    model = settings.get("model")
-    try:
-        job = Job(**{**settings, "prompt": "any", "model": "any" if model is None else model})
-    except JobError as error:
-        why = str(error).removeprefix("A job: ")
-        raise ConfigurationError(f"Batch.defaults: {why}") from None
-    # What can be read once only was read for the check.
-    return {**settings, "stop": job.stop} if "stop" in settings else settings
-
-
-def _listed(messages: Turns | None) -> Turns | None:
-    """Return what can be read twice; a mistake is left for `Job` to tell of."""
-    is_listing = isinstance(messages, Iterable) and not isinstance(messages, (str, bytes, Mapping))
-    return list(messages) if messages is not None and is_listing else messages
-
-
-def _has_system(turns: object) -> bool:
-    if not isinstance(turns, list):
-        return False
-    return any(isinstance(turn, Mapping) and turn.get("role") in SYSTEM_ROLES for turn in turns)
-
-
-def _with_id(job: Job, own_id: str | None, ids: JobIds) -> Job:
-    if own_id is None:
-        made = ids.make(job.id)
-        return job if made == job.id else dataclasses.replace(job, id=made)
-    if not ids.take(own_id):
-        raise JobError(
-            f"Job {own_id!r} is there already. Give each job an id of its own.",
-            job_id=own_id,
-            field="id",
-        )
-    return job
-
-
-def _refusal(entry: Entry, ids: JobIds) -> JobResult:
-    place = entry.place.replace(" ", "-")
-    is_free = entry.own_id is not None and ids.take(entry.own_id)
-    return JobResult(
-        entry.own_id if entry.own_id is not None and is_free else ids.make(place),
-        error=f"InputError: {entry.reason}",
-        error_category=INPUT_ERROR,
-        cost_usd=0.0,
-    )
-
-
-def _names_in(rows: object) -> tuple[str, ...] | None:
-    """Return the names of all fields that a list of mappings has; None where nobody can tell."""
-    if not isinstance(rows, list):
-        return None
-    names = dict.fromkeys(name for row in rows if isinstance(row, Mapping) for name in row)
-    return tuple(map(str, names)) or None
-
-
-@contextmanager
-def _opened(
-    rows: Rows | str | os.PathLike[str], plan: RowPlan
-) -> Iterator[Iterable[Row | BrokenRow]]:
-    if isinstance(rows, (str, os.PathLike)):
-        path = Path(rows)
-        with open_source(path, format_of(path)) as source:
-            yield source
-    else:
-        check_columns(columns_of(rows) or _names_in(rows), plan)
-        yield table_rows(rows)
