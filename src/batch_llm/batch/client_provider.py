@@ -22,8 +22,8 @@ from ..wire.custom_ids import new_nonce
 from .answers import missing_result, result_of
 from .batch_request import BatchRequest
 from .blocking_loop import wait_for
-from .drafts import JobSizer
 from .job_book import JobBook, JobLines, private_texts
+from .job_sizer import JobSizer
 from .provider import Provider
 
 if TYPE_CHECKING:
