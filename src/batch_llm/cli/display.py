@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.console import Group
 from rich.text import Text
 
-from . import figures
+from . import figures, screen
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
     from .monitor import Glance
 
@@ -27,8 +21,8 @@ STEP_SECONDS: Final = 2.0
 """At least so long a plain display is silent, whatever progress there is."""
 
 
-class Display(Protocol):
-    """Shows how a run is going, as a context manager around the run.
+class Display(screen.Display["Glance"], Protocol):
+    """Shows how a run is going.
 
     Attributes:
         interval_seconds: how often `show` wants to be called.
@@ -36,40 +30,11 @@ class Display(Protocol):
 
     interval_seconds: float
 
-    def __enter__(self) -> Self:
-        """Begin."""
-        ...
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Leave the screen as it was found."""
-
-    def show(self, glance: Glance) -> None:
-        """Show the run at one moment."""
-
-
-class NoDisplay:
+class NoDisplay(screen.NoDisplay["Glance"]):
     """Shows nothing."""
 
     interval_seconds = 60.0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        pass
-
-    def show(self, glance: Glance) -> None:
-        """Show nothing."""
 
 
 class PlainDisplay(NoDisplay):
@@ -82,54 +47,31 @@ class PlainDisplay(NoDisplay):
         self._shown_at = 0.0
         self._tenths_shown = 0
 
-    def show(self, glance: Glance) -> None:
+    def show(self, moment: Glance) -> None:
         """Print a line, if it is time for one."""
-        tenths = glance.done * 10 // glance.total
-        silence = glance.elapsed_seconds - self._shown_at
+        tenths = moment.done * 10 // moment.total
+        silence = moment.elapsed_seconds - self._shown_at
         is_step = tenths > self._tenths_shown and silence >= STEP_SECONDS
         if is_step or silence >= LINE_SECONDS:
-            self._shown_at = glance.elapsed_seconds
+            self._shown_at = moment.elapsed_seconds
             self._tenths_shown = tenths
-            self._console.print(plain_line(glance), soft_wrap=True, highlight=False, markup=False)
+            screen.print_line(self._console, plain_line(moment))
 
 
-class LiveDisplay:
+class LiveDisplay(screen.LiveDisplay["Glance"]):
     """Draws a bar and figures that are renewed in place; gone at the end."""
 
     interval_seconds = 0.2
 
     def __init__(self, console: Console) -> None:
-        # Drawn by `show` alone: a thread of its own would draw while results are written.
-        self._live = Live(console=console, auto_refresh=False, transient=True)
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._live.stop()
-
-    def show(self, glance: Glance) -> None:
-        """Draw the run at one moment."""
-        self._live.update(live_picture(glance), refresh=True)
+        super().__init__(console, live_picture)
 
 
 def display_for(console: Console, *, quiet: bool) -> Display:
     """Return the display that suits `console`."""
     if quiet:
         return NoDisplay()
-    return LiveDisplay(console) if is_live(console) else PlainDisplay(console)
-
-
-def is_live(console: Console) -> bool:
-    """Return whether `console` is a terminal on which a picture can be renewed in place."""
-    # Not `console.is_terminal`: that is also true of a file where colours are forced.
-    return console.file.isatty() and not console.is_dumb_terminal
+    return LiveDisplay(console) if screen.is_live(console) else PlainDisplay(console)
 
 
 def plain_line(glance: Glance) -> str:
@@ -139,12 +81,9 @@ def plain_line(glance: Glance) -> str:
 
 def live_picture(glance: Glance) -> RenderableType:
     """Return the run as a bar with what matters most, and a line of figures below it."""
-    bar = Table.grid(padding=(0, 2), expand=True)
-    bar.add_column(ratio=1)
-    bar.add_column(no_wrap=True)
-    bar.add_column(no_wrap=True)
-    bar.add_row(
-        ProgressBar(total=glance.total, completed=glance.done),
+    bar = screen.bar(
+        glance.done,
+        glance.total,
         Text(_done(glance), style="bold"),
         Text("  ".join(_pace(glance)), style="cyan"),
     )
@@ -162,8 +101,7 @@ def _style(part: str) -> str:
 
 
 def _done(glance: Glance) -> str:
-    share = glance.done * 100 // glance.total
-    return f"{figures.count(glance.done)}/{figures.count(glance.total)} {share}%"
+    return figures.share(glance.done, glance.total)
 
 
 def _pace(glance: Glance) -> list[str]:

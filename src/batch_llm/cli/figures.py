@@ -44,3 +44,8 @@ def rate(per_second: float) -> str:
 def plural(number: int, noun: str, nouns: str | None = None) -> str:
     """Return "1 row", "2 rows"; `nouns` is the plural of other words ("batches")."""
     return f"{count(number)} {noun if number == 1 else nouns or f'{noun}s'}"
+
+
+def share(done: int, total: int) -> str:
+    """Return 500 of 1000 as "500/1,000 50%"; none of none is all."""
+    return f"{count(done)}/{count(total)} {done * 100 // total if total else 100}%"

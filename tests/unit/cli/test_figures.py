@@ -79,3 +79,11 @@ def test_plurals(number: int, expected: str) -> None:
 )
 def test_money(amount: float, expected: str) -> None:
     assert figures.usd(amount) == expected
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "expected"),
+    [(0, 0, "0/0 100%"), (0, 3, "0/3 0%"), (2, 3, "2/3 66%"), (1000, 1000, "1,000/1,000 100%")],
+)
+def test_shares(done: int, total: int, expected: str) -> None:
+    assert figures.share(done, total) == expected

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from rich.console import Console, Group
-from rich.live import Live
+from rich.console import Group
 from rich.padding import Padding
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from .. import figures
-from ..display import is_live
+from .. import figures, screen
 from ..wording import in_words_of_the_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import TracebackType
-    from typing import Self
 
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
     from ...batch import RemoteBatchStatus, RunStatus
+
+Display: TypeAlias = "screen.Display[RunStatus]"
 
 STEP_SECONDS: Final = 2.0
 """At least so long lines are apart, whatever happens."""
@@ -47,44 +44,7 @@ _WORDS: Final = {
 _USUAL_ENDS: Final = frozenset({"completed", "ended", "SUCCEEDED"})
 
 
-class Display(Protocol):
-    """Shows how a run stands, as a context manager around it."""
-
-    def __enter__(self) -> Self:
-        """Begin."""
-        ...
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Leave the screen as it was found."""
-
-    def show(self, status: RunStatus) -> None:
-        """Show the run at one moment."""
-
-
-class NoDisplay:
-    """Shows nothing."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        pass
-
-    def show(self, status: RunStatus) -> None:
-        """Show nothing."""
-
-
-class LineDisplay(NoDisplay):
+class LineDisplay(screen.NoDisplay["RunStatus"]):
     """Prints a line when something has changed, and now and then between; for logs and files."""
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
@@ -93,44 +53,22 @@ class LineDisplay(NoDisplay):
         self._shown_at = clock()
         self._said: object = None
 
-    def show(self, status: RunStatus) -> None:
+    def show(self, moment: RunStatus) -> None:
         """Print a line, if it is time for one."""
-        now, news = self._clock(), _news(status)
+        now, news = self._clock(), _news(moment)
         silence = now - self._shown_at
         if silence >= LINE_SECONDS or (news != self._said and silence >= STEP_SECONDS):
             self._shown_at, self._said = now, news
-            self._console.print(line(status), soft_wrap=True, highlight=False, markup=False)
-
-
-class LiveDisplay:
-    """Draws a table of remote batches, renewed in place; gone at the end."""
-
-    def __init__(self, console: Console) -> None:
-        # Drawn by `show` alone: a thread of its own would draw into what is printed.
-        self._live = Live(console=console, auto_refresh=False, transient=True)
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._live.stop()
-
-    def show(self, status: RunStatus) -> None:
-        """Draw the run at one moment."""
-        self._live.update(picture(status), refresh=True)
+            screen.print_line(self._console, line(moment))
 
 
 def display_for(console: Console, *, quiet: bool) -> Display:
     """Return the display that suits `console`."""
     if quiet:
-        return NoDisplay()
-    return LiveDisplay(console) if is_live(console) else LineDisplay(console)
+        return screen.NoDisplay["RunStatus"]()
+    if screen.is_live(console):
+        return screen.LiveDisplay(console, picture)
+    return LineDisplay(console)
 
 
 # -- in one line
@@ -148,8 +86,7 @@ def _news(status: RunStatus) -> object:
 
 
 def _done(status: RunStatus) -> str:
-    share = 100 if not status.total else status.completed * 100 // status.total
-    return f"{figures.count(status.completed)}/{figures.count(status.total)} {share}%"
+    return figures.share(status.completed, status.total)
 
 
 def totals(status: RunStatus) -> list[str]:
@@ -279,13 +216,7 @@ def _left_out(status: RunStatus) -> str:
 
 def picture(status: RunStatus) -> RenderableType:
     """Return the run as a bar, a line of totals, and a table of remote batches."""
-    bar = Table.grid(padding=(0, 2), expand=True)
-    bar.add_column(ratio=1)
-    bar.add_column(no_wrap=True)
-    bar.add_row(
-        ProgressBar(total=max(status.total, 1), completed=status.completed),
-        Text(_done(status), style="bold"),
-    )
+    bar = screen.bar(status.completed, status.total, Text(_done(status), style="bold"))
     parts: list[RenderableType] = [bar]
     parts.append(Padding(Text("  ".join(totals(status)), style="dim"), (0, 0, 0, 2)))
     if status.batches:
