@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from . import flags, ledger_flags, simulate_flags
+from . import flags, ledger_flags, report_flags, simulate_flags
 from .batch.app import app as batch_app
 from .exit_status import ExitStatus
 from .refusals import told
@@ -143,7 +143,7 @@ app.add_typer(batch_app)
 
 @app.command("status")
 def status_command(
-    *, ledger: ledger_flags.LedgerArgument, as_json: ledger_flags.JsonOption = False
+    *, ledger: ledger_flags.LedgerArgument, as_json: report_flags.JsonOption = False
 ) -> None:
     """Tell what a ledger knows of its runs, also while one goes on."""
     with told():
@@ -159,9 +159,9 @@ def results_command(
     failed: ledger_flags.FailedOption = False,
     succeeded: ledger_flags.SucceededOption = False,
     every_end: ledger_flags.AllOption = False,
-    output: ledger_flags.OutputOption = "-",
-    output_format: ledger_flags.FormatOption = None,
-    force: ledger_flags.ForceOption = False,
+    output: report_flags.OutputOption = "-",
+    output_format: report_flags.FormatOption = None,
+    force: report_flags.ForceOption = False,
 ) -> None:
     """Write the rows that a ledger keeps, in the order in which they ended."""
     with told():

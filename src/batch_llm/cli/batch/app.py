@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
 from .. import flags as run_flags
+from .. import report_flags
 from ..refusals import told
 from . import flags
 from .default_command import DEFAULT, InputOrCommand
 
 if TYPE_CHECKING:
-    from .options import BatchFlags
+    from typing import Unpack
+
+    from ...batch.events import Outcome
+    from .options import BatchFlags, ChangeFlags
 
 HELP = (
     "Send rows through a provider's Batch API: at half the price, answered within a day.\n\n"
@@ -97,7 +101,7 @@ def run_command(
 
 
 @app.command("status")
-def status_command(*, state: flags.StateArgument, as_json: flags.JsonOption = False) -> None:
+def status_command(*, state: flags.StateArgument, as_json: report_flags.JsonOption = False) -> None:
     """Tell how rows and remote batches stand, also while a run goes on."""
     with told():
         from .status import status
@@ -118,19 +122,16 @@ def resume_command(
     poll_interval: flags.PollIntervalOption = None,
 ) -> None:
     """Go on with a run: collect what has been done, send what is left."""
-    with told() as console:
-        from .options import read_changes
-        from .run import carry_on
-
-        changes = read_changes(
-            output=output,
-            force=force,
-            max_cost=max_cost,
-            max_concurrent=max_concurrent,
-            poll_interval=poll_interval,
-            deadline=deadline,
-        )
-        raise typer.Exit(carry_on(Path(state), changes, console, quiet=quiet))
+    _go_on(
+        state,
+        quiet=quiet,
+        output=output,
+        force=force,
+        max_cost=max_cost,
+        max_concurrent=max_concurrent,
+        poll_interval=poll_interval,
+        deadline=deadline,
+    )
 
 
 @app.command("cancel")
@@ -142,13 +143,7 @@ def cancel_command(
     poll_interval: flags.PollIntervalOption = None,
 ) -> None:
     """Have the provider stop all remote batches of a run, and keep what was done by then."""
-    with told() as console:
-        from .options import read_changes
-        from .run import Task, carry_on
-
-        changes = read_changes(force=force, poll_interval=poll_interval)
-        task = Task(cancels=True)
-        raise typer.Exit(carry_on(Path(state), changes, console, quiet=quiet, task=task))
+    _go_on(state, cancels=True, quiet=quiet, force=force, poll_interval=poll_interval)
 
 
 @app.command("retry-failed")
@@ -161,13 +156,14 @@ def retry_failed_command(
     poll_interval: flags.PollIntervalOption = None,
 ) -> None:
     """Send the rows that failed once more, and go on with the run."""
-    with told() as console:
-        from .options import read_changes
-        from .run import Task, carry_on
-
-        changes = read_changes(force=force, max_cost=max_cost, poll_interval=poll_interval)
-        task = Task(again="failed")
-        raise typer.Exit(carry_on(Path(state), changes, console, quiet=quiet, task=task))
+    _go_on(
+        state,
+        again="failed",
+        quiet=quiet,
+        force=force,
+        max_cost=max_cost,
+        poll_interval=poll_interval,
+    )
 
 
 @app.command("resubmit-expired")
@@ -180,22 +176,23 @@ def resubmit_expired_command(
     poll_interval: flags.PollIntervalOption = None,
 ) -> None:
     """Send the rows that the provider did not come to once more, and go on with the run."""
-    with told() as console:
-        from .options import read_changes
-        from .run import Task, carry_on
-
-        changes = read_changes(force=force, max_cost=max_cost, poll_interval=poll_interval)
-        task = Task(again="expired")
-        raise typer.Exit(carry_on(Path(state), changes, console, quiet=quiet, task=task))
+    _go_on(
+        state,
+        again="expired",
+        quiet=quiet,
+        force=force,
+        max_cost=max_cost,
+        poll_interval=poll_interval,
+    )
 
 
 @app.command("results")
 def results_command(
     *,
     state: flags.StateArgument,
-    output: flags.ResultsOption = "-",
-    output_format: flags.ResultsFormatOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite OUTPUT.")] = False,
+    output: report_flags.OutputOption = "-",
+    output_format: report_flags.FormatOption = None,
+    force: report_flags.ForceOption = False,
 ) -> None:
     """Write the rows of a state that have ended, also while a run goes on."""
     with told():
@@ -205,3 +202,20 @@ def results_command(
         raise typer.Exit(
             results(Path(state), read_path(output), output_format=output_format, overwrite=force)
         )
+
+
+def _go_on(
+    state: str,
+    *,
+    again: Outcome | None = None,
+    cancels: bool = False,
+    quiet: bool,
+    **changes: Unpack[ChangeFlags],
+) -> NoReturn:
+    """Go on with the run of a state, and leave with its exit status; see `Task`."""
+    with told() as console:
+        from .options import read_changes
+        from .run import Task, carry_on
+
+        new, task = read_changes(**changes), Task(again, cancels)
+        raise typer.Exit(carry_on(Path(state), new, console, quiet=quiet, task=task))

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..flags import MONEY, OUTPUT, PACE, TRIAL, RowFormatName
+from ..flags import MONEY, OUTPUT, PACE, TRIAL
 
 LATER = "To go on later"
 
@@ -127,18 +127,4 @@ NewMaxCostOption = Annotated[
         help="The most that all of it may cost, above 0, what is spent already included.",
         rich_help_panel=MONEY,
     ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-ResultsOption = Annotated[
-    str,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="OUTPUT",
-        help="Where rows go, in the format of its suffix; - for standard output.",
-    ),
-]
-ResultsFormatOption = Annotated[
-    RowFormatName | None,
-    typer.Option("--format", help="The format of OUTPUT; jsonl on standard output."),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from ...exceptions import ConfigurationError
 from ..option_values import read_above, read_duration, read_key, read_path
@@ -12,6 +12,8 @@ from ..run_options import RowFlags, read_files, read_plan, read_request
 from .clients import Model, model_of
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from ...llm_strategies.by_name import RequestOptions
     from ...rows.plan import RowPlan
     from ..run_options import FileOptions
@@ -29,6 +31,17 @@ class BatchFlags(RowFlags):
     items_per_batch: int | None
     deadline: str | None
     poll_interval: str | None
+
+
+class ChangeFlags(TypedDict, total=False):
+    """The parameters of the commands that take a state, as they stand on the command line."""
+
+    output: str | None
+    force: bool
+    max_cost: float | None
+    max_concurrent: int | None
+    poll_interval: str | None
+    deadline: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,42 +98,25 @@ def read_batch_options(flags: BatchFlags) -> BatchOptions:
         max_cost_usd=_above("--max-cost", flags["max_cost"]),
         max_concurrent=flags["max_concurrent"] or _MAX_CONCURRENT,
         items_per_batch=flags["items_per_batch"],
-        poll_interval_seconds=read_poll_interval(flags["poll_interval"]) or _POLL_SECONDS,
+        poll_interval_seconds=_duration("--poll-interval", flags["poll_interval"]) or _POLL_SECONDS,
         deadline_seconds=_duration("--deadline", flags["deadline"]),
     )
 
 
-def read_changes(
-    *,
-    output: str | None = None,
-    force: bool = False,
-    max_cost: float | None = None,
-    max_concurrent: int | None = None,
-    poll_interval: str | None = None,
-    deadline: str | None = None,
-) -> Changes:
+def read_changes(**flags: Unpack[ChangeFlags]) -> Changes:
     """Return what a command that takes a state sets anew.
 
     Raises:
         ConfigurationError: for a value that cannot be read.
     """
     return Changes(
-        output=output,
-        overwrite=force,
-        max_cost_usd=_above("--max-cost", max_cost),
-        max_concurrent=max_concurrent,
-        poll_interval_seconds=read_poll_interval(poll_interval),
-        deadline_seconds=_duration("--deadline", deadline),
+        output=flags.get("output"),
+        overwrite=flags.get("force", False),
+        max_cost_usd=_above("--max-cost", flags.get("max_cost")),
+        max_concurrent=flags.get("max_concurrent"),
+        poll_interval_seconds=_duration("--poll-interval", flags.get("poll_interval")),
+        deadline_seconds=_duration("--deadline", flags.get("deadline")),
     )
-
-
-def read_poll_interval(value: str | None) -> float | None:
-    """Return the seconds of `--poll-interval`; None where it is not given.
-
-    Raises:
-        ConfigurationError: if it is no duration.
-    """
-    return _duration("--poll-interval", value)
 
 
 def _duration(option: str, value: str | None) -> float | None:
