@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,7 +15,6 @@ from ...batch.params import BatchParams
 from ...batch.resubmission import resubmit
 from ...batch.row_results import unusable_rows
 from ...batch.run import BatchRun
-from ...batch.stop_signals import stopping_signals
 from ...exceptions import BatchLLMError
 from ...rows.formats import FORMATS, format_of
 from ...rows.output_lock import OutputLock
@@ -33,22 +31,19 @@ from .hints import command_on
 from .output import check_is_ours, shown, write_output
 from .state import asked_of, opened
 from .summary import End, summary
+from .watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.text import Text
 
-    from ...batch import RunStatus
+    from ...base import JobResult
     from ...batch.events import Asked, Outcome
     from ...batch.journal import Journal
     from ...rows.tally import Tally
     from ..stderr import ErrorConsole
-    from .display import Display
     from .options import Changes
-
-_LOOK_SECONDS: Final = 0.1
-_LEAVING_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,40 +77,22 @@ def carry_on(
     task = task or Task()
     with opened(state) as journal:
         asked = _asked_now(journal, state, changes)
-        refused = list(unusable_rows(journal.path)) if asked.rows > asked.jobs else []
+        refused = _refused(journal, asked)
         if task.again is not None and not resubmit(journal, task.again):
-            word = "failed" if task.again == "failed" else task.again
-            console.say(f"{state}: no row has {word} that could be sent again.")
+            console.say(f"{state}: no row has {task.again} that could be sent again.")
             return ExitStatus.SUCCEEDED
-    with ExitStack() as resources:
-        if asked.output is not None and Path(asked.output).parent.is_dir():
-            lock = OutputLock(Path(asked.output), shown(asked))
-            resources.callback(lock.close)
-        model = Model(asked.model, asked.base_url, asked.api_key_env)
-        run = BatchRun(
-            [],
-            _params(state, asked),
-            refused=refused,
-            clients=clients_for(model),
-            deadline=None if task.cancels else deadline_for(model, asked.deadline_seconds),
-        )
+    with _output_held(asked):
+        run = _run_of(state, asked, refused, task)
+        watch = Watch(run, console, command_on(state, "resume"), quiet=quiet)
         began_at = time.monotonic()
-        with logged_to(console, logging.ERROR if quiet else logging.WARNING):
-            if task.cancels:
-                run.cancel(wait=False)
-            else:
-                run.start()
-            watch = Watch(run, console, command_on(state, "resume"), quiet=quiet)
-            watch.to_the_end(display_for(console, quiet=quiet))
+        _to_the_end(run, task, watch, console, quiet=quiet)
         status, seconds = run.status(), time.monotonic() - began_at
         tally, late = _written(state, asked, has_ended=watch.has_ended)
     was_stopped = task.cancels or watch.is_stopped
     end = End(status, tally, asked, state, seconds, was_stopped=was_stopped)
-    for line in _report(end, quiet=quiet):
-        console.print(line, soft_wrap=True)
-    for trouble in filter(None, (watch.trouble, late)):
-        console.say(f"Error: {in_words_of_the_command(str(trouble))}", style="red")
-    return _exit_status(end, watch, is_broken=bool(watch.trouble or late))
+    troubles = [trouble for trouble in (watch.trouble, late) if trouble is not None]
+    _tell(end, troubles, console, quiet=quiet)
+    return _exit_status(end, watch, is_broken=bool(troubles))
 
 
 # -- before it begins
@@ -163,6 +140,35 @@ def _format_name(path: Path | None) -> str:
     return next(name for name, each in FORMATS.items() if each is row_format)
 
 
+def _refused(journal: Journal, asked: Asked) -> list[JobResult]:
+    """Return the results of rows that make no job."""
+    return list(unusable_rows(journal.path)) if asked.rows > asked.jobs else []
+
+
+@contextmanager
+def _output_held(asked: Asked) -> Iterator[None]:
+    """Let no other process write the output meanwhile."""
+    if asked.output is None or not Path(asked.output).parent.is_dir():
+        yield
+        return
+    lock = OutputLock(Path(asked.output), shown(asked))
+    try:
+        yield
+    finally:
+        lock.close()
+
+
+def _run_of(state: Path, asked: Asked, refused: list[JobResult], task: Task) -> BatchRun:
+    model = Model(asked.model, asked.base_url, asked.api_key_env)
+    return BatchRun(
+        [],
+        _params(state, asked),
+        refused=refused,
+        clients=clients_for(model),
+        deadline=None if task.cancels else deadline_for(model, asked.deadline_seconds),
+    )
+
+
 def _params(state: Path, asked: Asked) -> BatchParams:
     return BatchParams(
         state,
@@ -176,84 +182,15 @@ def _params(state: Path, asked: Asked) -> BatchParams:
 # -- while it runs
 
 
-class Watch:
-    """Shows a run until it has ended, or was left.
-
-    Args:
-        run: that was started.
-        console: standard error.
-        resume: the command that goes on with it.
-        quiet: whether to say errors only.
-
-    Attributes:
-        is_stopped: a signal has come.
-        has_ended: nothing of the run is at work any longer.
-        trouble: what broke it.
-    """
-
-    def __init__(self, run: BatchRun, console: ErrorConsole, resume: str, *, quiet: bool) -> None:
-        self._run = run
-        self._console = console
-        self._resume = resume
-        self._quiet = quiet
-        self.is_stopped = False
-        self.has_ended = False
-        self.trouble: BatchLLMError | None = None
-
-    def to_the_end(self, display: Display) -> None:
-        """Show it until it has ended, or a second signal has come."""
-        try:
-            with stopping_signals(self._stop, self._leave), display:
-                self._look(display)
-        except (KeyboardInterrupt, SystemExit):
-            # The second signal. What is being submitted at this moment is waited for, so that it
-            # is known next time; a third signal does not wait for that.
-            self._wait_for_the_last_step()
-
-    def _look(self, display: Display) -> None:
-        is_on_screen = True
-        while not self._is_over():
-            if is_on_screen:
-                is_on_screen = _show(display, self._run.status())
-            time.sleep(_LOOK_SECONDS)
-
-    def _is_over(self) -> bool:
-        try:
-            self.has_ended = self._run.is_complete
-        except BatchLLMError as error:
-            self.has_ended, self.trouble = True, error
-        return self.has_ended
-
-    def _wait_for_the_last_step(self) -> None:
-        until = time.monotonic() + _LEAVING_SECONDS
-        while not self._is_over() and time.monotonic() < until:
-            time.sleep(_LOOK_SECONDS)
-
-    def _stop(self) -> None:
-        self.is_stopped = True
-        if not self._quiet:
-            self._console.say(
-                f"Remote batches go on at the provider without this program; later, "
-                f"{self._resume} collects them and sends the rest.",
-                style="yellow",
-            )
-        self._shut_down(waits=True)
-
-    def _leave(self) -> None:
-        self._shut_down(waits=False)
-
-    def _shut_down(self, *, waits: bool) -> None:
-        # It waits, and a signal's handler must not.
-        threading.Thread(target=self._run.shutdown, args=(waits,), daemon=True).start()
-
-
-def _show(display: Display, status: RunStatus) -> bool:
-    """Show it; return whether that was possible: a terminal may go, and the run goes on."""
-    try:
-        display.show(status)
-    except OSError:
-        return False
-    return True
+def _to_the_end(
+    run: BatchRun, task: Task, watch: Watch, console: ErrorConsole, *, quiet: bool
+) -> None:
+    with logged_to(console, logging.ERROR if quiet else logging.WARNING):
+        if task.cancels:
+            run.cancel(wait=False)
+        else:
+            run.start()
+        watch.to_the_end(display_for(console, quiet=quiet))
 
 
 # -- at the end
@@ -270,6 +207,13 @@ def _written(
             return write_output(journal, journal.state.asked or asked), None
     except BatchLLMError as error:
         return None, error
+
+
+def _tell(end: End, troubles: list[BatchLLMError], console: ErrorConsole, *, quiet: bool) -> None:
+    for line in _report(end, quiet=quiet):
+        console.print(line, soft_wrap=True)
+    for trouble in troubles:
+        console.say(f"Error: {in_words_of_the_command(str(trouble))}", style="red")
 
 
 def _report(end: End, *, quiet: bool) -> Iterator[Text]:
