@@ -46,7 +46,7 @@ from .base import (
 )
 from .chunk import ChunkLimits
 from .connection import Connection, is_gone, submission_error, told_at
-from .orphan import Found, NotFound
+from .orphan import found_by_name
 from .retries import Retries
 from .spool import spooled
 
@@ -211,13 +211,8 @@ class GeminiBatchClient(BatchClient):
         self, intent: Intent, known_ids: Collection[str], *, handle: str | None = None
     ) -> Orphan:
         """Look through the list for the display name, or for the uploaded file."""
-        async for status in walk_pages(self._page, intent.written_at):
-            is_ours = status.name == intent.nonce or (
-                handle is not None and handle in status.inputs
-            )
-            if is_ours and status.id not in known_ids:
-                return Found(status.id)
-        return NotFound()
+        batches = walk_pages(self._page, intent.written_at)
+        return await found_by_name(batches, intent, known_ids, handle)
 
     async def delete_files(self, handles: Iterable[str]) -> None:
         """Delete files by their names; of inline results, the batch that holds them."""

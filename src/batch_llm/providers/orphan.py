@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection
+
+    from ..wire.remote_status import RemoteStatus
+    from .chunk import Intent
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +46,24 @@ class Unprovable:
 
 Orphan: TypeAlias = Found | NotFound | Unprovable
 """What a search for the batch of an intent brings."""
+
+
+async def found_by_name(
+    batches: AsyncIterator[RemoteStatus],
+    intent: Intent,
+    known_ids: Collection[str],
+    handle: str | None,
+) -> Found | NotFound:
+    """Look for the batch of an intent where the provider keeps a name of ours, or the input file.
+
+    Args:
+        batches: that may be of the intent.
+        intent: its nonce is the name.
+        known_ids: of the remote batches that are known already.
+        handle: of the uploaded file, where it is known.
+    """
+    async for status in batches:
+        is_of_file = handle is not None and handle in status.inputs
+        if (status.name == intent.nonce or is_of_file) and status.id not in known_ids:
+            return Found(status.id)
+    return NotFound()

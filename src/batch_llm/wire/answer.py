@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from ..exceptions import OutputTruncatedError, OutputValidationError
+from ..exceptions import MalformedAnswerError, OutputTruncatedError, OutputValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ..base.request import LLMRequest
     from ..base.usage import TokenUsage
     from .cited_span import CitedSpan
+
+T = TypeVar("T")
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What a decoder raises for a body that is not whole JSON of the right form."""
@@ -45,6 +47,23 @@ class ChatAnswer:
     def is_truncated(self) -> bool:
         """Whether the answer stopped at the token limit."""
         return self.finish_reason == "length"
+
+
+def decoded(decoder: msgspec.json.Decoder[T], body: bytes, what: str) -> T:
+    """Return what `body` holds.
+
+    Args:
+        decoder: of the form that it has.
+        body: JSON.
+        what: it is, such as "a batch of OpenAI's".
+
+    Raises:
+        MalformedAnswerError: if it is not that.
+    """
+    try:
+        return decoder.decode(body)
+    except UNREADABLE as error:
+        raise MalformedAnswerError(describe_unreadable(what, body, error)) from None
 
 
 def describe_unreadable(what: str, body: bytes, error: Exception) -> str:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ..exceptions import InputError, MalformedAnswerError, ProviderError
-from .answer import UNREADABLE, describe_unreadable
+from ..exceptions import InputError, ProviderError
+from .answer import UNREADABLE, decoded
 from .anthropic import decode_message, encode_message
 from .anthropic_errors import error_from_report
 from .batch_item import answer_failed, answer_read, encode_of, no_private_texts
@@ -85,11 +85,7 @@ def line_decoder(private: PrivateTexts = no_private_texts) -> Callable[[bytes], 
     """
 
     def decode(line: bytes) -> BatchAnswer:
-        try:
-            read = _RESULTS.decode(line)
-        except UNREADABLE as error:
-            said = describe_unreadable("a result of Anthropic's", line, error)
-            raise MalformedAnswerError(said) from None
+        read = decoded(_RESULTS, line, "a result of Anthropic's")
         custom_id, result = read.custom_id, read.result
         if result.type == "succeeded":
             message = bytes(result.message)
@@ -151,11 +147,7 @@ def decode_batch(body: bytes) -> RemoteStatus:
     Raises:
         MalformedAnswerError: for a body that is no batch.
     """
-    try:
-        return _status(_BATCHES.decode(body))
-    except UNREADABLE as error:
-        said = describe_unreadable("a batch of Anthropic's", body, error)
-        raise MalformedAnswerError(said) from None
+    return _status(decoded(_BATCHES, body, "a batch of Anthropic's"))
 
 
 def decode_page(body: bytes) -> RemotePage:
@@ -164,11 +156,7 @@ def decode_page(body: bytes) -> RemotePage:
     Raises:
         MalformedAnswerError: for a body that is no list of batches.
     """
-    try:
-        page = _PAGES.decode(body)
-    except UNREADABLE as error:
-        said = describe_unreadable("a list of Anthropic's batches", body, error)
-        raise MalformedAnswerError(said) from None
+    page = decoded(_PAGES, body, "a list of Anthropic's batches")
     batches = tuple(_status(batch) for batch in page.data)
     last = page.last_id or (batches[-1].id if batches else None)
     return RemotePage(batches, last if page.has_more else None)

@@ -11,7 +11,7 @@ import msgspec
 
 from ..base.usage import complete_usage
 from ..exceptions import InputError, MalformedAnswerError
-from .answer import UNREADABLE, describe_unreadable
+from .answer import decoded
 from .batch_item import answer_failed, answer_read, encode_of, no_private_texts
 from .embedding import Embedding, EmbeddingText
 from .gemini import decode_generated, encode_request
@@ -159,11 +159,7 @@ def line_decoder(
     """
 
     def decode(line: bytes) -> BatchAnswer:
-        try:
-            result = _RESULTS.decode(line)
-        except UNREADABLE as error:
-            said = describe_unreadable("a result of Gemini's", line, error)
-            raise MalformedAnswerError(said) from None
+        result = decoded(_RESULTS, line, "a result of Gemini's")
         key = result.key
         if key is None and result.metadata is not None:
             key = result.metadata.key
@@ -189,12 +185,7 @@ def _answer(
 
 
 def _decode_embedding(body: bytes) -> Embedding:
-    try:
-        embedded = _EMBEDDED.decode(body)
-    except UNREADABLE as error:
-        raise MalformedAnswerError(
-            describe_unreadable("a vector of Gemini's", body, error)
-        ) from None
+    embedded = decoded(_EMBEDDED, body, "a vector of Gemini's")
     if embedded.embedding is None or not embedded.embedding.values:
         raise MalformedAnswerError("The answer holds no vector.")
     usage = complete_usage({"input_tokens": embedded.token_count})
@@ -285,11 +276,7 @@ def decode_page(body: bytes) -> RemotePage:
     Raises:
         MalformedAnswerError: for a body that is no list of operations.
     """
-    try:
-        page = _PAGES.decode(body)
-    except UNREADABLE as error:
-        said = describe_unreadable("a list of Gemini's batches", body, error)
-        raise MalformedAnswerError(said) from None
+    page = decoded(_PAGES, body, "a list of Gemini's batches")
     return RemotePage(tuple(map(_status, page.operations)), page.next_page_token or None)
 
 
@@ -304,11 +291,7 @@ def inline_results(body: bytes) -> Iterator[bytes]:
 
 
 def _read_operation(body: bytes) -> _Operation:
-    try:
-        return _OPERATIONS.decode(body)
-    except UNREADABLE as error:
-        said = describe_unreadable("a batch of Gemini's", body, error)
-        raise MalformedAnswerError(said) from None
+    return decoded(_OPERATIONS, body, "a batch of Gemini's")
 
 
 def _output(operation: _Operation) -> _Output:

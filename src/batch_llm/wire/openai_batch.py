@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import msgspec
 
-from ..exceptions import InputError, MalformedAnswerError
-from .answer import UNREADABLE, describe_unreadable
+from ..exceptions import InputError
+from .answer import decoded
 from .batch_item import (
     BatchAnswer,
     answer_failed,
@@ -127,11 +127,7 @@ def line_decoder(
     read = _readers[endpoint]
 
     def decode(line: bytes) -> BatchAnswer:
-        try:
-            result = _RESULTS.decode(line)
-        except UNREADABLE as error:
-            said = describe_unreadable("a result of OpenAI's", line, error)
-            raise MalformedAnswerError(said) from None
+        result = decoded(_RESULTS, line, "a result of OpenAI's")
         response = result.response
         if response is not None and 200 <= response.status_code < 300:
             return read(result.custom_id, line, bytes(response.body), private)
@@ -243,11 +239,7 @@ def decode_batch(body: bytes) -> RemoteStatus:
     Raises:
         MalformedAnswerError: for a body that is no batch.
     """
-    try:
-        return _status(_BATCHES.decode(body))
-    except UNREADABLE as error:
-        said = describe_unreadable("a batch of OpenAI's", body, error)
-        raise MalformedAnswerError(said) from None
+    return _status(decoded(_BATCHES, body, "a batch of OpenAI's"))
 
 
 def decode_page(body: bytes) -> RemotePage:
@@ -256,11 +248,7 @@ def decode_page(body: bytes) -> RemotePage:
     Raises:
         MalformedAnswerError: for a body that is no list of batches.
     """
-    try:
-        page = _PAGES.decode(body)
-    except UNREADABLE as error:
-        said = describe_unreadable("a list of OpenAI's batches", body, error)
-        raise MalformedAnswerError(said) from None
+    page = decoded(_PAGES, body, "a list of OpenAI's batches")
     batches = tuple(_status(batch) for batch in page.data)
     last = page.last_id or (batches[-1].id if batches else None)
     return RemotePage(batches, last if page.has_more else None)

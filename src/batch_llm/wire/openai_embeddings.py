@@ -8,7 +8,7 @@ import msgspec
 
 from ..base.usage import complete_usage
 from ..exceptions import MalformedAnswerError
-from .answer import UNREADABLE, describe_unreadable
+from .answer import decoded
 from .embedding import Embedding
 from .http_errors import error_details, short_message
 from .openai_errors import error_from_code
@@ -53,10 +53,7 @@ def decode_embedding(body: bytes, *, private: Iterable[str] = ()) -> Embedding:
         MalformedAnswerError: if the body is not whole JSON of the right form, or holds no vector.
         ProviderError: of the kind that fits, if it reports an error in spite of its status.
     """
-    try:
-        answer = _ANSWERS.decode(body)
-    except UNREADABLE as error:
-        raise MalformedAnswerError(describe_unreadable("an embedding", body, error)) from None
+    answer = decoded(_ANSWERS, body, "an embedding")
     if answer.error:
         message, code = error_details({"error": answer.error})
         said = short_message(message, private) or "without a message"
