@@ -1,25 +1,20 @@
-"""Batches of jobs against the simulator, as tests of the batch lane make them."""
+"""Providers, clients and batches on the simulator, as all tests of the batch lane make them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.integration.killed_batch import MODELS, client_at
 
 from batch_llm.batch import Batch
-from batch_llm.providers import (
-    AnthropicBatchClient,
-    BatchClient,
-    GeminiBatchClient,
-    OpenAIBatchClient,
-    Retries,
-)
 
 if TYPE_CHECKING:
+    from batch_llm.providers import BatchClient
     from batch_llm.testing.simulator import Simulator
 
-KEY = "a-key"
-AT_ONCE = Retries(attempts=6, initial_seconds=0.001)
-QUICK = {"poll_interval_seconds": 0.01, "orphan_grace_seconds": 0.05}
+KEY: Final = "a-key"
+QUICK: Final = {"poll_interval_seconds": 0.01, "orphan_grace_seconds": 0.05}
 
 
 @dataclass(frozen=True)
@@ -30,21 +25,19 @@ class Provider:
     model: str
 
 
-PROVIDERS = [
-    Provider("openai", "gpt-4o-mini"),
-    Provider("anthropic", "claude-haiku-4-5"),
-    Provider("gemini", "gemini-2.5-flash"),
-]
+PROVIDERS: Final = [Provider(name, MODELS[name]) for name in ("openai", "anthropic", "gemini")]
 
 
-def client_of(name: str, simulator: Simulator, **settings: Any) -> BatchClient:
-    """Return a client of the provider of this name, whose failures are tried again at once."""
-    common = {"api_key": KEY, "retries": AT_ONCE, **settings}
-    if name == "openai":
-        return OpenAIBatchClient(base_url=simulator.openai_base_url, **common)
-    if name == "anthropic":
-        return AnthropicBatchClient(base_url=simulator.anthropic_base_url, **common)
-    return GeminiBatchClient(base_url=simulator.gemini_base_url, **common)
+def base_url_of(provider: str, simulator: Simulator) -> str:
+    """Return where a provider of `MODELS` is."""
+    urls = {"openai": simulator.openai_base_url, "anthropic": simulator.anthropic_base_url}
+    return urls.get(provider, simulator.gemini_base_url)
+
+
+def open_client(provider: str, simulator: Simulator, **settings: Any) -> BatchClient:
+    """Return a client of a provider of `MODELS`, whose failures are tried again at once."""
+    key = settings.pop("api_key", KEY)
+    return client_at(base_url_of(provider, simulator), provider, key, **settings)
 
 
 def batch_of(provider: Provider, client: BatchClient, **settings: Any) -> Batch:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from _pytest.terminal import TerminalReporter
 
+    from batch_llm.testing.simulator import Simulator
+
 
 # A busy machine is slow, and that is no failure.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -27,6 +29,14 @@ settings.load_profile("repeatable" if os.environ.get("CI") else "unhurried")
 def anyio_backend() -> str:
     """Run async tests on asyncio: the package is written for it."""
     return "asyncio"
+
+
+@pytest.fixture
+def simulator(running: Simulator) -> Iterator[Simulator]:
+    """The simulator that a module has running, as new."""
+    running.reset()
+    yield running
+    assert running.broken == 0, "the simulator met a defect of its own; see its log"
 
 
 @pytest.fixture(scope="session", autouse=True)

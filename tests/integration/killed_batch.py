@@ -69,6 +69,7 @@ UNBILLED = "all collected, bill not written"
 CLOSED = "closed, files not deleted"
 TORN = "half a line written"
 
+AT_ONCE = Retries(attempts=6, initial_seconds=0.001)
 GRACE_SECONDS = 0.1
 GROUP = 3
 """Results that are kept at one stroke: so few that a small chunk is kept at several."""
@@ -234,19 +235,21 @@ def name_of(provider: str) -> str:
     return provider.partition(" ")[0]
 
 
+def client_at(base_url: str, provider: str, key: str, **settings: Any) -> BatchClient:
+    """Return a client of a provider of `MODELS`, whose failures are tried again at once."""
+    given: dict[str, Any] = {"base_url": base_url, "api_key": key, "retries": AT_ONCE, **settings}
+    if provider == "openai":
+        return OpenAIBatchClient(**given)
+    if provider == "anthropic":
+        return AnthropicBatchClient(**given)
+    if provider == "gemini by file":
+        return GeminiBatchClient(**{"inline_bytes": 0, **given})
+    return GeminiBatchClient(**given)
+
+
 def client_of(order: Order) -> BatchClient:
     """Return the client of the order's provider."""
-    given: dict[str, Any] = {
-        "base_url": order.base_url,
-        "api_key": order.key,
-        "retries": Retries(attempts=6, initial_seconds=0.001),
-    }
-    if order.provider == "openai":
-        return OpenAIBatchClient(token_limit_field="max_completion_tokens", **given)
-    if order.provider == "anthropic":
-        return AnthropicBatchClient(**given)
-    inline_bytes = 0 if order.provider == "gemini by file" else 1_000_000
-    return GeminiBatchClient(inline_bytes=inline_bytes, **given)
+    return client_at(order.base_url, order.provider, order.key)
 
 
 def batch_of(order: Order, client: Any) -> Batch:

@@ -9,7 +9,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.simulated_batches import PROVIDERS, batch_of, empty_batch, open_client
+from tests.batch_lane import open_client
+from tests.simulated_batches import PROVIDERS, batch_of, empty_batch
 
 from batch_llm.exceptions import AuthenticationError, RateLimitedError
 from batch_llm.providers.connection import submission_error
@@ -61,13 +62,6 @@ each_trouble = pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLE
 def running() -> Iterator[Simulator]:
     with Simulator(seed=10, speed=10_000) as simulator:
         yield simulator
-
-
-@pytest.fixture
-def simulator(running: Simulator) -> Iterator[Simulator]:
-    running.reset()
-    yield running
-    assert running.broken == 0, "the simulator met a defect of its own; see its log"
 
 
 def until(run: BatchRun, holds: Callable[[RunStatus], object]) -> RunStatus:

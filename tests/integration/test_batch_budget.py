@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.batch_kills import Nursery
+from tests.batch_lane import KEY, base_url_of
 from tests.integration.killed_batch import Order, batch_of, client_of
-from tests.simulated_batches import KEY, PROVIDERS, base_url_of, empty_batch, told_apart
+from tests.simulated_batches import PROVIDERS, empty_batch, told_apart
 from tests.simulated_batches import batch_of as batch_of_questions
 
 from batch_llm.testing.simulator import Fault, FaultKind, Simulator
@@ -29,13 +30,6 @@ each_provider = pytest.mark.parametrize("provider", PROVIDERS)
 def running() -> Iterator[Simulator]:
     with Simulator(seed=9, speed=10_000) as simulator:
         yield simulator
-
-
-@pytest.fixture
-def simulator(running: Simulator) -> Iterator[Simulator]:
-    running.reset()
-    yield running
-    assert running.broken == 0, "the simulator met a defect of its own; see its log"
 
 
 def billed_usd(simulator: Simulator) -> float:

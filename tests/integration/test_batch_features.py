@@ -16,7 +16,7 @@ import pyarrow.parquet
 import pytest
 from pydantic import BaseModel
 from tests.batch_jobs_module import Receipt
-from tests.batch_lane import KEY, PROVIDERS, QUICK, Provider, batch_of, client_of
+from tests.batch_lane import KEY, PROVIDERS, QUICK, Provider, batch_of, open_client
 from tests.pdfs import plain_pdf
 
 from batch_llm.batch import EXPORT_FORMATS, Batch
@@ -43,13 +43,6 @@ class Order(BaseModel):
 def running() -> Iterator[Simulator]:
     with Simulator(seed=5, speed=10_000) as simulator:
         yield simulator
-
-
-@pytest.fixture
-def simulator(running: Simulator) -> Iterator[Simulator]:
-    running.reset()
-    yield running
-    assert running.broken == 0, "the simulator met a defect of its own; see its log"
 
 
 @pytest.fixture(params=PROVIDERS, ids=lambda each: each.name)
@@ -84,7 +77,7 @@ ECHOES = {f"job {n}": f"question {n}" for n in range(6)}
 @pytest.mark.parametrize("model", ["gpt-4o-mini", "gpt-5-mini", "o3", "gpt-5.1", "gpt-5.6-sol"])
 def test_openai_takes_the_defaults_of_every_model(endpoint: Any, model: str) -> None:
     with Simulator(seed=1, speed=10_000, strict_models=True) as strict:
-        client = client_of("openai", strict, chat_endpoint=endpoint)
+        client = open_client("openai", strict, chat_endpoint=endpoint)
         batch = with_jobs(batch_of(Provider("openai", model), client))
         assert answers(batch) == ECHOES
         assert {record.operation for record in strict.books.records} == {
@@ -103,7 +96,7 @@ def test_openai_takes_the_defaults_of_every_model(endpoint: Any, model: str) -> 
 )
 def test_the_others_take_the_defaults_of_every_model(name: str, model: str) -> None:
     with Simulator(seed=1, speed=10_000, strict_models=True) as strict:
-        assert answers(with_jobs(batch_of(Provider(name, model), client_of(name, strict)))) == (
+        assert answers(with_jobs(batch_of(Provider(name, model), open_client(name, strict)))) == (
             ECHOES
         )
 
@@ -122,7 +115,7 @@ def test_what_is_refused_at_the_door_would_have_been_refused_by_the_provider(
         Job("claude", prompt="p", model="claude-opus-5", temperature=0.5),
         Job("vector", text="p", model="gpt-4o-mini"),
     ]
-    clients = {name: client_of(name, simulator) for name in ("openai", "anthropic")}
+    clients = {name: open_client(name, simulator) for name in ("openai", "anthropic")}
     run = BatchRun(jobs, BatchParams(**QUICK), clients=clients)
     assert run.wait()
     results = run.results()
@@ -142,7 +135,7 @@ def test_a_server_of_ones_own_answers_models_of_its_name(simulator: Simulator) -
 
 
 def test_many_requests_go_to_gemini_by_file(simulator: Simulator) -> None:
-    by_file = client_of("gemini", simulator, inline_bytes=100)
+    by_file = open_client("gemini", simulator, inline_bytes=100)
     batch = with_jobs(batch_of(GEMINI, by_file, keep_remote_files=True))
     assert answers(batch) == ECHOES
     assert len(remote_files(GEMINI, simulator)) == 2  # what was sent, and what came back
@@ -152,7 +145,7 @@ def test_files_at_the_provider_are_deleted_unless_they_are_to_stay(simulator: Si
     for provider, settings in ((OPENAI, {}), (GEMINI, {"inline_bytes": 100})):
         for keeps in (True, False):
             before = set(remote_files(provider, simulator))
-            client = client_of(provider.name, simulator, **settings)
+            client = open_client(provider.name, simulator, **settings)
             ran(with_jobs(batch_of(provider, client, keep_remote_files=keeps)))
             assert bool(set(remote_files(provider, simulator)) - before) == keeps
 
@@ -170,7 +163,7 @@ def remote_files(provider: Provider, simulator: Simulator) -> list[str]:
 
 
 async def test_results_come_as_remote_batches_end(simulator: Simulator) -> None:
-    batch = with_jobs(batch_of(OPENAI, client_of("openai", simulator), items_per_batch=2))
+    batch = with_jobs(batch_of(OPENAI, open_client("openai", simulator), items_per_batch=2))
     batch.add_jobs([{"id": "row", "text": None}], "{text}")
     run = batch.run()
     came = [result async for result in run.stream()]
@@ -186,7 +179,7 @@ async def test_results_come_as_remote_batches_end(simulator: Simulator) -> None:
 def test_expired_jobs_alone_go_again(provider: Provider, simulator: Simulator) -> None:
     simulator.set_speed(1_000_000)
     simulator.add_fault(Fault(kind=FaultKind.BATCH_EXPIRED, share=0.5, times=1))
-    run = with_jobs(batch_of(provider, client_of(provider.name, simulator))).run(wait=True)
+    run = with_jobs(batch_of(provider, open_client(provider.name, simulator))).run(wait=True)
     expired = {result.job_id for result in run.results().values() if result.outcome == "expired"}
     assert expired
     assert run.resubmit_expired().wait()
@@ -198,7 +191,7 @@ def test_expired_jobs_alone_go_again(provider: Provider, simulator: Simulator) -
 @pytest.mark.parametrize("kind", ["refusal", "safety"])
 def test_who_is_refused_is_told_why(provider: Provider, simulator: Simulator, kind: str) -> None:
     simulator.add_fault(Fault(kind=FaultKind(kind), lane="batch", prompt_contains="question 3"))
-    results = ran(with_jobs(batch_of(provider, client_of(provider.name, simulator))))
+    results = ran(with_jobs(batch_of(provider, open_client(provider.name, simulator))))
     refused = results.pop("job 3")
     assert refused.outcome == "failed"
     assert refused.response == ""
@@ -213,7 +206,7 @@ def test_who_is_refused_is_told_why(provider: Provider, simulator: Simulator, ki
 def test_cut_answers_of_openai_are_marked_at_either_endpoint(
     simulator: Simulator, endpoint: Any
 ) -> None:
-    client = client_of("openai", simulator, chat_endpoint=endpoint)
+    client = open_client("openai", simulator, chat_endpoint=endpoint)
     batch = batch_of(OPENAI, client).defaults(max_tokens=16)
     batch.add_job("long", prompt="word " * 200).add_job("short", prompt="word")
     results = ran(batch)
@@ -229,7 +222,7 @@ def test_a_run_that_ends_while_it_is_cancelled_is_no_error(
         await asyncio.Event().wait()
 
     monkeypatch.setattr("batch_llm.batch.runner.Runner.cancel", for_ever)
-    run = with_jobs(batch_of(OPENAI, client_of("openai", simulator))).run()
+    run = with_jobs(batch_of(OPENAI, open_client("openai", simulator))).run()
     run.cancel()
     assert run.status().succeeded == 6
 
@@ -243,7 +236,7 @@ def test_raw_requests_and_responses_are_kept_where_they_are_asked_for(
     image = tmp_path / "a.png"
     image.write_bytes(PNG)
     folder = tmp_path / "out"
-    batch = batch_of(provider, client_of(provider.name, simulator), results_dir=folder)
+    batch = batch_of(provider, open_client(provider.name, simulator), results_dir=folder)
     batch.save_raw_responses().add_job("seen", file=image, prompt="What is on it?")
     result = ran(batch)["seen"]
     request, response = json.dumps(result.raw_request), json.dumps(result.raw_response)
@@ -253,14 +246,14 @@ def test_raw_requests_and_responses_are_kept_where_they_are_asked_for(
     assert result.response in json.loads(json.dumps(response))
     kept = json.loads((folder / "seen.json").read_text(encoding="utf-8"))
     assert (kept["raw_request"], kept["raw_response"]) == (result.raw_request, result.raw_response)
-    plain = ran(with_jobs(batch_of(provider, client_of(provider.name, simulator)), 1))["job 0"]
+    plain = ran(with_jobs(batch_of(provider, open_client(provider.name, simulator)), 1))["job 0"]
     assert (plain.raw_request, plain.raw_response) == (None, None)
 
 
 @pytest.mark.parametrize("kind", EXPORT_FORMATS)
 def test_a_run_exports_all_results(simulator: Simulator, tmp_path: Path, kind: Any) -> None:
     simulator.add_fault(Fault(kind=FaultKind.STATUS, lane="batch", prompt_contains="question 2"))
-    batch = with_jobs(batch_of(OPENAI, client_of("openai", simulator)))
+    batch = with_jobs(batch_of(OPENAI, open_client("openai", simulator)))
     batch.add_job("order", prompt="An order", response_model=Order)
     batch.add_job("vector", text="embed me", model="text-embedding-3-small")
     run = batch.run(wait=True)
@@ -292,9 +285,9 @@ def read(path: Path, kind: str) -> list[dict[str, Any]]:
 def test_jobs_that_were_added_since_run_too(
     provider: Provider, simulator: Simulator, tmp_path: Path
 ) -> None:
-    state, client = tmp_path / "state.jsonl", client_of(provider.name, simulator)
+    state, client = tmp_path / "state.jsonl", open_client(provider.name, simulator)
     ran(with_jobs(batch_of(provider, client, state_file=state), 3))
-    again = batch_of(provider, client_of(provider.name, simulator), state_file=state)
+    again = batch_of(provider, open_client(provider.name, simulator), state_file=state)
     assert answers(with_jobs(again)) == ECHOES
     assert not simulator.books.repeated("prompt")
 
@@ -304,7 +297,7 @@ def test_a_file_that_has_changed_is_a_job_that_has(simulator: Simulator, tmp_pat
     file.write_text("one")
 
     def batch() -> Batch:
-        made = batch_of(ANTHROPIC, client_of("anthropic", simulator), state_file=state)
+        made = batch_of(ANTHROPIC, open_client("anthropic", simulator), state_file=state)
         return made.add_job("the file", file=file, prompt="Summarise").add_job("b", prompt="p")
 
     ran(batch())
@@ -331,7 +324,7 @@ def test_another_process_goes_on_with_the_model_of_the_answer(
     """The second process adds no job: it knows the model by its import path alone."""
     state = tmp_path / "state.jsonl"
     simulator.set_speed(1.0)
-    batch = batch_of(OPENAI, client_of("openai", simulator), state_file=state)
+    batch = batch_of(OPENAI, open_client("openai", simulator), state_file=state)
     batch.add_job("receipt", prompt="A receipt", response_model=Receipt)
     run = batch.run()
     run.shutdown(wait_for_active=False)
@@ -360,7 +353,7 @@ def test_an_answer_whose_model_is_gone_is_kept_and_holds_up_no_other(
     provider: Provider, simulator: Simulator, tmp_path: Path
 ) -> None:
     def batch() -> Batch:
-        client = client_of(provider.name, simulator)
+        client = open_client(provider.name, simulator)
         return batch_of(provider, client, state_file=tmp_path / "state.jsonl")
 
     simulator.set_speed(1.0)
@@ -384,7 +377,7 @@ def test_a_result_whose_model_is_gone_stays_a_dictionary(
     simulator: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def batch() -> Batch:
-        client = client_of("openai", simulator)
+        client = open_client("openai", simulator)
         return batch_of(OPENAI, client, state_file=tmp_path / "state.jsonl")
 
     before = ran(batch().add_job("receipt", prompt="A receipt", response_model=nameless()))
@@ -402,7 +395,7 @@ def test_cited_fields_know_their_passages(simulator_of_orders: Simulator, tmp_pa
     """Asked for both, Claude is told the schema in words: its API refuses them together."""
     file = tmp_path / "order.txt"
     file.write_text("Customer: Marianne Oldenburg, total: 4711.50 EUR. We thank you.")
-    batch = batch_of(ANTHROPIC, client_of("anthropic", simulator_of_orders), results_dir=tmp_path)
+    batch = batch_of(ANTHROPIC, open_client("anthropic", simulator_of_orders), results_dir=tmp_path)
     batch.add_job(
         "order",
         file=file,
@@ -432,7 +425,7 @@ def simulator_of_orders() -> Iterator[Simulator]:
 def test_a_pdf_is_cited_by_its_pages(simulator: Simulator, tmp_path: Path) -> None:
     file = tmp_path / "a.pdf"
     file.write_bytes(plain_pdf(2))
-    batch = batch_of(ANTHROPIC, client_of("anthropic", simulator))
+    batch = batch_of(ANTHROPIC, open_client("anthropic", simulator))
     batch.add_job("pdf", file=file, prompt="What does it say?", enable_citations=True)
     (citation,) = ran(batch)["pdf"].citations or ()
     assert (citation.kind, citation.start, citation.end) == ("page", 1, 2)
@@ -445,7 +438,7 @@ def test_a_pdf_is_read_by_whoever_reads_pdfs(
 ) -> None:
     file = tmp_path / "a.pdf"
     file.write_bytes(plain_pdf(2))
-    batch = batch_of(provider, client_of(provider.name, simulator))
+    batch = batch_of(provider, open_client(provider.name, simulator))
     batch.add_job("pdf", file=file, prompt="What does it say?")
     assert batch.run(dry_run=True).pdf_pages == 2
     assert answers(batch) == {"pdf": "What does it say?"}

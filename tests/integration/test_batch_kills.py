@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.batch_kills import Nursery, cases_of, kill_and_resume, table_of
+from tests.batch_lane import KEY, base_url_of
 from tests.integration.killed_batch import (
     AGAIN,
     GRACE_SECONDS,
@@ -26,7 +27,7 @@ from tests.integration.killed_batch import (
     batch_of,
     client_of,
 )
-from tests.simulated_batches import KEY, PROVIDERS, base_url_of
+from tests.simulated_batches import PROVIDERS
 
 from batch_llm.exceptions import StateError
 from batch_llm.testing.simulator import Fault, FaultKind, Simulator
@@ -55,13 +56,6 @@ def test_kills_at_every_step_lose_nothing_and_submit_nothing_twice(
 def running() -> Iterator[Simulator]:
     with Simulator(seed=6, speed=10_000) as simulator:
         yield simulator
-
-
-@pytest.fixture
-def simulator(running: Simulator) -> Iterator[Simulator]:
-    running.reset()
-    yield running
-    assert running.broken == 0, "the simulator met a defect of its own; see its log"
 
 
 @pytest.fixture(scope="module")

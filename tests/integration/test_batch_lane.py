@@ -13,13 +13,16 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import BaseModel
+from tests.batch_lane import KEY, Provider, open_client
+from tests.batch_lane import PROVIDERS as BUILT_IN
+from tests.batch_lane import batch_of as empty_batch
+from tests.integration.killed_batch import AT_ONCE
 from tests.memory_world import MemoryWorld
 
 from batch_llm.batch import Batch, BatchRun
@@ -34,12 +37,9 @@ from batch_llm.exceptions import (
     StateMismatchError,
 )
 from batch_llm.providers import (
-    AnthropicBatchClient,
     BatchClient,
-    GeminiBatchClient,
     MockBatchClient,
     OpenAIBatchClient,
-    Retries,
 )
 from batch_llm.testing.simulator import Fault, FaultKind, Limit, Simulator
 
@@ -49,22 +49,7 @@ if TYPE_CHECKING:
     from batch_llm.batch import RunStatus
     from batch_llm.wire.remote_status import RemoteStatus
 
-KEY = "a-key"
-AT_ONCE = Retries(attempts=6, initial_seconds=0.001)
-
-
-@dataclass(frozen=True)
-class Provider:
-    name: str
-    model: str
-
-
-PROVIDERS = [
-    Provider("openai", "gpt-4o-mini"),
-    Provider("anthropic", "claude-haiku-4-5"),
-    Provider("gemini", "gemini-2.5-flash"),
-    Provider("mock", "mock:gpt-4o-mini"),
-]
+PROVIDERS = [*BUILT_IN, Provider("mock", "mock:gpt-4o-mini")]
 
 
 class Invoice(BaseModel):
@@ -85,14 +70,11 @@ class PricedMock(MockBatchClient):
 
 
 @pytest.fixture
-def simulator(running: Simulator, request: pytest.FixtureRequest) -> Iterator[Any]:
+def simulator(simulator: Simulator, request: pytest.FixtureRequest) -> Any:
     """The simulator, or what stands in its place for the mock."""
     if "provider" in request.fixturenames and request.getfixturevalue("provider").name == "mock":
-        yield MemoryWorld()
-        return
-    running.reset()
-    yield running
-    assert running.broken == 0, "the simulator met a defect of its own; see its log"
+        return MemoryWorld()
+    return simulator
 
 
 @pytest.fixture(params=PROVIDERS, ids=lambda provider: provider.name)
@@ -107,23 +89,11 @@ def client_of(
     if isinstance(simulator, MemoryWorld):
         # Batches are in the client's memory: a program that starts again has to find them there.
         return simulator.clients[0] if simulator.clients else simulator.open(AT_ONCE, PricedMock)
-    if provider.name == "openai":
-        return OpenAIBatchClient(
-            base_url=simulator.openai_base_url,
-            api_key=key,
-            retries=AT_ONCE,
-            token_limit_field="max_completion_tokens",
-        )
-    if provider.name == "anthropic":
-        return AnthropicBatchClient(
-            base_url=simulator.anthropic_base_url, api_key=key, retries=AT_ONCE
-        )
-    return GeminiBatchClient(base_url=simulator.gemini_base_url, api_key=key, retries=AT_ONCE)
+    return open_client(provider.name, simulator, api_key=key)
 
 
 def batch_of(provider: Provider, client: BatchClient, jobs: int = 10, **settings: Any) -> Batch:
-    given = {"poll_interval_seconds": 0.01, "orphan_grace_seconds": 0.05, **settings}
-    batch = Batch(clients={provider.name: client}, **given).defaults(model=provider.model)
+    batch = empty_batch(provider, client, **settings)
     for n in range(jobs):
         batch.add_job(f"Zeile {n} / é", prompt=f"question {n}")
     return batch

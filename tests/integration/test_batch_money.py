@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.batch_lane import PROVIDERS, Provider, batch_of, client_of
+from tests.batch_lane import PROVIDERS, Provider, batch_of, open_client
 
 from batch_llm.testing.simulator import Fault, FaultKind, Simulator
 from batch_llm.testing.simulator.call import Answer, ModelCall
@@ -34,13 +34,6 @@ def running() -> Iterator[Simulator]:
         yield simulator
 
 
-@pytest.fixture
-def simulator(running: Simulator) -> Iterator[Simulator]:
-    running.reset()
-    yield running
-    assert running.broken == 0
-
-
 @pytest.fixture(params=THINKING, ids=lambda each: each.model)
 def provider(request: pytest.FixtureRequest) -> Provider:
     found: Provider = request.param
@@ -48,7 +41,7 @@ def provider(request: pytest.FixtureRequest) -> Provider:
 
 
 def thinking_batch(provider: Provider, simulator: Simulator, system: str | None = HOUSE) -> Batch:
-    batch = batch_of(provider, client_of(provider.name, simulator), items_per_batch=25)
+    batch = batch_of(provider, open_client(provider.name, simulator), items_per_batch=25)
     for n in range(60):
         batch.add_job(f"job {n}", system=system, prompt=f"Question {n}: " + "why? " * (n * 7 % 90))
     return batch
@@ -84,7 +77,7 @@ def test_answers_of_no_use_cost_what_the_books_say(
 
 @pytest.mark.parametrize("provider", VECTORS, ids=lambda each: each.model, indirect=False)
 def test_vectors_cost_what_the_books_say(provider: Provider, simulator: Simulator) -> None:
-    batch = batch_of(provider, client_of(provider.name, simulator))
+    batch = batch_of(provider, open_client(provider.name, simulator))
     for n in range(30):
         batch.add_job(f"text {n}", text=f"Text {n}. " * (n + 1))
     run = batch.run(wait=True)
@@ -111,7 +104,7 @@ def test_the_estimate_has_the_cost_between_its_ends(
 
 def test_a_limit_refuses_what_has_no_estimate(simulator: Simulator) -> None:
     provider = Provider("openai", "openai:gpt-unheard-of")
-    batch = batch_of(provider, client_of("openai", simulator)).add_cost_limit(usd=100)
+    batch = batch_of(provider, open_client("openai", simulator)).add_cost_limit(usd=100)
     batch.add_job("unknown", prompt="What do you cost?")
     batch.add_job("known", prompt="And you?", model="gpt-4o-mini")
     run = batch.run(wait=True)
@@ -129,7 +122,7 @@ def test_what_ran_without_a_result_stays_reserved(provider: Provider, simulator:
     """Gemini's expired batches have no results; what had run by then is billed all the same."""
     simulator.set_speed(1_000_000)
     simulator.add_fault(Fault(kind=FaultKind.BATCH_EXPIRED, share=0.5))
-    batch = batch_of(provider, client_of(provider.name, simulator)).add_cost_limit(usd=10)
+    batch = batch_of(provider, open_client(provider.name, simulator)).add_cost_limit(usd=10)
     for n in range(20):
         batch.add_job(f"job {n}", prompt=f"Question {n}")
     status = batch.run(wait=True).status()

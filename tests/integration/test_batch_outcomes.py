@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import BaseModel
+from tests.batch_lane import open_client
 from tests.integration.killed_batch import name_of
-from tests.simulated_batches import PROVIDERS, empty_batch, open_client, told_apart
+from tests.simulated_batches import PROVIDERS, empty_batch, told_apart
 
 from batch_llm.batch.answers import VALIDATION_ERROR
 from batch_llm.testing.simulator import Fault, FaultKind, ModelCall, Simulator
@@ -52,13 +53,6 @@ class Form(BaseModel):
 def running() -> Iterator[Simulator]:
     with Simulator(seed=SEED, speed=10_000) as simulator:
         yield simulator
-
-
-@pytest.fixture
-def simulator(running: Simulator) -> Iterator[Simulator]:
-    running.reset()
-    yield running
-    assert running.broken == 0, "the simulator met a defect of its own; see its log"
 
 
 def says(call: ModelCall) -> str:

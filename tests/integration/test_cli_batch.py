@@ -11,10 +11,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.batch_lane import Provider
 
 from batch_llm.batch.state_file import fold
 from batch_llm.testing.simulator import Fault, FaultKind, Simulator
@@ -26,12 +26,6 @@ if TYPE_CHECKING:
 FAST = 10_000
 SLOW = 0.001
 PATIENCE_SECONDS = 60
-
-
-@dataclass(frozen=True)
-class Provider:
-    name: str
-    model: str
 
 
 PROVIDERS = [
@@ -49,11 +43,9 @@ def running() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def simulator(running: Simulator) -> Iterator[Simulator]:
-    running.reset()
-    running.set_speed(FAST)
-    yield running
-    assert running.broken == 0, "the simulator met a defect of its own; see its log"
+def simulator(simulator: Simulator) -> Simulator:
+    simulator.set_speed(FAST)
+    return simulator
 
 
 @pytest.fixture(params=PROVIDERS, ids=lambda provider: provider.name)

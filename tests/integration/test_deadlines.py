@@ -9,11 +9,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import BaseModel
+from tests.batch_lane import PROVIDERS, Provider
 
 from batch_llm import Batch, ProcessorConfig, RetryConfig
 from batch_llm.batch.journal import open_journal
@@ -39,19 +39,6 @@ TIMES = BatchTimes(
 CONFIG = ProcessorConfig(max_workers=4, retry=RetryConfig(initial_wait=0.01))
 
 
-@dataclass(frozen=True)
-class Provider:
-    name: str
-    model: str
-
-
-PROVIDERS = [
-    Provider("openai", "gpt-4o-mini"),
-    Provider("anthropic", "claude-haiku-4-5"),
-    Provider("gemini", "gemini-2.5-flash"),
-]
-
-
 class Invoice(BaseModel):
     number: int
     customer: str
@@ -65,12 +52,10 @@ def running() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def simulator(running: Simulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
-    running.reset()
-    for name, value in running.environment().items():
+def simulator(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Simulator:
+    for name, value in simulator.environment().items():
         monkeypatch.setenv(name, value)
-    yield running
-    assert running.broken == 0, "the simulator met a defect of its own; see its log"
+    return simulator
 
 
 @pytest.fixture(params=PROVIDERS, ids=lambda provider: provider.name)
