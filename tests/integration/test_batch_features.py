@@ -21,7 +21,7 @@ from tests.pdfs import plain_pdf
 
 from batch_llm.batch import EXPORT_FORMATS, Batch
 from batch_llm.exceptions import StateMismatchError
-from batch_llm.providers import OpenAIBatchClient
+from batch_llm.providers import MockBatchClient, OpenAIBatchClient
 from batch_llm.testing.simulator import Fault, FaultKind, Simulator
 
 if TYPE_CHECKING:
@@ -269,6 +269,22 @@ def test_a_run_exports_all_results(simulator: Simulator, tmp_path: Path, kind: A
     assert len(json.loads(vector) if isinstance(vector, str) else vector) == 1_536
 
 
+async def test_results_come_as_jobs_ended_and_first_what_ended_before(tmp_path: Path) -> None:
+    client = MockBatchClient()  # the last job of a batch ends first
+
+    def batch() -> Batch:
+        made = batch_of(Provider("mock", "mock:m"), client, state_file=tmp_path / "state.jsonl")
+        rows = [{"id": "a", "text": "A"}, {"id": "no text"}, {"id": "b", "text": "B"}]
+        return made.add_jobs(rows, prompt="{text}").add_job("c", prompt="C")
+
+    for expected in (["no text", "c", "b", "a"], ["no text", "a", "b", "c"]):
+        run = await batch().arun()
+        run.export("jsonl", tmp_path / "out.jsonl")
+        exported = [record["job_id"] for record in read(tmp_path / "out.jsonl", "jsonl")]
+        streamed = [result.job_id async for result in run.stream()]
+        assert list(run.results()) == exported == streamed == expected
+
+
 def read(path: Path, kind: str) -> list[dict[str, Any]]:
     if kind == "parquet":
         return list(pyarrow.parquet.read_table(path).to_pylist())
@@ -310,7 +326,7 @@ def test_a_file_that_has_changed_is_a_job_that_has(simulator: Simulator, tmp_pat
 RESUMER = """
 import sys
 from batch_llm.batch import Batch
-from batch_llm.providers import OpenAIBatchClient
+from batch_llm.providers import MockBatchClient, OpenAIBatchClient
 client = OpenAIBatchClient(base_url=sys.argv[2], api_key="a-key")
 run = Batch(state_file=sys.argv[1], clients={"openai": client}, poll_interval_seconds=0.01)
 answer = run.run(wait=True).results()["receipt"].parsed_response
