@@ -23,7 +23,7 @@ from pydantic import BaseModel
 from tests.memory_world import MemoryWorld
 
 from batch_llm.batch import Batch, BatchRun
-from batch_llm.batch import run as run_module
+from batch_llm.batch import session as session_module
 from batch_llm.batch.journal import Journal, open_journal
 from batch_llm.batch.result_files import ResultFiles
 from batch_llm.exceptions import (
@@ -498,7 +498,7 @@ async def test_others_on_the_loop_have_their_turn_while_files_are_read_and_writt
 ) -> None:
     provider, loop, calls = PROVIDERS[0], asyncio.get_running_loop(), list[str]()
     for module, name in [
-        (run_module, "open_journal"),
+        (session_module, "open_journal"),
         (ResultFiles, "write"),
         (Journal, "keep_results"),
         (Journal, "results"),
@@ -525,7 +525,7 @@ async def test_a_run_that_is_given_up_while_it_opens_leaves_its_state_free(
         assert goes_on.wait(20)
         return open_journal(path)
 
-    monkeypatch.setattr(run_module, "open_journal", slow)
+    monkeypatch.setattr(session_module, "open_journal", slow)
     batch = batch_of(provider, client_of(provider, simulator), state_file=state)
     running = asyncio.create_task(batch.arun())
     await began.wait()
@@ -947,9 +947,6 @@ def test_the_advanced_program(
 PROGRAM = """
 import sys
 from batch_llm.batch import Batch, BatchRun
-from batch_llm.batch import run as run_module
-from batch_llm.batch.journal import Journal, open_journal
-from batch_llm.batch.result_files import ResultFiles
 batch = Batch(state_file=sys.argv[1], items_per_batch=2, max_concurrent=1)
 batch.defaults(model="claude-haiku-4-5")
 for n in range(10):
@@ -1117,7 +1114,9 @@ async def test_a_run_may_be_stopped_on_its_own_loop(simulator: Simulator) -> Non
     simulator.set_speed(1.0)
     run = batch_of(PROVIDERS[0], client_of(PROVIDERS[0], simulator))._as_run(None, None, None)
     running = asyncio.create_task(run.arun())
-    while not (run._journal and any(each["state"] == "created" for each in run.status().batches)):
+    while "not started" in repr(run) or not any(
+        each["state"] == "created" for each in run.status().batches
+    ):
         await asyncio.sleep(0.01)
     run.shutdown(wait_for_active=False)
     await asyncio.wait_for(running, 30)

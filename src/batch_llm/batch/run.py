@@ -6,52 +6,38 @@ import asyncio
 import logging
 import threading
 import weakref
-from concurrent.futures import wait
-from contextlib import suppress
+from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..base import JobResult
 from ..core.duration import duration_seconds
-from ..exceptions import ConfigurationError, InputError, ProviderError
-from .callbacks import check_callback
+from ..exceptions import ConfigurationError, ProviderError
 from .export import export
-from .job_book import JobBook, digest_of
 from .journal import open_journal
+from .opened_run import add_jobs
+from .progress import PROGRESS_SECONDS, Progress
 from .resubmission import resubmit
-from .result_files import ResultFiles
-from .run_status import RunStatus, status_of
-from .runner import Runner
+from .run_setup import RunSetup
 from .scratch_state import ScratchState
-from .state import StateManager
+from .session import Session
 from .stop_signals import STOP_SIGNALS, stopping_signals
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import (
-        AsyncIterator,
-        Callable,
-        Coroutine,
-        Iterator,
-        Mapping,
-        Sequence,
-    )
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from typing import Self
 
-    from ..base import Job
+    from ..base import Job, JobResult
     from ..providers import BatchClient
     from .deadline import Deadline
     from .events import Outcome
     from .export import ExportFormat
-    from .journal import Journal
+    from .opened_run import OpenedRun
     from .params import BatchParams
+    from .run_status import RunStatus
+    from .runner import Runner
 
 logger = logging.getLogger("batch_llm")
-
-_PROGRESS_SECONDS = 1.0
-_WAKE_SECONDS = 0.5
-_READ_AT_ONCE = 200
-_NOT_STARTED = "The run was not started: call start() first."
 
 
 class BatchRun:
@@ -84,33 +70,31 @@ class BatchRun:
         time_limit_seconds: float | None = None,
         deadline: Deadline | None = None,
     ) -> None:
-        self._jobs = jobs
-        self._params = params
-        self._refused = tuple(refused)
-        self._clients = dict(clients or {})
-        if on_progress is not None:
-            check_callback(on_progress)
-        self._on_progress = on_progress
-        self._interval_seconds = _PROGRESS_SECONDS
-        self._time_limit_seconds = (
-            None
-            if time_limit_seconds is None
-            else duration_seconds("time_limit_seconds", time_limit_seconds)
+        self._progress = Progress()
+        self._progress.set(on_progress, PROGRESS_SECONDS)
+        if time_limit_seconds is not None:
+            time_limit_seconds = duration_seconds("time_limit_seconds", time_limit_seconds)
+        scratch = None
+        path = params.state_file
+        if path is None:
+            scratch = ScratchState()
+            path = scratch.path
+            weakref.finalize(self, scratch.keep_or_remove)
+        self._setup = RunSetup(
+            jobs,
+            params,
+            Path(path),
+            scratch,
+            tuple(refused),
+            dict(clients or {}),
+            time_limit_seconds,
+            deadline,
         )
-        self._deadline = deadline
-        self._scratch: ScratchState | None = None
-        self._path = self._state_path()
-        self._journal: Journal | None = None
-        self._runner: Runner | None = None
-        self._book: JobBook | None = None
-        self._files: ResultFiles | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        # Held while a session begins: what is called meanwhile waits, and finds it there.
+        self._beginning = threading.Lock()
+        self._coming: Session | None = None
+        self._session: Session | None = None
         self._cancelling: asyncio.Task[None] | None = None
-        self._ended: list[str] = []
-        self._listeners: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
-        self._begun = threading.Event()
-        self._done = threading.Event()
-        self._fault: BaseException | None = None
 
     # -- running
 
@@ -123,23 +107,30 @@ class BatchRun:
             StateMismatchError: if the state holds other jobs under the same ids.
             StateError: if another process has the state open, or it cannot be read.
         """
-        if self._runner is None:
-            self._open()
-            self._begin()
+        with self._beginning:
+            if self._session is None:
+                self._begin(self._new_session())
         return self
 
     async def arun(self) -> Self:
         """Run on the event loop of the caller, until it has ended.
 
-        Where the call is cancelled, it ends as `shutdown(wait_for_active=False)` does.
+        Where the call is cancelled, it ends as `shutdown(wait_for_active=False)` does. Where it has
+        begun already, its end is waited for.
+
+        Raises:
+            Exception: as `start`, and as `wait`.
         """
-        if self._runner is not None:
-            raise ConfigurationError("The run has begun already: wait for it.")
-        await self._open_in_thread()
+        session = self._claimed()
+        if session is None:
+            await asyncio.to_thread(self.start)
+            await self._begun_session().ended()
+            return self
+        await self._open_in_thread(session)
         try:
-            await self._core()
+            await session.run()
         finally:
-            self._finish()
+            session.close()
         return self
 
     def wait(self, timeout_seconds: float | None = None) -> bool:
@@ -157,17 +148,17 @@ class BatchRun:
             Exception: that ended the run, such as an `AuthenticationError` if a key is refused, or
                 a `StateError` if the state cannot be written. What is in the state stays good.
         """
-        if self._is_own_loop():
+        if self._is_at_home():
             raise ConfigurationError(
                 "wait() was called on the event loop that the run itself runs on, by on_progress "
                 "or beside arun(): it would wait for itself. Wait on another thread."
             )
-        self.start()
+        session = self.start()._begun_session()
         if self in STOP_SIGNALS:
-            self._wait_done(timeout_seconds)
+            session.wait(timeout_seconds)
         else:
             with stopping_signals(self.stop_gently, self.leave):
-                self._wait_done(timeout_seconds)
+                session.wait(timeout_seconds)
         return self.is_complete
 
     def stop_on_signals(self) -> Self:
@@ -183,7 +174,8 @@ class BatchRun:
 
     def has_ended(self) -> bool:
         """Whether nothing of it is at work, whatever has ended it."""
-        return self._done.is_set()
+        session = self._now()
+        return session is not None and session.has_ended()
 
     def stop_gently(self) -> None:
         """Submit nothing more, and end once remote batches have; return at once."""
@@ -199,12 +191,13 @@ class BatchRun:
         Without, they go on at the provider, and a later run collects them. From `on_progress`, and
         on the event loop of `arun`, it returns at once.
         """
-        if self._runner is None:
+        session = self._now()
+        if session is None:
             return
         self._stop("it was shut down", leaves=not wait_for_active)
-        if self._is_own_loop():
+        if session.is_at_home():
             return
-        self._wait_done(None)
+        session.wait()
         STOP_SIGNALS.remove(self)
 
     def cancel(self, *, wait: bool = True) -> None:
@@ -223,21 +216,16 @@ class BatchRun:
             ProviderError: if one cannot be told at once; the others have been, and the run goes on
                 trying.
         """
-        if self._runner is None or self._left_some():
-            self._open(is_again=self._runner is not None)
-            self._running().stop("it was cancelled")
-            self._begin()
-        runner, loop = self._runner, self._running_loop()
-        if runner is None or loop is None:
+        now = self._now()
+        if now is not None and now.is_at_home():
+            now.ask(self._cancel_logged)
             return
-        if self._is_own_loop():
-            self._cancelling = loop.create_task(_logged(runner.cancel()))
-            return
+        session = self._to_cancel()
         try:
-            self._tell(runner.cancel(), loop)
+            session.tell(lambda runner: runner.cancel())
         finally:
             if wait:
-                self._wait_done(None)
+                session.wait()
 
     def retry_failed(self) -> Self:
         """Run the jobs that failed once more, once the run has ended. Nothing else is sent again.
@@ -266,11 +254,12 @@ class BatchRun:
         Raises:
             Exception: that ended the run.
         """
-        if not self._done.is_set():
+        session = self._session
+        if session is None or not session.has_ended():
             return False
         STOP_SIGNALS.remove(self)
-        if self._fault is not None:
-            raise self._fault
+        if session.fault is not None:
+            raise session.fault
         return True
 
     def status(self, print: bool = False) -> RunStatus:  # noqa: A002 - the contract's name
@@ -282,8 +271,9 @@ class BatchRun:
         Raises:
             ConfigurationError: if it was not started.
         """
-        status = self._status()
-        if self._done.is_set():
+        session = self._begun_session()
+        status = session.status()
+        if session.has_ended():
             STOP_SIGNALS.remove(self)
         if print:
             _say(str(status))
@@ -295,7 +285,7 @@ class BatchRun:
         Raises:
             ConfigurationError: if it was not started.
         """
-        return {result.job_id: result for result in self._results()}
+        return {result.job_id: result for result in self._opened().results()}
 
     async def stream(self) -> AsyncIterator[JobResult]:
         """Yield results as they come: those there are, then the others until the run has ended.
@@ -304,41 +294,21 @@ class BatchRun:
             Exception: that ended the run.
         """
         await asyncio.to_thread(self.start)
-        for result in self._refused:
-            yield result
-        event, loop, given = asyncio.Event(), asyncio.get_running_loop(), 0
-        self._listeners.add((loop, event))
-        try:
-            while True:
-                event.clear()
-                is_last = self._done.is_set()
-                while given < len(self._ended):
-                    group = self._ended[given : given + _READ_AT_ONCE]
-                    for result in await asyncio.to_thread(self._results_of, group):
-                        yield result
-                    given += len(group)
-                if is_last:
-                    break
-                await event.wait()
-        finally:
-            self._listeners.discard((loop, event))
-        if self._fault is not None:
-            raise self._fault
+        async with aclosing(self._begun_session().results()) as results:
+            async for result in results:
+                yield result
 
     def set_on_progress(
-        self, callback: Callable[[RunStatus], object] | None, interval: float = _PROGRESS_SECONDS
+        self, callback: Callable[[RunStatus], object] | None, interval: float = PROGRESS_SECONDS
     ) -> Self:
         """Call `callback` with the `status()` of the run, on its thread.
 
         Args:
-            callback: what it raises is logged, and the run goes on.
-            interval: seconds between two calls at the least; it is called once more at the end.
+            callback: what it raises is logged, and the run goes on; None calls nothing.
+            interval: seconds between two calls at the least; it is called once more at the end,
+                when nothing is running.
         """
-        if callback is not None:
-            check_callback(callback)
-        if not interval > 0:
-            raise ConfigurationError(f"interval is seconds above 0, not {interval!r}.")
-        self._on_progress, self._interval_seconds = callback, interval
+        self._progress.set(callback, interval)
         return self
 
     def export(
@@ -347,300 +317,124 @@ class BatchRun:
         path: str | os.PathLike[str],
     ) -> None:
         """Write the results that there are to a file, as `batch_llm.batch.export` does."""
-        export(self._results(), format, path)
+        export(self._opened().results(), format, path)
 
     def __repr__(self) -> str:
-        return f"BatchRun({self._status() if self._journal is not None else 'not started'})"
+        session = self._session
+        return f"BatchRun({'not started' if session is None else session.status()})"
 
-    # -- inside: the beginning and the end
+    # -- inside
 
-    def _state_path(self) -> Path:
-        if self._params.state_file is not None:
-            return Path(self._params.state_file)
-        self._scratch = ScratchState()
-        weakref.finalize(self, self._scratch.keep_or_remove)
-        return self._scratch.path
+    def _now(self) -> Session | None:
+        """Return the session that is at work, or is about to be; else the last."""
+        return self._coming or self._session
 
-    def _open(self, *, is_again: bool = False) -> None:
-        # What an earlier opening has put into the state is this run's own.
-        if not (is_again or self._params.reuse_state):
-            StateManager(self._path).clear()
-        self._begun.clear()
-        self._done.clear()
-        self._fault = None
-        journal = open_journal(self._path)
+    def _begun_session(self) -> Session:
+        """Return the session whose state is open, or was the last to be.
+
+        Raises:
+            ConfigurationError: if there is none yet.
+        """
+        if self._session is None:
+            raise ConfigurationError("The run was not started: call start() first.")
+        return self._session
+
+    def _opened(self) -> OpenedRun:
+        return self._begun_session().opened
+
+    def _is_at_home(self) -> bool:
+        now = self._now()
+        return now is not None and now.is_at_home()
+
+    def _new_session(self, *, is_again: bool = False) -> Session:
+        """Return a session whose state is open; `_beginning` is held."""
+        self._coming = Session(self._setup, self._progress)
+        return self._open(self._coming, is_again=is_again)
+
+    def _open(self, session: Session, *, is_again: bool = False) -> Session:
         try:
-            self._take_jobs(journal)
-        except BaseException:
-            journal.close()
-            raise
+            # What an earlier session has put into the state is this run's own.
+            session.open(clears=not (is_again or self._setup.params.reuse_state))
+            self._session = session
+        finally:
+            self._coming = None
+        return session
 
-    async def _open_in_thread(self) -> None:
+    def _begin(self, session: Session) -> None:
+        thread = threading.Thread(
+            target=self._run_in_thread, args=[session], name="batch-run", daemon=True
+        )
+        thread.start()
+
+    def _run_in_thread(self, session: Session) -> None:
+        try:
+            asyncio.run(session.run())
+        except BaseException as error:  # whatever it is, those who wait for the run are told
+            session.fault = session.fault or error
+        finally:
+            session.close()
+
+    def _claimed(self) -> Session | None:
+        """Return a session for the event loop of the caller, with `_beginning` held.
+
+        None, and nothing is held, where the run has begun, or somebody else is about to begin it.
+        """
+        if not self._beginning.acquire(blocking=False):
+            return None
+        if self._session is not None:
+            self._beginning.release()
+            return None
+        self._coming = Session(self._setup, self._progress, asyncio.get_running_loop())
+        return self._coming
+
+    async def _open_in_thread(self, session: Session) -> None:
         """Open, while others on the event loop get their turn: it takes seconds for many jobs."""
-        opening = asyncio.ensure_future(asyncio.to_thread(self._open))
+        opening = asyncio.ensure_future(asyncio.to_thread(self._open, session))
         try:
             await asyncio.shield(opening)
         except asyncio.CancelledError:
             # A thread goes on to its end, and what it has opened is to be closed.
             await asyncio.wait([opening])
             if not opening.cancelled() and opening.exception() is None:
-                self._finish()
+                session.close()
             raise
-
-    def _take_jobs(self, journal: Journal) -> None:
-        book = JobBook(self._jobs, journal, self._clients)
-        for model in dict.fromkeys(job.model for job in self._jobs):
-            book.route(next(job for job in self._jobs if job.model == model))
-        if self._params.results_dir is not None:
-            self._files = ResultFiles(self._params.results_dir)
-        self._add_jobs(journal)
-        # What goes live yet is told of at its end.
-        late = set(journal.state.late_ids()) if self._deadline is not None else set[str]()
-        self._ended = [job_id for job_id in journal.state.ended_ids() if job_id not in late]
-        self._journal, self._book = journal, book
-        if self._scratch is not None:
-            self._scratch.journal = journal
-        self._write_missing_files(journal)
-        self._runner = Runner(journal, book, self._params, self._kept, self._deadline)
-
-    def _add_jobs(self, journal: Journal) -> None:
-        """Add the jobs that are new, if all others are still the same."""
-        digests = {job.id: digest_of(job) for job in self._jobs}
-        journal.add_jobs(_Specs(self._jobs), lambda spec: digests[spec["id"]])
-
-    def _begin(self) -> None:
-        thread = threading.Thread(target=self._run_in_thread, name="batch-run", daemon=True)
-        thread.start()
-
-    def _write_missing_files(self, journal: Journal) -> None:
-        """Write the files of results that an earlier process kept, and had no time to write."""
-        if self._files is None:
-            return
-        for job_id in self._ended:
-            # The file of a job that was tried again may be that of an earlier attempt.
-            if journal.state.attempt(job_id) > 1 or not self._files.has(job_id):
-                kept = journal.result(job_id)
-                assert kept is not None, "it has ended"
-                self._files.write_kept(kept)
-
-    def _run_in_thread(self) -> None:
-        try:
-            asyncio.run(self._core())
-        except BaseException as error:  # whatever it is, those who wait for the run are told
-            self._fault = error
         finally:
-            self._finish()
-
-    async def _core(self) -> None:
-        runner, self._loop = self._running(), asyncio.get_running_loop()
-        self._begun.set()
-        limit = self._time_limit_seconds
-        timer = None
-        if limit is not None:
-            reason = f"its time limit of {limit:g} s is over"
-            timer = self._loop.call_later(limit, lambda: runner.stop(reason, leaves=True))
-        progress = asyncio.create_task(self._report())
-        try:
-            await runner.run()
-            if self._deadline is not None:
-                self._keep_unanswered()
-        finally:
-            progress.cancel()
-            if timer is not None:
-                timer.cancel()
-            self._tell_progress()
-
-    def _finish(self) -> None:
-        journal = self._journal
-        try:
-            if journal is not None:
-                journal.close()
-            if self._scratch is not None:
-                self._scratch.warn()
-        except Exception as error:  # those who wait for the run are told
-            self._fault = self._fault or error
-        finally:
-            self._loop = None
-            self._done.set()
-            self._begun.set()
-            self._wake()
+            self._beginning.release()
 
     def _run_again(self, outcome: Outcome) -> Self:
-        if self._runner is None or not self._done.is_set():
-            raise ConfigurationError("Jobs run once more after the run has ended: wait for it.")
-        with open_journal(self._path) as journal:
-            self._add_jobs(journal)  # refuses changed ones before anything is written
-            resubmit(journal, outcome)
-        self._runner = None
-        # The state is this run's own by now.
-        reuses, self._params = self._params, _reusing(self._params)
-        try:
-            return self.start()
-        finally:
-            self._params = reuses
+        with self._beginning:
+            if self._session is None or not self._session.has_ended():
+                raise ConfigurationError("Jobs run once more after the run has ended: wait for it.")
+            with open_journal(self._setup.path) as journal:
+                add_jobs(self._setup.jobs, journal)  # refuses changed ones before all else
+                resubmit(journal, outcome)
+            self._begin(self._new_session(is_again=True))
+        return self
 
-    # -- inside: while it runs
+    def _to_cancel(self) -> Session:
+        """Return the session that is at work; where there is none, one that submits nothing."""
+        with self._beginning:
+            session = self._session
+            if session is None or session.left_some():
+                session = self._new_session(is_again=session is not None)
+                session.ask(lambda runner: runner.stop("it was cancelled"))
+                self._begin(session)
+        return session
 
-    def _running(self) -> Runner:
-        assert self._runner is not None, "it was opened"
-        return self._runner
+    def _cancel_logged(self, runner: Runner) -> None:
+        self._cancelling = asyncio.get_running_loop().create_task(_logged(runner))
 
     def _stop(self, reason: str, *, leaves: bool) -> None:
-        runner, loop = self._runner, self._running_loop()
-        if runner is not None and loop is not None:
-            with suppress(RuntimeError):  # it has ended meanwhile
-                loop.call_soon_threadsafe(lambda: runner.stop(reason, leaves=leaves))
-
-    def _tell(self, what: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> None:
-        """Do something on the loop of the run, unless that ends before."""
-        try:
-            told = asyncio.run_coroutine_threadsafe(what, loop)
-        except RuntimeError:  # it has ended meanwhile
-            what.close()
-            return
-        while not (wait([told], _WAKE_SECONDS).done or self._done.is_set()):
-            pass
-        if told.done() and not told.cancelled():
-            told.result()
-
-    def _running_loop(self) -> asyncio.AbstractEventLoop | None:
-        """Return the loop of the run, once it has one; None before the start and after the end."""
-        if self._runner is None:
-            return None
-        if not self._is_own_loop():
-            self._begun.wait()
-        return self._loop
-
-    def _left_some(self) -> bool:
-        """Whether it has ended while remote batches went on."""
-        journal = self._journal
-        return self._done.is_set() and journal is not None and bool(journal.state.open_chunks)
-
-    def _is_own_loop(self) -> bool:
-        """Whether the caller is on the event loop of the run, which nothing may hold up."""
-        try:
-            return asyncio.get_running_loop() is self._loop
-        except RuntimeError:
-            return False
-
-    def _wait_done(self, timeout_seconds: float | None) -> None:
-        if timeout_seconds is not None:
-            self._done.wait(timeout_seconds)
-            return
-        # In pieces: a wait without an end cannot be interrupted on every system.
-        while not self._done.wait(_WAKE_SECONDS):
-            pass
-
-    def _kept(self, results: list[JobResult]) -> None:
-        for result in results:
-            if self._files is not None:
-                self._files.write(result)
-            self._ended.append(result.job_id)
-        self._wake()
-
-    def _keep_unanswered(self) -> None:
-        """Let those jobs be told of that expired or were cancelled, and did not go live."""
-        journal = self._journal
-        assert journal is not None, "it was opened"
-        told = set(self._ended)
-        late = [job_id for job_id in journal.state.late_ids() if job_id not in told]
-        self._kept(self._results_of(late))
-
-    def _wake(self) -> None:
-        for loop, event in list(self._listeners):
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(event.set)
-
-    async def _report(self) -> None:
-        while True:
-            await asyncio.sleep(self._interval_seconds)
-            self._tell_progress()
-
-    def _tell_progress(self) -> None:
-        callback = self._on_progress
-        if callback is None:
-            return
-        try:
-            callback(self._status())
-        except Exception:  # the user's own function may raise anything
-            logger.exception("on_progress raised; the run goes on.")
-
-    # -- inside: what is read
-
-    def _status(self) -> RunStatus:
-        journal, runner = self._journal, self._runner
-        if journal is None:
-            raise ConfigurationError(_NOT_STARTED)
-        late = None if runner is None else runner.late
-        with journal.steady() as state:
-            return status_of(
-                state,
-                refused_rows=len(self._refused),
-                held=[] if runner is None else list(runner.held),
-                why={} if runner is None else runner.whys(),
-                is_running=not self._done.is_set(),
-                stopped_because=self._end_of(runner),
-                cost_limit_usd=self._params.cost_limit_usd,
-                live=0 if late is None else late.under_way,
-                not_live=() if late is None else tuple(late.reasons),
-            )
-
-    def _end_of(self, runner: Runner | None) -> str | None:
-        """Return why the run ended too early; None where it did not."""
-        if self._fault is not None:
-            return str(self._fault) or type(self._fault).__name__
-        return None if runner is None else runner.stopped_because
-
-    def _results(self) -> Iterator[JobResult]:
-        if self._journal is None:
-            raise ConfigurationError(_NOT_STARTED)
-        yield from self._refused
-        ended = list(self._ended)
-        for start in range(0, len(ended), _READ_AT_ONCE):
-            yield from self._results_of(ended[start : start + _READ_AT_ONCE])
-
-    def _results_of(self, job_ids: Sequence[str]) -> list[JobResult]:
-        journal, book = self._journal, self._book
-        assert journal is not None, "it was opened"
-        assert book is not None, "it was opened"
-        # One that is tried again has no result any more.
-        ended = [job_id for job_id in job_ids if journal.state.outcome(job_id) is not None]
-        return [_result_of(told, book) for told in journal.results(ended)]
+        session = self._now()
+        if session is not None:
+            session.ask(lambda runner: runner.stop(reason, leaves=leaves))
 
 
-async def _logged(cancelling: Coroutine[Any, Any, None]) -> None:
+async def _logged(runner: Runner) -> None:
     try:
-        await cancelling
+        await runner.cancel()
     except ProviderError as error:
         logger.warning("A provider could not be told to cancel, and is told again: %s", error)
-
-
-def _result_of(told: dict[str, Any], book: JobBook) -> JobResult:
-    if not told.get("is_model"):
-        return JobResult.from_dict(told)
-    job_id: str = told["job_id"]
-    try:
-        return JobResult.from_dict(told, response_model=book.job(job_id).response_model)
-    except InputError as error:
-        # It is paid for, and so are the others: what the model held is there all the same.
-        logger.warning("parsed_response of job %r stays a dictionary. %s", job_id, error)
-        return JobResult.from_dict(told)
-
-
-class _Specs:
-    """Jobs as their state keeps them, made anew each time they are read."""
-
-    def __init__(self, jobs: Sequence[Job]) -> None:
-        self._jobs = jobs
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return (job.to_dict() for job in self._jobs)
-
-
-def _reusing(params: BatchParams) -> BatchParams:
-    from dataclasses import replace
-
-    return replace(params, reuse_state=True)
 
 
 def _say(text: str) -> None:
