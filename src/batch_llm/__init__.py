@@ -115,7 +115,7 @@ if TYPE_CHECKING:
     from .middleware import BaseMiddleware, Middleware
     from .observers import BaseObserver, MetricsObserver, ProcessingEvent, ProcessorObserver
     from .parallel import ParallelBatchProcessor
-    from .progress import RichProgressBar
+    from .progress import RichBatchTable, RichProgressBar
     from .prompts import (
         process_prompts,
         process_prompts_sync,
@@ -169,7 +169,7 @@ _HOMES = {
     "middleware": "BaseMiddleware Middleware",
     "observers": "BaseObserver MetricsObserver ProcessingEvent ProcessorObserver",
     "parallel": "ParallelBatchProcessor",
-    "progress": "RichProgressBar",
+    "progress": "RichBatchTable RichProgressBar",
     "prompts": "process_prompts process_prompts_sync process_stream process_stream_sync",
     "rows": "work_items",
     "strategies": (
@@ -270,6 +270,7 @@ __all__ = [
     "ResultLike",
     "RetryConfig",
     "RetryState",
+    "RichBatchTable",
     "RichProgressBar",
     "RoutingStrategy",
     "ServerError",

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from rich.console import Group
 from rich.text import Text
 
-from . import figures, screen
+from ..base import figures
+from ..progress import screen
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

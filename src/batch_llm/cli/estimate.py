@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from ..base import figures
 from ..ledger import identify, request_digest
 from ..llm_strategies.escalation import EscalatingStrategy
 from ..pricing import Estimate
-from . import figures
 from .door import earlier_results, models_of, survey_of
 from .exit_status import ExitStatus
 from .wording import in_words_of_the_command

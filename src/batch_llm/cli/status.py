@@ -6,9 +6,9 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from ..base import figures
 from ..base.json_text import as_json
 from ..ledger import read_ledger
-from . import figures
 from .exit_status import ExitStatus
 from .process import is_alive
 from .wording import in_words_of_the_command

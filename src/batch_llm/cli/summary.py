@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
+from ..base import figures
 from ..rows.result_row import INPUT_ERROR
-from . import figures
 from .wording import in_words_of_the_command
 
 if TYPE_CHECKING:

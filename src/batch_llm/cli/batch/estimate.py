@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from .. import figures
+from ...base import figures
 from ..exit_status import ExitStatus
 from ..wording import in_words_of_the_command
 from .door import estimate as estimate_of

@@ -6,11 +6,12 @@ import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from ...base import figures
 from ...base.json_text import as_json
 from ...batch.run_status import status_of
-from .. import figures
+from ...progress.run_text import batch_lines, money
 from ..exit_status import ExitStatus
-from .display import batch_lines, money
+from .display import WORDS
 from .output import shown
 from .state import read_state, running_process
 from .summary import advice, counts
@@ -61,13 +62,13 @@ def _lines(state: Path, held: RunState, found: RunStatus, pid: int | None) -> It
     source = "" if asked is None else f" of {asked.input}, for {asked.model}"
     yield f"{state}: {figures.plural(found.total, 'row')}{source}."
     yield f"Rows: {counts(found)}."
-    yield f"Cost: {money(found)}."
+    yield f"Cost: {money(found, WORDS)}."
     if found.deadline_at is not None:
         when = datetime.fromtimestamp(found.deadline_at).astimezone().isoformat(" ", "seconds")
         live = figures.plural(found.live, "row")
         yield f"Deadline: {when}; {live} called live, or about to be."
     yield "Remote batches:" if found.batches else "Nothing was sent yet."
-    for line in batch_lines(found):
+    for line in batch_lines(found, WORDS):
         yield f"  {line}"
     if asked is not None:
         yield f"Results: {shown(asked)}"

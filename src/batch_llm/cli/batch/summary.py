@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from .. import figures
+from ...base import figures
+from ...progress.run_text import is_cost_open
 from ..summary import failures, truncated_answers
 from ..wording import in_words_of_the_command
-from .display import is_cost_open
 from .hints import command_on
 from .output import shown
 

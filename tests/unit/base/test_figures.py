@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batch_llm.cli import figures
+from batch_llm.base import figures
 
 
 @pytest.mark.parametrize(

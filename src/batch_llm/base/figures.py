@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.usd_text import usd_text
+from .usd_text import usd_text
 
 usd = usd_text
 

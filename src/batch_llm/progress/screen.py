@@ -60,16 +60,23 @@ class NoDisplay(Generic[TMoment]):
 
 
 class LiveDisplay(Generic[TMoment]):
-    """Draws a picture that is renewed in place; gone at the end.
+    """Draws a picture that is renewed in place.
 
     Args:
         console: a terminal: see `is_live`.
         picture: draws the run at one moment.
+        transient: whether it is gone at the end; else the last one stays.
     """
 
-    def __init__(self, console: Console, picture: Callable[[TMoment], RenderableType]) -> None:
+    def __init__(
+        self,
+        console: Console,
+        picture: Callable[[TMoment], RenderableType],
+        *,
+        transient: bool = True,
+    ) -> None:
         # Drawn by `show` alone: a thread of its own would draw into what is printed meanwhile.
-        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._live = Live(console=console, auto_refresh=False, transient=transient)
         self._picture = picture
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""Remote batches: lines for logs, a table for terminals."""
+"""How a run of remote batches stands: lines for logs, a table for terminals."""
 
 from __future__ import annotations
 
@@ -7,63 +7,13 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from tests.run_statuses import batch, status
 
 from batch_llm.batch import RunStatus
-from batch_llm.cli.batch.display import (
-    LINE_SECONDS,
-    MOST_BATCHES,
-    STEP_SECONDS,
-    LineDisplay,
-    batch_lines,
-    cells,
-    line,
-    money,
-    picture,
-    state_of,
-)
-
-
-def batch(number: int = 0, **changes: Any) -> Any:
-    return {
-        "number": number,
-        "provider": "openai",
-        "model": "gpt-4o-mini",
-        "remote_id": f"batch_{number}",
-        "state": "created",
-        "provider_state": "in_progress",
-        "jobs": 50,
-        "waiting": 50,
-        "counts": {"total": 50, "succeeded": 20, "failed": 1},
-        "age_seconds": 75.0,
-        "cost_usd": None,
-        "reserved_usd": 0.25,
-        "why_waiting": "",
-        **changes,
-    }
-
-
-def status(*batches: Any, **changes: Any) -> RunStatus:
-    found: dict[str, Any] = {
-        "total": 200,
-        "completed": 100,
-        "succeeded": 97,
-        "failed": 3,
-        "expired": 0,
-        "cancelled": 0,
-        "pending": 50,
-        "in_flight": 50,
-        "is_complete": False,
-        "is_running": True,
-        "stopped_because": None,
-        "cost_usd": 0.5,
-        "unpriced": 0,
-        "reserved_usd": 0.25,
-        "cost_limit_usd": 15.0,
-        "batches": list(batches),
-        "waiting": [],
-        "live": 0,
-    }
-    return RunStatus(found | changes)
+from batch_llm.cli.batch.display import WORDS
+from batch_llm.progress.run_lines import LINE_SECONDS, STEP_SECONDS, RunLines
+from batch_llm.progress.run_picture import picture
+from batch_llm.progress.run_text import MOST_BATCHES, batch_lines, cells, line, money, state_of
 
 
 def test_a_line_holds_the_totals() -> None:
@@ -73,14 +23,29 @@ def test_a_line_holds_the_totals() -> None:
     )
 
 
-def test_a_line_tells_of_rows_whose_cost_nobody_knows() -> None:
+def test_a_line_tells_of_jobs_whose_cost_nobody_knows() -> None:
     assert "unknown cost" not in line(status())
-    assert "and 3 rows of unknown cost" in line(status(unpriced=3))
+    assert "and 3 jobs of unknown cost" in line(status(unpriced=3))
+
+
+def test_the_command_line_speaks_of_rows_and_options() -> None:
+    waits = batch(why_waiting="max_concurrent allows no more")
+    shown = line(status(waits, unpriced=3), WORDS)
+    assert "and 3 rows of unknown cost" in shown
+    assert shown.endswith("waiting: --max-concurrent allows no more")
+    (only,) = batch_lines(status(waits), WORDS)
+    assert "21/50 rows" in only
+    assert "--max-concurrent" in only
+
+
+def test_a_line_says_why_a_run_has_ended_early() -> None:
+    shown = line(status(is_running=False, stopped_because="it was shut down"))
+    assert shown.endswith("ended: it was shut down")
 
 
 def test_a_line_says_why_things_wait() -> None:
     shown = line(status(batch(why_waiting="polling fails"), waiting=["max_concurrent allows"]))
-    assert shown.endswith("waiting: polling fails; --max-concurrent allows")
+    assert shown.endswith("waiting: polling fails; max_concurrent allows")
 
 
 def test_a_refused_batch_is_not_under_way() -> None:
@@ -153,7 +118,7 @@ def test_a_batch_that_was_given_up_has_no_line() -> None:
     assert [shown.partition(" ")[0] for shown in batch_lines(found)] == ["1."]
     console = Console(file=io.StringIO(), width=200)
     ticks = iter((0.0, LINE_SECONDS))
-    LineDisplay(console, lambda: next(ticks)).show(found)
+    RunLines(console, clock=lambda: next(ticks)).show(found)
     assert isinstance(console.file, io.StringIO)
     assert "1 remote batch under way" in console.file.getvalue()
 
@@ -200,14 +165,14 @@ def test_a_narrow_terminal_shows_how_each_batch_stands(real: dict[str, Any]) -> 
     state = real["provider_state"].removeprefix("BATCH_STATE_")
     cells_shown = [state, "37,655/50,000", "23:59:59", "at most 0.00123 USD"]
     assert last.split()[-7:] == " ".join(cells_shown).split()[-7:]
-    assert "remote batch state rows age cost" in whole
+    assert "remote batch state jobs age cost" in whole
     assert "limit 15.00 USD" in whole
     assert max(map(len, shown.splitlines())) <= 80
 
 
 def test_lines_come_with_news_and_seldom_without() -> None:
     console, now = Console(file=io.StringIO(), width=200), [0.0]
-    display = LineDisplay(console, lambda: now[0])
+    display = RunLines(console, clock=lambda: now[0])
     assert isinstance(console.file, io.StringIO)
 
     def lines_at(seconds: float, shown: RunStatus) -> int:
