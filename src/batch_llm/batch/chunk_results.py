@@ -18,7 +18,7 @@ from .pauses import Pauses
 from .raw_request import raw_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from ..base import Job
     from ..providers import BatchClient
@@ -113,14 +113,25 @@ class ChunkResults:
             missing_result(job_id, status, why, has_partial=has_partial) for job_id in missing
         )
 
-    def keep_refused(self, why: str) -> None:
-        """Let the jobs that wait fail, of a chunk that the provider refuses for good."""
+    def keep_refused(self, why: str, named: Mapping[str, str]) -> None:
+        """Let the jobs that wait fail, of a chunk that the provider refuses for good.
+
+        Args:
+            why: the reason.
+            named: by job id, the reasons of those that the provider names.
+        """
         waiting = list(self._journal.state.waiting_ids(self._chunk))
-        category = "submission_refused"
-        self._keep(
-            JobResult(job_id, error=why, error_category=category, cost_usd=0.0)
-            for job_id in waiting
-        )
+        if self._chunk.jobs > 1:
+            why = f"{why} (said of {self._chunk.jobs:,} jobs together)"
+        self._keep(_refused(job_id, named.get(job_id, why)) for job_id in waiting)
+
+    def keep_named(self, named: Mapping[str, str]) -> None:
+        """Let jobs fail that the provider names, of a chunk that is released: they are in none.
+
+        Args:
+            named: the reasons, by job id.
+        """
+        self._keep((_refused(job_id, why) for job_id, why in named.items()), is_released=True)
 
     def keep_gone(self, why: str) -> None:
         """Let the jobs that wait end, of a batch that is gone: what they have cost, nobody tells.
@@ -198,9 +209,9 @@ class ChunkResults:
             return None
         return raw_request(self._client.encode(line, ids, self._chunk.plan.endpoint))
 
-    def _keep(self, results: Iterable[JobResult]) -> None:
+    def _keep(self, results: Iterable[JobResult], *, is_released: bool = False) -> None:
         """Keep results that are new, and tell of them once they are durable."""
-        state, number = self._journal.state, self._chunk.number
+        state, number = self._journal.state, None if is_released else self._chunk.number
         new = [result for result in results if state.outcome(result.job_id) is None]
         if not new:
             return
@@ -224,6 +235,10 @@ class ChunkResults:
             return self._costs[job_id]
         kept = self._journal.result(job_id)  # before a restart
         return None if kept is None else kept.get("cost_usd")
+
+
+def _refused(job_id: str, why: str) -> JobResult:
+    return JobResult(job_id, error=why, error_category="submission_refused", cost_usd=0.0)
 
 
 def _outcome(result: object) -> Outcome:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..exceptions import InputError, JobError, ProviderError, SubmissionError
@@ -14,20 +15,31 @@ from ..providers.chunk import Chunk, Intent
 from ..providers.orphan import Found, Unprovable
 from ..wire.custom_ids import new_nonce
 from .chunk_results import ChunkResults
-from .events import Again, Cancelled, Collected, Collecting, Created, Polled, Refused, Uploaded
+from .events import (
+    Again,
+    Cancelled,
+    Collected,
+    Collecting,
+    Created,
+    Polled,
+    Refused,
+    Released,
+    Uploaded,
+)
 from .job_book import JobLines
 from .outage import Outage
 from .pauses import Pauses
-from .refusals import has_no_credit, is_bad_key, is_for_good, jobs_wait
+from .refusals import has_no_credit, is_bad_key, is_for_good, jobs_wait, may_be_of_one
 from .run_state import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from ..base import JobResult
     from ..providers import BatchClient
     from ..wire.custom_ids import CustomIds
-    from ..wire.remote_status import RemoteStatus
+    from ..wire.remote_status import RemoteError, RemoteStatus
+    from .halving import Halving
     from .job_book import JobBook
     from .journal import Journal
     from .params import BatchParams
@@ -42,6 +54,8 @@ NEVER_TAKEN: Final = "no remote batch of it was found"
 WITHDRAWN: Final = "the run was stopped before it was sent"
 """Why a chunk goes again whose create was never made."""
 
+_NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
+_BAD_REQUEST: Final = 400
 _GONE: Final = "the provider knows the batch no longer"
 """Why jobs end without an answer whose batch can be polled no more."""
 
@@ -59,6 +73,7 @@ class RemoteChunk:
         params: how the run is run.
         kept: told of results once they are kept.
         may_submit: whether the run still submits; asked right before a create.
+        halving: sends its jobs again in parts, where it is refused for the fault of some.
     """
 
     def __init__(
@@ -70,6 +85,7 @@ class RemoteChunk:
         params: BatchParams,
         kept: Kept,
         may_submit: Callable[[], bool],
+        halving: Halving,
     ) -> None:
         self._chunk = chunk
         self._journal = journal
@@ -77,6 +93,7 @@ class RemoteChunk:
         self._client = client
         self._params = params
         self._may_submit = may_submit
+        self._halving = halving
         self._job_ids = tuple(journal.state.job_ids_of(chunk))
         self._results = ChunkResults(
             chunk, self._job_ids, journal, book, client, params, kept, self._set_why
@@ -197,10 +214,12 @@ class RemoteChunk:
         if status is None:
             await self._give_up_gone()
             return
-        if status.ended_as == "failed" and status.waits_for_tokens:
-            reason = status.error.message if status.error else "too many tokens are enqueued"
-            self._journal.write(Refused(self._chunk.number, reason))
+        error = status.error if status.ended_as == "failed" else None
+        if error is not None and (status.waits_for_tokens or status.was_refused):
+            self._journal.write(Refused(self._chunk.number, error.message))
             await self._discard(status.inputs)
+            if not status.waits_for_tokens:
+                await self._refused_in_check(error)
             return
         await self._collect(status)
 
@@ -248,10 +267,39 @@ class RemoteChunk:
             raise jobs_wait(self._client.provider, error) from error
         # What is wrong with one job holds up no other: they are cut anew before they go again.
         if is_for_good(error) and not isinstance(error, JobError):
-            await self._fail_all(str(error))
+            await self._fail_or_halve(str(error), {}, may_be_of_one=may_be_of_one(error))
 
-    async def _fail_all(self, why: str) -> None:
-        await asyncio.to_thread(self._results.keep_refused, why)
+    async def _refused_in_check(self, told: RemoteError) -> None:
+        """Go on from a batch that was created, and refused before anything of it ran."""
+        error = ProviderError(told.message, code=told.code, status_code=_BAD_REQUEST)
+        if has_no_credit(error):
+            raise jobs_wait(self._client.provider, error)
+        places = range(len(self._job_ids))
+        named = {self._job_ids[at]: why for at, why in told.lines.items() if at in places}
+        await self._fail_or_halve(told.message, named, may_be_of_one=may_be_of_one(error))
+
+    async def _fail_or_halve(
+        self, why: str, named: Mapping[str, str], *, may_be_of_one: bool
+    ) -> None:
+        """Fail the jobs that are at fault; the others go again, as long as that may help.
+
+        From the release on the jobs are pending, so that they go again also where this process ends
+        before they have failed, or were submitted.
+        """
+        waiting = list(self._journal.state.waiting_ids(self._chunk))
+        is_alone = len(waiting) == 1
+        if is_alone or not may_be_of_one or not self._halving.is_worth_it(self._chunk):
+            await self._fail_all(why, named)
+            return
+        self._journal.write(Released(self._chunk.number))
+        if not named:
+            self._halving.send_halves(waiting)
+            return
+        await asyncio.to_thread(self._results.keep_named, named)
+        self._halving.send_rest([job_id for job_id in waiting if job_id not in named])
+
+    async def _fail_all(self, why: str, named: Mapping[str, str] = _NOBODY) -> None:
+        await asyncio.to_thread(self._results.keep_refused, why, named)
         self._journal.write(Collected(self._chunk.number))
 
     async def _look(self, outage: Outage) -> tuple[str, object]:
@@ -335,6 +383,8 @@ class RemoteChunk:
             return None
         outage.end()
         self.why = self._recall_trouble or ""
+        if status.ended_as != "failed" and (status.has_ended or status.counts.total):
+            self._halving.note_taken(self._chunk)
         self._note(status)
         return status
 

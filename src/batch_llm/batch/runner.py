@@ -15,6 +15,7 @@ from .deadline import deadline_at
 from .drafting import Drafting
 from .drafts import Draft, cut_to_budget, drafts_of
 from .events import ChunkPlanned, Released, WentLive
+from .halving import Halving
 from .late_jobs import LateJobs, free_ids
 from .plan import Hold, plan, refused_candidates, refused_chunks, standing_of
 from .remote_chunk import NEVER_TAKEN, RemoteChunk, go_again
@@ -74,6 +75,7 @@ class Runner:
         self._refused: list[JobResult] = []
         pending = self._unless_stopped(list(journal.state.pending_ids()))
         self._drafting = Drafting(self._drafts_of(pending), self._changed.set)
+        self._halving = Halving(self._draft_parts)
         self._held: list[Held] = []
         self._given_up: list[Held] = []
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -175,6 +177,11 @@ class Runner:
             self._params.items_per_batch,
             self._params.enqueued_tokens_of,
         )
+
+    def _draft_parts(self, parts: list[list[str]]) -> None:
+        """Have jobs that were refused together submitted in parts, each a chunk of its own."""
+        for job_ids in parts:
+            self._drafting.go_on_with(self._drafts_of(self._unless_stopped(job_ids)))
 
     def _unless_stopped(self, job_ids: list[str]) -> Iterator[str]:
         for job_id in job_ids:
@@ -326,7 +333,14 @@ class Runner:
         job_id = next(self._journal.state.job_ids_of(chunk))
         client = self._book.client_of(chunk.plan.provider, job_id)
         remote = RemoteChunk(
-            chunk, self._journal, self._book, client, self._params, self._kept, self._may_submit
+            chunk,
+            self._journal,
+            self._book,
+            client,
+            self._params,
+            self._kept,
+            self._may_submit,
+            self._halving,
         )
         if is_new:
             remote.plan_to_submit()
