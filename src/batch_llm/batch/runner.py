@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ..base import JobResult
-from ..exceptions import AuthenticationError
+from ..exceptions import StateError
 from ..rows.result_row import INPUT_ERROR
 from ..wire.custom_ids import new_nonce
 from .deadline import deadline_at
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from .params import BatchParams
     from .plan import Candidate, Held, Plan, Standing
     from .run_state import ChunkState
+
+logger = logging.getLogger("batch_llm")
 
 _RECHECK_SECONDS: Final = 0.05
 _SUBMITTING_SECONDS: Final = 30.0
@@ -82,7 +85,7 @@ class Runner:
         self._stop: str | None = None
         self._leaves = False
         self._cancels = False
-        self._refused_key: AuthenticationError | None = None
+        self._failure: Exception | None = None
         self._began_at = time.time()
         self.active: dict[int, RemoteChunk] = {}
         self.late: LateJobs | None = None
@@ -107,7 +110,9 @@ class Runner:
                 be made; if it is for jobs that were added now, nothing new was submitted.
             AuthenticationError: if a provider refused its key; what was under way has ended, and
                 what was refused waits.
-            StateError: if the state cannot be written.
+            StateError: if the state cannot be written; at once.
+            Exception: of a defect, of a client of the user's own say, once all else that was under
+                way has ended. What it has struck goes on from there in a later run.
         """
         try:
             if self._deadline is not None:
@@ -116,8 +121,8 @@ class Runner:
             if self._stop is None and not self._is_due():
                 await self._open_clients()
             await self._turn()
-            if self._refused_key is not None:
-                raise self._refused_key
+            if self._failure is not None:
+                raise self._failure
         finally:
             self.stop("it has ended")  # drafting too
             self._drafting.close()
@@ -190,7 +195,10 @@ class Runner:
             yield job_id
 
     async def _take_drafts(self) -> None:
-        self._drafting.take_made()
+        try:
+            self._drafting.take_made()
+        except Exception as error:
+            self._fail(error)
         if self._refused and not self._drafting.is_at_work:
             refused, self._refused = self._refused, []
             await asyncio.to_thread(self._keep, refused)
@@ -204,7 +212,7 @@ class Runner:
         """Submit what may go, whenever something has changed, until there is nothing to do."""
         while not self._leaves:
             self._changed.clear()
-            self._raise_faults()
+            self._end_ended()
             await self._take_drafts()
             if self._stop is None:
                 await self._go_on()
@@ -415,17 +423,30 @@ class Runner:
         ]
         self._tell(is_told)
 
-    def _raise_faults(self) -> None:
+    def _end_ended(self) -> None:
+        """Forget tasks that have ended.
+
+        Raises:
+            StateError: of one of them: what becomes of the others could not be written either.
+        """
         for number, task in list(self._tasks.items()):
             if not task.done():
                 continue
             del self._tasks[number]
             try:
                 task.result()
-            except AuthenticationError as error:
-                # Others have keys of their own, or were taken before: they go on to their ends.
-                self._refused_key = self._refused_key or error
-                self.stop(str(error))
+            except StateError:
+                raise
+            except Exception as error:
+                self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        """Let the run end for what one chunk has met; the others go on to their ends first."""
+        if self._failure is None:
+            self._failure = error
+            told = str(error) or type(error).__name__
+            logger.warning("Nothing more is submitted, and what is under way ends first: %s", told)
+        self.stop(str(error))
 
     def _is_over(self) -> bool:
         """Whether nothing is at work, and no time will change that."""
