@@ -13,7 +13,15 @@ from ..files import PathLock
 from .events import UNKNOWN_DIGEST, VERSION, Resubmitted, Settled
 from .job_book import digest_of
 from .journal import job_digest, open_journal, results_of, specs_of
-from .state_file import STATE, fold, new_header, prepare, read_header, state_path
+from .state_file import (
+    STATE,
+    close_held,
+    fold,
+    new_header,
+    open_held,
+    read_header,
+    state_path,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -150,7 +158,7 @@ class StateManager:
         try:
             read_header(self.path)
             if not abandon:
-                prepare(self.path, new_header())
+                close_held(open_held(self.path, new_header()))
                 _refuse_open_chunks(self.path, fold(self.path).state)
             self.path.unlink(missing_ok=True)
         except OSError as error:
