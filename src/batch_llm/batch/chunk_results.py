@@ -11,6 +11,7 @@ from ..base import JobResult, PricedModel
 from ..exceptions import JobError, MalformedAnswerError, ProviderError
 from ..wire.batch_results import UNMATCHED_RESULTS
 from .answers import MISSING, fail_parse, missing_result, result_of
+from .batch_name import batch_name
 from .events import Collected, Settled
 from .job_book import private_texts
 from .outage import Outage
@@ -88,7 +89,8 @@ class ChunkResults:
         """
         pauses, since = Pauses(self._params.poll_interval_seconds), time.monotonic()
         grace_seconds = self._params.orphan_grace_seconds
-        outage = Outage(self._client.provider, self._chunk.number, grace_seconds)
+        name = batch_name(self._chunk, self._job_ids)
+        outage = Outage(self._client.provider, name, grace_seconds)
         wrong: str | None = None
         while True:
             try:
@@ -97,7 +99,7 @@ class ChunkResults:
             except ProviderError as error:
                 may_last = error.code == UNMATCHED_RESULTS or error.status_code in _GONE
                 if may_last and time.monotonic() - since >= grace_seconds:
-                    logger.warning("Chunk %d: %s", self._chunk.number, error)
+                    logger.warning("%s: %s Its jobs without a result fail.", name, error)
                     wrong = str(error)
                     break
                 self._say_why(outage.note("the results cannot be fetched", error))

@@ -14,7 +14,9 @@ from ..providers.base import NOT_SENT
 from ..providers.chunk import Chunk, Intent
 from ..providers.orphan import Found, Unprovable
 from ..wire.custom_ids import new_nonce
+from .batch_name import batch_name
 from .chunk_results import ChunkResults
+from .doubles import Doubles
 from .events import (
     Again,
     Cancelled,
@@ -153,7 +155,12 @@ class RemoteChunk:
                 await self._discard([handle] if handle is not None else [])
                 await self._refused(error)
                 return True
-            logger.warning("Chunk %d: %s Looking for it.", self._chunk.number, error)
+            logger.warning(
+                "%s: %s Whether the provider has taken it is not known. It is looked for there, "
+                "and sent again only where it is not found.",
+                self._name,
+                error,
+            )
             return False
         except InputError as error:
             await self._discard([handle] if handle is not None else [])
@@ -242,6 +249,10 @@ class RemoteChunk:
             if self._recall_trouble is not None and self._chunk.step is Step.CREATED:
                 await self._tell_of_recall(self._chunk.remote_id)
 
+    @property
+    def _name(self) -> str:
+        return batch_name(self._chunk, self._job_ids)
+
     def _set_why(self, why: str) -> None:
         self.why = why
 
@@ -293,6 +304,7 @@ class RemoteChunk:
             return
         self._journal.write(Released(self._chunk.number))
         if not named:
+            logger.info("%s: it is refused, and its halves are sent: %s", self._name, why)
             self._halving.send_halves(waiting)
             return
         await asyncio.to_thread(self._results.keep_named, named)
@@ -334,21 +346,31 @@ class RemoteChunk:
 
     def _outage(self) -> Outage:
         grace_seconds = self._params.orphan_grace_seconds
-        return Outage(self._client.provider, self._chunk.number, grace_seconds)
+        return Outage(self._client.provider, self._name, grace_seconds)
 
     async def _ended(self) -> RemoteStatus | None:
         """Return how the batch ended; None where the provider knows it no longer."""
         pauses, outage = Pauses(self._params.poll_interval_seconds), self._outage()
-        remote_id = self._chunk.remote_id
+        remote_id, doubles = self._chunk.remote_id, self._doubles()
         assert remote_id is not None, "it was created"
         while True:
             if self._recalled.is_set():
                 with suppress(ProviderError):  # `why` tells of it, and it is tried again
                     await self.cancel()
             status = await self._poll(remote_id, outage)
-            if outage.is_gone or (status is not None and status.has_ended):
+            has_ended = outage.is_gone or (status is not None and status.has_ended)
+            if doubles is not None:
+                await doubles.look(is_last=has_ended)
+            if has_ended:
                 return status
             await self._pause(pauses, outage.retry_after_seconds)
+
+    def _doubles(self) -> Doubles | None:
+        """Return what looks for batches of earlier submissions, where there may be any."""
+        if NEVER_TAKEN not in self._chunk.reasons:
+            return None
+        grace_seconds = self._params.orphan_grace_seconds
+        return Doubles(self._chunk, self._journal, self._client, self._intent, grace_seconds)
 
     async def _tell_of_recall(self, remote_id: str | None) -> None:
         assert remote_id is not None, "it was created"
@@ -405,7 +427,12 @@ class RemoteChunk:
     # -- collecting
 
     async def _give_up_gone(self) -> None:
-        logger.warning("Chunk %d: %s.", self._chunk.number, _GONE)
+        logger.warning(
+            "%s: %s. Its jobs without a result fail; in a run with a deadline, they are called "
+            "live.",
+            self._name,
+            _GONE,
+        )
         await asyncio.to_thread(self._results.keep_gone, _GONE)
         await self._results.close()
         self.why = ""
@@ -424,7 +451,11 @@ class RemoteChunk:
         try:
             await self._client.delete_files(handles)
         except ProviderError as error:
-            logger.warning("Files of chunk %d are left behind: %s", self._chunk.number, error)
+            logger.warning(
+                "%s: a file of it could not be deleted, and stays at the provider: %s",
+                self._name,
+                error,
+            )
 
 
 def go_again(journal: Journal, chunk: ChunkState) -> None:

@@ -445,7 +445,9 @@ class Runner:
         if self._failure is None:
             self._failure = error
             told = str(error) or type(error).__name__
-            logger.warning("Nothing more is submitted, and what is under way ends first: %s", told)
+            logger.warning(
+                "Nothing more is submitted; the run ends once what is under way has, for: %s", told
+            )
         self.stop(str(error))
 
     def _is_over(self) -> bool:
