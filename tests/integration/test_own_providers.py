@@ -82,11 +82,14 @@ def as_new() -> Iterator[None]:
         ProviderRegistry.unregister(name)
 
 
-def batch_for(provider: Provider, jobs: int = 4, state_file: Path | None = None) -> Batch:
+def batch_for(
+    provider: Provider, jobs: int = 4, state_file: Path | None = None, max_concurrent: int = 10
+) -> Batch:
     """Return a batch whose model is registered: it is found by that alone."""
     ProviderRegistry.register(provider)
     batch = Batch(
         state_file,
+        max_concurrent=max_concurrent,
         poll_interval_seconds=0.001,
         orphan_grace_seconds=0.01,
         items_per_batch=2,
@@ -169,6 +172,32 @@ def test_a_cost_that_is_no_amount_is_unknown(
     # The state can still be read, and goes on.
     again = batch_for(Breaking(world), 4, tmp_path / "state").run(wait=True)
     assert (again.status().succeeded, again.status().cost_usd) == (4, 0)
+
+
+@pytest.mark.parametrize("estimate", [0.0, 0.125])
+def test_after_an_overrun_nothing_goes_under_a_limit(
+    world: dict[str, list[Job]], tmp_path: Path, estimate: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Breaking(Shop):
+        def estimate_cost(self, jobs: list[Job]) -> float:
+            return estimate * len(jobs)
+
+    def batch(usd: float = 10) -> Batch:
+        found = batch_for(Breaking(world), 6, tmp_path / "state", max_concurrent=1)
+        return found.add_cost_limit(usd=usd)
+
+    # One batch of two jobs costs 0.5, and is known to be dearer than its estimate.
+    first = batch().run(wait=True).status()
+    assert (first.succeeded, first.pending, first.cost_usd) == (2, 4, 0.5)
+    why = "a batch of Breaking:a-model cost 0.500 USD, more than the"
+    assert why in (first.stopped_because or "")
+    assert "Nothing more is sent under the limit" in caplog.text
+    # The next start knows it by the state, whatever the limit is by then.
+    again = batch(usd=100).run(wait=True).status()
+    assert (again.succeeded, again.overruns, len(world)) == (2, 1, 1)
+    assert why in (again.stopped_because or "")
+    without = batch_for(Breaking(world), 6, tmp_path / "state").run(wait=True)
+    assert without.status().succeeded == 6
 
 
 def test_results_may_come_one_by_one(world: dict[str, list[Job]]) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..base import JobResult, PricedModel
+from ..base.usd_text import usd_text
 from ..exceptions import JobError, MalformedAnswerError, ProviderError
 from ..wire.batch_results import UNMATCHED_RESULTS
 from .answers import MISSING, fail_parse, missing_result, result_of
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from .job_book import JobBook
     from .journal import Journal
     from .params import BatchParams
-    from .run_state import ChunkState
+    from .run_state import ChunkState, Overrun
 
     Kept: TypeAlias = Callable[[list[JobResult]], None]
 
@@ -160,9 +162,22 @@ class ChunkResults:
         # The bill comes first: nobody comes back to a chunk that is closed.
         if chunk.settled_usd is None:
             bill = [await asyncio.to_thread(self._bill)]
+        known = len(self._journal.state.overruns)
         self._journal.write(*bill, Collected(chunk.number))
+        if self._params.cost_limit_usd is not None:
+            self._log(self._journal.state.overruns[known:])
 
     # -- inside
+
+    def _log(self, overruns: list[Overrun]) -> None:
+        for overrun in overruns:
+            logger.error(
+                "%s: it cost %s, and at most %s was held for it: its bound was wrong. Nothing more "
+                "is sent under the limit in USD.",
+                batch_name(self._chunk, self._job_ids),
+                usd_text(overrun.usd),
+                usd_text(overrun.held_usd),
+            )
 
     def _custom_ids(self) -> CustomIds:
         return self._client.custom_ids(self._job_ids, self._chunk.nonce)
@@ -226,7 +241,8 @@ class ChunkResults:
         """Return what the chunk has cost, as far as that is known; what it may have, is held."""
         costs = [self._cost_of(job_id) for job_id in self._job_ids]
         known = [cost for cost in costs if cost is not None]
-        spent_usd, unknown, number = sum(known), len(costs) - len(known), self._chunk.number
+        # Exactly, lest a sum of the estimates themselves is over the sum of the estimates.
+        spent_usd, unknown, number = math.fsum(known), len(costs) - len(known), self._chunk.number
         reserved_usd = self._chunk.reserved_usd
         if unknown and reserved_usd is not None:
             return Settled(spent_usd, number, held_usd=max(0.0, reserved_usd - spent_usd))

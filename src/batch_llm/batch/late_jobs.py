@@ -138,8 +138,9 @@ class LateJobs:
 
     def _why_unlimited(self) -> str | None:
         """Return why no call can be made, where the run has a limit that nobody can keep."""
-        unpriced = self._journal.state.unpriced
-        return why_unlimited(unpriced) if self._budget is not None and unpriced else None
+        if self._budget is None:
+            return None
+        return why_unlimited(self._journal.state.unpriced, self._journal.state.overruns)
 
     async def _ended(self, end: LiveEnd) -> None:
         self.under_way -= 1

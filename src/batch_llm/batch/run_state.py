@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 _DIGEST_BYTES: Final = 16
 _PENDING: Final = -1
 _ENDED: Final = -2
+# What sums of the same amounts may differ by: no sum is over its bound by that.
+_SLACK_USD: Final = 1e-12
+_SLACK_SHARE: Final = 1e-9
 
 
 class ImpossibleEventError(ValueError):
@@ -67,6 +70,20 @@ class Step(str, Enum):
     """Every job of it has ended."""
     RELEASED = "released"
     """It was refused, and is not submitted again: its jobs are pending."""
+
+
+class Overrun(NamedTuple):
+    """Something cost more than was held for it: what bounds such costs is wrong.
+
+    Attributes:
+        what: it was, in words.
+        held_usd: the most that it could cost, as was thought.
+        usd: what it did cost.
+    """
+
+    what: str
+    held_usd: float
+    usd: float
 
 
 @dataclass(slots=True, eq=False)
@@ -155,6 +172,7 @@ class RunState:
         went_live: whether nothing more is submitted, and what has no answer goes live.
         last_call: the number of the last call of the live lane; -1 before the first.
         asked: what the command line was asked for; None where a script runs.
+        overruns: what cost more than was held for it. While there is any, no limit can be kept.
     """
 
     def __init__(self) -> None:
@@ -168,6 +186,7 @@ class RunState:
         self.deadline: DeadlineSet | None = None
         self.went_live = False
         self.last_call = -1
+        self.overruns: list[Overrun] = []
         self._live_from = 0  # where it went live, in bytes of the file
         self._due = 0  # how many jobs there were when the deadline was set
         self._calls: dict[int, float] = {}
@@ -448,6 +467,7 @@ class RunState:
             chunk = self._unsettled.pop(event.chunk, None)
             if chunk is None or chunk.settled_usd is not None:
                 raise ImpossibleEventError(f"nothing is held for chunk {event.chunk}")
+            self._compare(f"a batch of {chunk.plan.model}", chunk.reserved_usd, event.usd)
             chunk.settled_usd, chunk.reserved_usd = event.usd, event.held_usd
             chunk.unpriced = event.unpriced
             if event.held_usd is not None:
@@ -498,6 +518,12 @@ class RunState:
         # Without rounding errors, which would add up over a million calls.
         self._calls_usd = self._calls_usd - held if self._calls else 0.0
         self.spent_usd += event.usd
+        self._compare("a live call", held, event.usd)
+
+    def _compare(self, what: str, held_usd: float | None, usd: float) -> None:
+        """Take note of what cost more than was held for it."""
+        if held_usd is not None and usd > held_usd + max(_SLACK_USD, held_usd * _SLACK_SHARE):
+            self.overruns.append(Overrun(what, held_usd, usd))
 
     def _ask(self, event: Asked, _place: int) -> None:
         self.asked = event

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -18,7 +19,7 @@ from .drafts import Draft, cut_to_budget, drafts_of
 from .events import ChunkPlanned, Released, WentLive
 from .halving import Halving
 from .late_jobs import LateJobs, free_ids
-from .plan import Hold, plan, refused_candidates, refused_chunks, standing_of
+from .plan import Hold, plan, refused_candidates, refused_chunks, standing_of, why_unlimited
 from .remote_chunk import NEVER_TAKEN, RemoteChunk, go_again
 from .run_state import Step
 
@@ -39,7 +40,7 @@ _SUBMITTING_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 0.02
 _LIVE: Final = -1
 """Stands for the live lane among the tasks, which have the numbers of their chunks."""
-_OF_MONEY: Final = (Hold.COST_LIMIT, Hold.UNPRICED)
+_OF_MONEY: Final = (Hold.COST_LIMIT, Hold.UNPRICED, Hold.OVERRUN)
 _UNTIL_ONE_ENDS: Final = (Hold.CONCURRENCY, Hold.COST_LIMIT)
 
 
@@ -304,8 +305,8 @@ class Runner:
         """
         state, waiting = self._journal.state, self._drafting.waiting
         left_usd = (self._params.cost_limit_usd or 0.0) - state.spent_usd - state.reserved_usd
-        if state.unpriced:
-            left_usd = 0.0  # nobody knows how much is
+        if why_unlimited(state.unpriced, state.overruns) is not None:
+            left_usd = -math.inf  # nobody knows how much is: not even what is free may go
         of_money = [each for each in self._held if each.hold in _OF_MONEY and each.number < 0]
         for each, draft in [(each, waiting[-1 - each.number]) for each in of_money]:
             place = waiting.index(draft)
