@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..base import PricedModel, TokenUsage
 from ..base.job_file import PDF
 from ..base.request import FilePart, ImagePart
+from ..base.usd_text import usd_text
 from ..llm_strategies.token_bounds import expected_tokens
 from ..pricing import cost_usd, estimate_tokens
 from ..wire.embedding import EmbeddingText
@@ -201,7 +202,7 @@ def _range(low_usd: float | None, most_usd: float | None) -> str:
 
 
 def _usd(amount: float | None) -> str:
-    return "an unknown sum" if amount is None else f"${amount:,.4f}"
+    return "an unknown sum" if amount is None else usd_text(amount)
 
 
 def _count(count: int, one: str, many: str | None = None) -> str:
