@@ -36,7 +36,8 @@ class JobResult:
         citations: the passages that the answer rests on; None where none were asked for.
         input_tokens: billed, those read from a cache included.
         output_tokens: billed, reasoning included.
-        cost_usd: what it cost; None where the price is not known.
+        cost_usd: what it cost; None where the price is not known. At the live price, and so up to
+            twice of what is billed, where no price of batches is listed.
         error: why it did not succeed; None where it did.
         outcome: "succeeded", "failed", "expired" (the provider did not come to it in time) or
             "cancelled". Where it is not given, `error` decides.

@@ -9,8 +9,9 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from ..base import JobResult
+from ..base import JobResult, PricedModel
 from ..exceptions import StateError
+from ..pricing import lacks_batch_price
 from ..rows.result_row import INPUT_ERROR
 from ..wire.custom_ids import new_nonce
 from .deadline import deadline_at
@@ -80,6 +81,7 @@ class Runner:
         pending = self._unless_stopped(list(journal.state.pending_ids()))
         self._drafting = Drafting(self._drafts_of(pending), self._changed.set)
         self._halving = Halving(self._draft_parts)
+        self._noted_prices: set[PricedModel] = set()
         self._held: list[Held] = []
         self._given_up: list[Held] = []
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -341,6 +343,7 @@ class Runner:
     def _begin(self, chunk: ChunkState, *, is_new: bool) -> None:
         job_id = next(self._journal.state.job_ids_of(chunk))
         client = self._book.client_of(chunk.plan.provider, job_id)
+        self._note_price(PricedModel(client.provider, chunk.plan.model))
         remote = RemoteChunk(
             chunk,
             self._journal,
@@ -360,6 +363,19 @@ class Runner:
         task = asyncio.create_task(self._live(remote, chunk, is_new))
         self._tasks[chunk.number] = task
         task.add_done_callback(lambda _: self._changed.set())
+
+    def _note_price(self, priced: PricedModel) -> None:
+        """Say once of a model that its costs are told at live prices."""
+        if priced in self._noted_prices:
+            return
+        self._noted_prices.add(priced)
+        if lacks_batch_price(priced):
+            logger.warning(
+                "No price of batches is listed for %s: its costs are told at the live price, and "
+                "%s may bill half of them.",
+                priced.model,
+                priced.provider,
+            )
 
     def _may_submit(self) -> bool:
         return self._stop is None and self.late is None

@@ -51,6 +51,14 @@ def test_a_text_that_is_embedded_has_no_answer() -> None:
     assert found.low_usd == pytest.approx(cost_usd(priced, usage, lane="batch"))
 
 
+def test_live_prices_are_told_apart() -> None:
+    of = batch().add_job("a", text=TEXT, model="text-embedding-3-small")
+    embeds, chats = dry(of.add_job("b", prompt=TEXT)).models.values()
+    assert (embeds.is_at_live_prices, chats.is_at_live_prices) == (True, False)
+    assert str(embeds).endswith("USD (at live prices: none of batches is listed)")
+    assert str(chats).endswith(" USD")
+
+
 def test_pages_and_images_are_counted_wherever_they_stand(tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(plain_pdf(3))
     (tmp_path / "b.png").write_bytes(PNG)
