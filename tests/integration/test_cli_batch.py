@@ -412,6 +412,27 @@ def test_expired_rows_are_sent_again(program: Program) -> None:
     assert {row["status"] for row in program.results()} == {"succeeded"}
 
 
+def test_rows_that_cannot_be_sent_again_stay_in_the_output(program: Program) -> None:
+    program.simulator.add_fault(Fault(kind=FaultKind.BATCH_FAILED, times=1))
+    assert program.send(OPENAI, "--items-per-batch", "5", "--keep", "text").returncode == 1
+    before = program.results()
+    done = program.run("retry-failed", "out.jsonl.state", "--max-cost", "0.0000001")
+    said = done.stderr.decode()
+    assert done.returncode == 1
+    assert "5 succeeded, 5 not sent" in said
+    assert "Results: out.jsonl (10 of 10 rows)" in said
+    assert "To go on: batch-llm batch resume out.jsonl.state --max-cost USD" in said
+    assert by_id(program.results()) == by_id(before)
+    program.run("results", "out.jsonl.state", "-o", "again.jsonl")
+    assert program.results("again.jsonl") == program.results()
+    assert program.run("resume", "out.jsonl.state", "--max-cost", "1").returncode == 0
+    check_all_answered(program)
+
+
+def by_id(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {row["id"]: row for row in rows}
+
+
 # -- money
 
 

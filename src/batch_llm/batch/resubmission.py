@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 def resubmit(journal: Journal, outcome: Outcome) -> int:
     """Let the jobs that ended so be pending again; return how many there are.
 
+    Their results stay until there are others: not all of them may be sent.
+
     Raises:
         StateError: if the state cannot be written.
     """

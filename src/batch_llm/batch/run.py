@@ -230,6 +230,8 @@ class BatchRun:
     def retry_failed(self) -> Self:
         """Run the jobs that failed once more, once the run has ended. Nothing else is sent again.
 
+        Until a job has ended again, its result is the one that it has now.
+
         Raises:
             ConfigurationError: if the run goes on.
             StateMismatchError: if the file of a job has changed; nothing is sent.
@@ -238,6 +240,8 @@ class BatchRun:
 
     def resubmit_expired(self) -> Self:
         """Run the jobs that expired once more, once the run has ended. Nothing else is sent again.
+
+        Until a job has ended again, its result is the one that it has now.
 
         Raises:
             ConfigurationError: if the run goes on.
@@ -282,6 +286,8 @@ class BatchRun:
     def results(self) -> dict[str, JobResult]:
         """Return how jobs ended that have, by id; refused rows are among them.
 
+        So are jobs that are tried again, with the result that they had before.
+
         Raises:
             ConfigurationError: if it was not started.
         """
@@ -289,6 +295,8 @@ class BatchRun:
 
     async def stream(self) -> AsyncIterator[JobResult]:
         """Yield results as they come: those there are, then the others until the run has ended.
+
+        A job that is tried again comes once: as it has ended then, or at the end as it had before.
 
         Raises:
             Exception: that ended the run.

@@ -146,7 +146,9 @@ def test_the_last_result_of_a_job_counts(path: Path) -> None:
         journal.add_jobs([job(0)])
         journal.keep_results([result("job-0", response="first")], lambda _: "expired")
         journal.write(Resubmitted("job-0", 2))
-        assert (list(journal.results()), journal.result("job-0")) == ([], None)
+        # It may not be sent again: until it has ended once more, this is how it did.
+        assert list(journal.results()) == [result("job-0", response="first")]
+        assert journal.result("job-0") == result("job-0", response="first")
         journal.keep_results([result("job-0", response="second")], succeeded)
         assert list(journal.results()) == [result("job-0", response="second")]
         assert journal.result("job-0") == result("job-0", response="second")
@@ -226,7 +228,7 @@ def test_results_of_some_jobs_come_in_the_order_that_is_wanted(path: Path) -> No
         found = journal.results(["job-2", "job-0"])
         assert [each["job_id"] for each in found] == ["job-2", "job-0"]
         assert [each["job_id"] for each in journal.results()] == ["job-0", "job-1", "job-2"]
-        with pytest.raises(ImpossibleEventError, match="'job-3' has not ended"):
+        with pytest.raises(ImpossibleEventError, match="'job-3' has never ended"):
             list(journal.results(["job-3"]))
 
 
