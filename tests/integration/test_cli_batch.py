@@ -239,6 +239,26 @@ def test_answers_that_fit_a_schema_also_after_a_restart(program: Program) -> Non
     assert all(isinstance(row["output"]["stars"], int) for row in program.results())
 
 
+def test_a_schema_that_has_changed_is_refused_while_rows_are_to_fit_it(program: Program) -> None:
+    def shape(field: str) -> None:
+        (program.directory / "shapes.py").write_text(
+            f"from pydantic import BaseModel\n\nclass Review(BaseModel):\n    {field}\n"
+        )
+
+    shape("stars: int")
+    limit = ("--items-per-batch", "5", "--max-cost", "0.0000001")
+    assert program.send(OPENAI, "--schema", "shapes:Review", *limit).returncode == 1
+    shape("stars: str  # as a word")
+    refused = program.run("resume", "out.jsonl.state", "--max-cost", "1")
+    assert refused.returncode == 2
+    assert "--schema shapes:Review has changed since the rows were read" in refused.stderr.decode()
+    assert program.steps("chunk") == []
+    shape("stars: int")
+    done = program.run("resume", "out.jsonl.state", "--max-cost", "1")
+    assert done.returncode == 0, done.stderr.decode()
+    assert all(isinstance(row["output"]["stars"], int) for row in program.results())
+
+
 def test_standard_streams(program: Program) -> None:
     rows = b'{"id": "a", "text": "x"}\n'
     arguments = ["-", "--format", "jsonl", "-m", OPENAI.model, "-p", "{text}", "-o", "-"]

@@ -235,6 +235,7 @@ class BatchRun:
         Raises:
             ConfigurationError: if the run goes on.
             StateMismatchError: if the file of a job has changed; nothing is sent.
+            JobError: so for a job that the state alone holds, or if its `response_model` has.
         """
         return self._run_again("failed")
 
@@ -246,6 +247,7 @@ class BatchRun:
         Raises:
             ConfigurationError: if the run goes on.
             StateMismatchError: if the file of a job has changed; nothing is sent.
+            JobError: so for a job that the state alone holds, or if its `response_model` has.
         """
         return self._run_again("expired")
 
@@ -415,7 +417,7 @@ class BatchRun:
                 raise ConfigurationError("Jobs run once more after the run has ended: wait for it.")
             with open_journal(self._setup.path) as journal:
                 add_jobs(self._setup.jobs, journal)  # refuses changed ones before all else
-                resubmit(journal, outcome)
+                resubmit(journal, outcome, self._setup.jobs)
             self._begin(self._new_session(is_again=True))
         return self
 

@@ -98,6 +98,18 @@ def test_one_process_at_a_time_whatever_the_name(path: Path) -> None:
 
 
 @held_by_any_name
+def test_one_process_at_a_time_also_where_the_lock_was_removed(path: Path) -> None:
+    with open_journal(path) as journal:
+        Path(f"{path}.lock").unlink()
+        for opens in (open_journal, lambda name: StateManager(name).clear()):
+            with pytest.raises(StateError, match="whose lock beside it was removed"):
+                opens(path)
+        journal.add_jobs([job(0)])
+    with open_journal(path) as journal:
+        assert list(journal.state.pending_ids()) == ["job-0"]
+
+
+@held_by_any_name
 def test_a_new_and_an_upgraded_file_are_held_too(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
