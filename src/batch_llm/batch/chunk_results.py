@@ -12,7 +12,7 @@ from ..base import JobResult, PricedModel
 from ..base.usd_text import usd_text
 from ..exceptions import JobError, MalformedAnswerError, ProviderError
 from ..wire.batch_results import UNMATCHED_RESULTS
-from .answers import MISSING, fail_parse, missing_result, result_of
+from .answers import MISSING, missing_result, parse_plainly, result_of
 from .batch_name import batch_name
 from .events import Collected, Settled
 from .job_book import private_texts
@@ -78,6 +78,7 @@ class ChunkResults:
         self._kept = kept
         self._say_why = say_why
         self._costs: dict[str, float | None] = {}
+        self._has_warned = False
 
     async def fetch(self, status: RemoteStatus) -> str | None:
         """Keep the results, as soon as they can be fetched; return what stays wrong with them.
@@ -195,7 +196,8 @@ class ChunkResults:
             keeps_raw = self._params.save_raw_responses
             found = result_of(job, answer, priced, status.id, keeps_raw=keeps_raw)
             if gone is not None and found.is_success:
-                fail_parse(found, gone)
+                parse_plainly(found)
+                self._warn_once(gone)
             if keeps_raw:
                 found.raw_request = self._raw_request(job, ids)
             return found
@@ -218,6 +220,13 @@ class ChunkResults:
         if status.ended_as == "completed" and self._chunk.waiting:
             lacking = f"{self._chunk.waiting} of {self._chunk.jobs} jobs are not among the results."
             raise MalformedAnswerError(lacking, code=UNMATCHED_RESULTS)
+
+    def _warn_once(self, gone: str) -> None:
+        """Say that answers come without their model; most often all of a chunk do."""
+        if not self._has_warned:
+            self._has_warned = True
+            name = batch_name(self._chunk, self._job_ids)
+            logger.warning("%s: answers are kept as plain values, without a model. %s", name, gone)
 
     def _raw_request(self, job: Job, ids: CustomIds) -> dict[str, Any] | None:
         try:

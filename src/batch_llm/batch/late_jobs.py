@@ -125,7 +125,7 @@ class LateJobs:
                     continue
                 try:
                     job = self._book.job(job_id)
-                    if job.file is not None:
+                    if self._book.may_have_changed(job):
                         await asyncio.to_thread(self._book.job_to_send, job_id)
                 except JobError as error:
                     await self._ended(_not_sent(job_id, error))

@@ -121,7 +121,7 @@ def _answered(
         output=_output(told) if has_succeeded else None,
         error=told.get("error"),
         error_category=told.get("error_category"),
-        attempts=0 if remote_id is None else state.attempt(kept.job_id),
+        attempts=0 if remote_id is None else state.ends(kept.job_id),
         tokens=_tokens(told),
         cost_usd=kept.cost_usd,
         duration_seconds=seconds.get(remote_id or "", 0.0),

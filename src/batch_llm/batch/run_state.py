@@ -158,7 +158,8 @@ class ChunkState:
 class RunState:
     """Events, folded. It holds ids and numbers, of a job some 200 bytes, and no spec or result.
 
-    Each job is in one place at any time: pending, in one open chunk, or ended.
+    Each job is in one place at any time: pending, in one open chunk, or ended. One that is tried
+    again has not ended, and keeps the result that it had until there is another.
 
     Attributes:
         chunks: every chunk, by its number.
@@ -263,6 +264,10 @@ class RunState:
         """Return the number of the job's present attempt, from 1."""
         return self._attempts[self._number(job_id)]
 
+    def ends(self, job_id: str) -> int:
+        """Return how often the job has ended; from once on it has a result."""
+        return self._ends(self._number(job_id))
+
     def outcome(self, job_id: str) -> Outcome | None:
         """Return how the job ended; None where it has not."""
         number = self._number(job_id)
@@ -291,6 +296,10 @@ class RunState:
         for number, where in enumerate(self._where):
             if where == _ENDED and self._outcomes[number] in wanted:
                 yield self._ids[number]
+
+    def answered_ids(self) -> Iterator[str]:
+        """Yield the ids of jobs that have a result, those included that are tried again."""
+        return (self._ids[number] for number in range(len(self._ids)) if self._ends(number))
 
     def is_late(self, job_id: str) -> bool:
         """Return whether the job has ended without an answer, and may go live.
@@ -325,9 +334,15 @@ class RunState:
         return self._spec_places[self._number(job_id)]
 
     def result_place(self, job_id: str) -> int | None:
-        """Return where the job's last `ResultKept` stands; None where it has not ended."""
+        """Return where the job's last `ResultKept` stands; None where it never ended.
+
+        Of a job that is tried again, that is how it ended before.
+        """
         number = self._number(job_id)
-        return self._result_places[number] if self._where[number] == _ENDED else None
+        return self._result_places[number] if self._ends(number) else None
+
+    def _ends(self, number: int) -> int:
+        return self._attempts[number] - (self._where[number] != _ENDED)
 
     def _number(self, job_id: str) -> int:
         number = self._numbers.get(job_id)

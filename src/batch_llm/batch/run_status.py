@@ -46,7 +46,8 @@ class RunStatus(dict[str, Any]):
 
     Attributes:
         total: jobs.
-        completed: jobs that have ended, in whatever way.
+        completed: jobs that have ended, in whatever way. One that is tried again is pending or in
+            flight; its result is the one that it had, until there is another.
         succeeded, failed, expired, cancelled: how they ended.
         pending: jobs that wait to be submitted, those among them that a provider did not take.
         in_flight: jobs that were submitted, or are about to be, and have not ended.

@@ -99,8 +99,20 @@ def test_a_resubmitted_job_is_pending_again() -> None:
     state = folded(kept("a", "expired"))
     assert (state.outcome("a"), state.pending, state.counts["expired"]) == ("expired", 2, 1)
     state.apply(Resubmitted("a", 2))
-    assert (state.outcome("a"), state.attempt("a"), state.result_place("a")) == (None, 2, None)
+    assert (state.outcome("a"), state.attempt("a")) == (None, 2)
     assert (state.pending, state.ended, list(state.pending_ids())) == (3, 0, ["a", "b", "c"])
+
+
+def test_a_resubmitted_job_keeps_its_result_until_there_is_another() -> None:
+    state = folded()
+    assert (state.ends("a"), state.result_place("a"), list(state.answered_ids())) == (0, None, [])
+    state.apply(kept("a", "expired"), 70)
+    for event in (Resubmitted("a", 2), planned(0, "a")):
+        state.apply(event)
+        assert (state.ends("a"), state.result_place("a")) == (1, 70)
+        assert list(state.answered_ids()) == ["a"]
+    state.apply(kept("a", "succeeded"), 90)
+    assert (state.ends("a"), state.result_place("a")) == (2, 90)
 
 
 def test_a_chunk_may_turn_out_to_have_been_accepted_earlier() -> None:
