@@ -415,10 +415,11 @@ def test_expired_rows_are_sent_again(program: Program) -> None:
 # -- money
 
 
+@pytest.mark.parametrize("limit", [["--max-cost", "1"], []], ids=["limit", "no limit"])
 def test_what_no_batch_has_answered_by_the_deadline_is_called_live(
-    program: Program, provider: Provider
+    program: Program, provider: Provider, limit: list[str]
 ) -> None:
-    process = program.started_and_taken(provider, "--deadline", "1s", "--max-cost", "1")
+    process = program.started_and_taken(provider, "--deadline", "1s", *limit)
     program.wait_until(lambda: bool(program.steps("went_live")))
     program.simulator.set_speed(FAST)  # a cancelled batch ends
     _, said = process.communicate(timeout=PATIENCE_SECONDS)
@@ -427,6 +428,23 @@ def test_what_no_batch_has_answered_by_the_deadline_is_called_live(
     lanes = {record.lane for record in program.simulator.books.records if record.executed}
     assert lanes == {"live"}
     assert program.status()["deadline_at"] is not None
+    rows, billed = program.results(), program.simulator.books.totals().usd
+    assert sum(row["cost_usd"] for row in rows) == pytest.approx(billed, abs=1e-12)
+    for row in rows:
+        # Once in the batch that was recalled, and once live.
+        assert (row["attempts"], row["origin"], row["unanswered_calls"]) == (2, "call", 0)
+        assert 0 < row["duration_seconds"] < PATIENCE_SECONDS
+    shown = program.run("status", "out.jsonl.state").stdout.decode()
+    (deadline,) = (line for line in shown.splitlines() if line.startswith("Deadline: "))
+    assert deadline.endswith("; 10 rows called live.")
+
+
+def test_the_status_says_what_a_deadline_will_do(program: Program) -> None:
+    process = program.started_and_taken(OPENAI, "--deadline", "1h")
+    shown = program.run("status", "out.jsonl.state").stdout.decode()
+    process.kill()
+    process.communicate()
+    assert "; rows without an answer by then are called live.\n" in shown
 
 
 def test_a_deadline_outlives_the_process(program: Program) -> None:
