@@ -376,6 +376,27 @@ def test_cancel_keeps_what_was_done(program: Program, provider: Provider) -> Non
     assert program.status()["batches"][0]["state"] == "collected"
 
 
+def test_cancelled_rows_alone_are_sent_again(program: Program) -> None:
+    process = program.started_and_taken(OPENAI, "--items-per-batch", "5", "--max-concurrent", "1")
+    process.kill()
+    process.communicate()
+    cancelling = program.start("cancel", "out.jsonl.state", "--poll-interval", "0.02")
+    program.wait_until(lambda: len(program.steps("cancelled")) == 1)
+    program.simulator.set_speed(50)
+    said = cancelling.communicate(timeout=PATIENCE_SECONDS)[1].decode()
+    hint = "send the cancelled rows again: batch-llm batch resubmit-cancelled out.jsonl.state"
+    assert hint in said
+    assert hint in program.run("status", "out.jsonl.state").stdout.decode()
+    program.simulator.set_speed(FAST)
+    again = program.run("resubmit-cancelled", "out.jsonl.state")
+    assert again.returncode == 0, again.stderr.decode()
+    assert hint not in again.stderr.decode()
+    check_all_answered(program)
+    nothing = program.run("resubmit-cancelled", "out.jsonl.state")
+    assert nothing.returncode == 0
+    assert "no row was cancelled that could be sent again" in nothing.stderr.decode()
+
+
 def test_cancel_sends_nothing_that_waits(program: Program) -> None:
     process = program.started_and_taken(OPENAI, "--items-per-batch", "1", "--max-concurrent", "1")
     process.kill()
@@ -604,7 +625,8 @@ def test_states_that_cannot_be_used(program: Program) -> None:
     again = program.send(OPENAI, "--force")
     assert again.returncode == 2
     assert "batch-llm batch resume out.jsonl.state" in again.stderr.decode()
-    for command in ("status", "resume", "cancel", "retry-failed", "resubmit-expired", "results"):
+    again = ("retry-failed", "resubmit-expired", "resubmit-cancelled")
+    for command in ("status", "resume", "cancel", *again, "results"):
         missing = program.run(command, "none.state")
         assert missing.returncode == 2, command
         assert "There is no state 'none.state'" in missing.stderr.decode()
@@ -625,7 +647,9 @@ def test_a_file_that_is_no_state_stays_as_it_was(program: Program, text: bytes) 
     assert sorted(path.name for path in program.directory.iterdir()) == ["in.jsonl", "mine.jsonl"]
 
 
-@pytest.mark.parametrize("command", ["run", "resume", "retry-failed", "resubmit-expired"])
+@pytest.mark.parametrize(
+    "command", ["run", "resume", "retry-failed", "resubmit-expired", "resubmit-cancelled"]
+)
 def test_the_help_says_that_a_limit_is_above_0(program: Program, command: str) -> None:
     said = program.run(command, "--help").stdout.decode()
     (limit,) = (line for line in said.splitlines() if "--max-cost" in line and "USD" in line)
