@@ -538,6 +538,18 @@ def test_a_second_process_is_told_of_the_first(program: Program) -> None:
     process.communicate()
 
 
+def test_a_number_left_by_a_killed_run_is_no_process_at_work(program: Program) -> None:
+    process = program.started_and_taken(OPENAI)
+    process.kill()
+    process.communicate()
+    # Its number is another process's by now.
+    (program.directory / "out.jsonl.state.lock").write_text(f"{os.getpid()}\n")
+    assert (program.status()["pid"], program.status()["is_running"]) == (None, False)
+    shown = program.run("status", "out.jsonl.state").stdout.decode()
+    assert "at work" not in shown
+    assert "To go on: batch-llm batch resume out.jsonl.state\n" in shown
+
+
 def test_results_of_a_run_that_goes_on(program: Program) -> None:
     process = program.started_and_taken(OPENAI, "--items-per-batch", "5", "--max-concurrent", "1")
     program.simulator.set_speed(FAST)
