@@ -16,6 +16,7 @@ from batch_llm.exceptions import AuthenticationError, RateLimitedError
 from batch_llm.providers.connection import submission_error
 from batch_llm.testing.simulator import Fault, FaultKind, Limit, Simulator
 from batch_llm.wire.anthropic_errors import error_from_response as anthropic_error
+from batch_llm.wire.openai_batch import decode_batch
 from batch_llm.wire.openai_errors import error_from_response as openai_error
 
 if TYPE_CHECKING:
@@ -98,6 +99,26 @@ def test_a_poll_that_fails_fails_no_batch_and_frees_no_money(
     assert status.reserved_usd > 0
     simulator.clear_faults()
     assert run.wait()
+    check_all_executed_once(run, simulator)
+
+
+def test_a_state_that_nobody_knows_is_told_of_and_warned_of_once(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = open_client("openai", simulator)
+    poll, is_known = client.poll, threading.Event()
+
+    async def with_a_word_of_its_own(remote_id: str) -> RemoteStatus:
+        found = await poll(remote_id)
+        return found if is_known.is_set() else decode_batch(b'{"id": "b", "status": "paused"}')
+
+    monkeypatch.setattr(client, "poll", with_a_word_of_its_own)
+    run = batch_of("openai", simulator, client=client).run()
+    until(run, lambda status: "'paused', a word that is not known here" in whys(status))
+    time.sleep(0.1)  # some more looks
+    is_known.set()
+    assert run.wait()
+    assert len([each for each in caplog.messages if "'paused'" in each]) == 1
     check_all_executed_once(run, simulator)
 
 

@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from tests.batch_lane import KEY, PROVIDERS, QUICK, Provider, batch_of, open_cli
 from tests.pdfs import plain_pdf
 
 from batch_llm.batch import EXPORT_FORMATS, Batch, BatchRun
-from batch_llm.exceptions import JobError, StateMismatchError
+from batch_llm.exceptions import ConfigurationError, JobError, StateMismatchError
 from batch_llm.providers import MockBatchClient, OpenAIBatchClient
 from batch_llm.testing.simulator import Fault, FaultKind, Simulator
 
@@ -185,6 +186,24 @@ def test_expired_jobs_alone_go_again(provider: Provider, simulator: Simulator) -
     assert run.resubmit_expired().wait()
     assert {job_id: result.response for job_id, result in run.results().items()} == ECHOES
     if provider is not GEMINI:  # whose expired batches have no results, also of what did run
+        assert not simulator.books.repeated("prompt"), "a request was executed twice"
+
+
+def test_cancelled_jobs_alone_go_again(provider: Provider, simulator: Simulator) -> None:
+    simulator.set_speed(0.001)
+    run = with_jobs(batch_of(provider, open_client(provider.name, simulator))).run()
+    while not any(each["remote_id"] for each in run.status().batches):
+        time.sleep(0.01)
+    with pytest.raises(ConfigurationError, match="wait for it"):
+        run.resubmit_cancelled()
+    run.cancel(wait=False)
+    simulator.set_speed(50)  # it takes a second to stop, and far more to run to its end
+    run.wait()
+    assert run.status().cancelled
+    simulator.set_speed(10_000)
+    assert run.resubmit_cancelled().wait()
+    assert {job_id: result.response for job_id, result in run.results().items()} == ECHOES
+    if provider is not GEMINI:
         assert not simulator.books.repeated("prompt"), "a request was executed twice"
 
 

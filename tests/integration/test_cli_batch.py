@@ -396,6 +396,27 @@ def test_cancel_keeps_what_was_done(program: Program, provider: Provider) -> Non
     assert program.status()["batches"][0]["state"] == "collected"
 
 
+def test_cancelled_rows_alone_are_sent_again(program: Program) -> None:
+    process = program.started_and_taken(OPENAI, "--items-per-batch", "5", "--max-concurrent", "1")
+    process.kill()
+    process.communicate()
+    cancelling = program.start("cancel", "out.jsonl.state", "--poll-interval", "0.02")
+    program.wait_until(lambda: len(program.steps("cancelled")) == 1)
+    program.simulator.set_speed(50)
+    said = cancelling.communicate(timeout=PATIENCE_SECONDS)[1].decode()
+    hint = "send the cancelled rows again: batch-llm batch resubmit-cancelled out.jsonl.state"
+    assert hint in said
+    assert hint in program.run("status", "out.jsonl.state").stdout.decode()
+    program.simulator.set_speed(FAST)
+    again = program.run("resubmit-cancelled", "out.jsonl.state")
+    assert again.returncode == 0, again.stderr.decode()
+    assert hint not in again.stderr.decode()
+    check_all_answered(program)
+    nothing = program.run("resubmit-cancelled", "out.jsonl.state")
+    assert nothing.returncode == 0
+    assert "no row was cancelled that could be sent again" in nothing.stderr.decode()
+
+
 def test_cancel_sends_nothing_that_waits(program: Program) -> None:
     process = program.started_and_taken(OPENAI, "--items-per-batch", "1", "--max-concurrent", "1")
     process.kill()
@@ -456,10 +477,11 @@ def by_id(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 # -- money
 
 
+@pytest.mark.parametrize("limit", [["--max-cost", "1"], []], ids=["limit", "no limit"])
 def test_what_no_batch_has_answered_by_the_deadline_is_called_live(
-    program: Program, provider: Provider
+    program: Program, provider: Provider, limit: list[str]
 ) -> None:
-    process = program.started_and_taken(provider, "--deadline", "1s", "--max-cost", "1")
+    process = program.started_and_taken(provider, "--deadline", "1s", *limit)
     program.wait_until(lambda: bool(program.steps("went_live")))
     program.simulator.set_speed(FAST)  # a cancelled batch ends
     _, said = process.communicate(timeout=PATIENCE_SECONDS)
@@ -468,6 +490,23 @@ def test_what_no_batch_has_answered_by_the_deadline_is_called_live(
     lanes = {record.lane for record in program.simulator.books.records if record.executed}
     assert lanes == {"live"}
     assert program.status()["deadline_at"] is not None
+    rows, billed = program.results(), program.simulator.books.totals().usd
+    assert sum(row["cost_usd"] for row in rows) == pytest.approx(billed, abs=1e-12)
+    for row in rows:
+        # Once in the batch that was recalled, and once live.
+        assert (row["attempts"], row["origin"], row["unanswered_calls"]) == (2, "call", 0)
+        assert 0 < row["duration_seconds"] < PATIENCE_SECONDS
+    shown = program.run("status", "out.jsonl.state").stdout.decode()
+    (deadline,) = (line for line in shown.splitlines() if line.startswith("Deadline: "))
+    assert deadline.endswith("; 10 rows called live.")
+
+
+def test_the_status_says_what_a_deadline_will_do(program: Program) -> None:
+    process = program.started_and_taken(OPENAI, "--deadline", "1h")
+    shown = program.run("status", "out.jsonl.state").stdout.decode()
+    process.kill()
+    process.communicate()
+    assert "; rows without an answer by then are called live.\n" in shown
 
 
 def test_a_deadline_outlives_the_process(program: Program) -> None:
@@ -538,6 +577,18 @@ def test_a_second_process_is_told_of_the_first(program: Program) -> None:
     assert f"The process {process.pid} is at work on it." in shown
     process.kill()
     process.communicate()
+
+
+def test_a_number_left_by_a_killed_run_is_no_process_at_work(program: Program) -> None:
+    process = program.started_and_taken(OPENAI)
+    process.kill()
+    process.communicate()
+    # Its number is another process's by now.
+    (program.directory / "out.jsonl.state.lock").write_text(f"{os.getpid()}\n")
+    assert (program.status()["pid"], program.status()["is_running"]) == (None, False)
+    shown = program.run("status", "out.jsonl.state").stdout.decode()
+    assert "at work" not in shown
+    assert "To go on: batch-llm batch resume out.jsonl.state\n" in shown
 
 
 def test_results_of_a_run_that_goes_on(program: Program) -> None:
@@ -627,7 +678,8 @@ def test_states_that_cannot_be_used(program: Program) -> None:
     again = program.send(OPENAI, "--force")
     assert again.returncode == 2
     assert "batch-llm batch resume out.jsonl.state" in again.stderr.decode()
-    for command in ("status", "resume", "cancel", "retry-failed", "resubmit-expired", "results"):
+    again = ("retry-failed", "resubmit-expired", "resubmit-cancelled")
+    for command in ("status", "resume", "cancel", *again, "results"):
         missing = program.run(command, "none.state")
         assert missing.returncode == 2, command
         assert "There is no state 'none.state'" in missing.stderr.decode()
@@ -648,7 +700,9 @@ def test_a_file_that_is_no_state_stays_as_it_was(program: Program, text: bytes) 
     assert sorted(path.name for path in program.directory.iterdir()) == ["in.jsonl", "mine.jsonl"]
 
 
-@pytest.mark.parametrize("command", ["run", "resume", "retry-failed", "resubmit-expired"])
+@pytest.mark.parametrize(
+    "command", ["run", "resume", "retry-failed", "resubmit-expired", "resubmit-cancelled"]
+)
 def test_the_help_says_that_a_limit_is_above_0(program: Program, command: str) -> None:
     said = program.run(command, "--help").stdout.decode()
     (limit,) = (line for line in said.splitlines() if "--max-cost" in line and "USD" in line)

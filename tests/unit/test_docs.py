@@ -35,12 +35,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
+import typer.main
 from tests.chat_server import chat_server
 from tests.gemini_server import serving as gemini_server
 from tests.markdown_pages import ROOT, anchors_of, blocks_of, links_of, pages, prose_of
 from tests.messages_server import messages_server
 
 from batch_llm.base import BatchResult, WorkItemResult
+from batch_llm.cli.app import app as command_line
 from batch_llm.core import ProcessorConfig, RateLimitConfig, RetryConfig
 from batch_llm.strategies.errors import ErrorCategory
 
@@ -161,6 +163,29 @@ def test_the_page_on_settings_names_every_default(config: Any) -> None:
             assert re.search(rf"^\| `{name}` +\| `{re.escape(shown)}` +\|", prose, re.MULTILINE), (
                 name
             )
+
+
+def test_the_page_on_the_command_line_tells_commands_apart() -> None:
+    """What is said of two commands' option in the same words has to be the same option."""
+    prose = prose_of(ROOT / "docs" / "command-line.md")
+    of_run, _, of_batch = prose.partition("\n## Half the price: batches\n")
+    said_of_run, said_of_batch = dict(_OPTION.findall(of_run)), dict(_OPTION.findall(of_batch))
+    assert said_of_batch
+    app = typer.main.get_command(command_line)
+    run, batch = _helps(app, "run"), _helps(app, "batch", "run")
+    assert said_of_batch.keys() <= batch.keys()
+    for name in said_of_run.keys() & said_of_batch.keys():
+        assert said_of_run[name] != said_of_batch[name] or run[name] == batch[name], name
+
+
+_OPTION = re.compile(r"^\| `(--[a-z-]+)[^|]*\| ([^|]+) \|$", re.MULTILINE)
+
+
+def _helps(command: Any, *names: str) -> dict[str, str]:
+    """Return what the help of a command says of its options."""
+    for name in names:
+        command = command.commands[name]
+    return {name: each.help for each in command.params for name in each.opts if name[:2] == "--"}
 
 
 def test_the_page_on_design_names_files_that_there_are() -> None:

@@ -129,7 +129,8 @@ class ResultKept(_Event, tag="result", kw_only=True):
     """A job has ended. `chunk` is None where no remote batch answered it.
 
     Then `cost_usd` is what it has cost besides what was settled for it call by call, and
-    `is_unpriced` says that this is not known.
+    `is_unpriced` says that this is not known. `calls` are those that the live lane has made for it,
+    in `seconds` from its start there; of `unanswered_calls` nobody knows what they did cost.
     """
 
     job_id: str
@@ -137,6 +138,9 @@ class ResultKept(_Event, tag="result", kw_only=True):
     chunk: int | None = None
     cost_usd: float | None = None
     is_unpriced: bool = False
+    calls: int = 0
+    unanswered_calls: int = 0
+    seconds: float = 0.0
     result: msgspec.Raw
 
 

@@ -148,17 +148,20 @@ class LateJobs:
             self._note_reason(end)
             return
         result = self._untold[end.job_id] = end.result
-        await self._writer.add_awaited(self._event_of(result))
+        await self._writer.add_awaited(self._event_of(result, end))
         self._untold.pop(end.job_id)
         self._kept([result])
 
-    def _event_of(self, result: JobResult) -> ResultKept:
+    def _event_of(self, result: JobResult, end: LiveEnd) -> ResultKept:
         is_settled = self._budget is not None
         return ResultKept(
             job_id=result.job_id,
             outcome=result.outcome,
             cost_usd=None if is_settled else result.cost_usd,
             is_unpriced=not is_settled and result.cost_usd is None,
+            calls=end.calls,
+            unanswered_calls=end.unanswered_calls,
+            seconds=end.seconds,
             result=msgspec.Raw(msgspec.json.encode(result.to_dict())),
         )
 

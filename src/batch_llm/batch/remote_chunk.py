@@ -102,6 +102,7 @@ class RemoteChunk:
         )
         self.is_submitting = False
         self._is_unsent = False
+        self._unknown_words: set[str] = set()
         self._recalled = asyncio.Event()
         self._telling = asyncio.Lock()
         self._recall_trouble: str | None = ""  # None once the provider was told
@@ -404,11 +405,27 @@ class RemoteChunk:
             self.why = outage.note("polling fails", error)
             return None
         outage.end()
-        self.why = self._recall_trouble or ""
+        self.why = self._recall_trouble or self._unknown_state(status)
         if status.ended_as != "failed" and (status.has_ended or status.counts.total):
             self._halving.note_taken(self._chunk)
         self._note(status)
         return status
+
+    def _unknown_state(self, status: RemoteStatus) -> str:
+        """Return why nobody knows how it stands, and warn of it once; "" where that is known."""
+        if status.is_state_known:
+            return ""
+        word = status.provider_state
+        why = f"its state at the provider is {word!r}, a word that is not known here"
+        if word not in self._unknown_words:
+            self._unknown_words.add(word)
+            logger.warning(
+                "%s: %s. It counts as under way; if that stays so, end the run, and look at the "
+                "provider what has become of it.",
+                self._name,
+                why,
+            )
+        return why
 
     def _note(self, status: RemoteStatus) -> None:
         counts = {

@@ -114,6 +114,7 @@ def _answered(
 ) -> ResultRow:
     told = _decode(kept.result)
     has_succeeded, remote_id = kept.outcome == "succeeded", told.get("batch_id")
+    was_called = remote_id is not None or kept.calls > 0
     return ResultRow(
         id=kept.job_id,
         line=None if row is None else row.line,
@@ -121,14 +122,22 @@ def _answered(
         output=_output(told) if has_succeeded else None,
         error=told.get("error"),
         error_category=told.get("error_category"),
-        attempts=0 if remote_id is None else state.ends(kept.job_id),
+        attempts=_attempts(kept, state) if was_called else 0,
         tokens=_tokens(told),
-        cost_usd=kept.cost_usd,
-        duration_seconds=seconds.get(remote_id or "", 0.0),
-        origin=None if remote_id is None else "call",
+        # Not that of the event, which lacks what was settled call by call.
+        cost_usd=told.get("cost_usd"),
+        unanswered_calls=kept.unanswered_calls,
+        duration_seconds=kept.seconds if kept.calls else seconds.get(remote_id or "", 0.0),
+        origin="call" if was_called else None,
         finish_reason=_LENGTH if told.get("is_truncated") else told.get("finish_reason"),
         input=None if row is None else _input(row),
     )
+
+
+def _attempts(kept: ResultKept, state: RunState) -> int:
+    """Return how often it was sent until it ended so; of what went live, each call counts."""
+    ends = state.ends(kept.job_id)
+    return ends - 1 + kept.calls if kept.calls else ends
 
 
 def _input(row: RowRead) -> dict[str, Any] | None:

@@ -204,10 +204,10 @@ class BatchRun:
         """Have the providers stop, and keep what was done by then; nothing more is submitted.
 
         A run that was not started begins, so that what its state knows of is cancelled; so does one
-        that has ended while remote batches went on. Jobs that
-        were never submitted stay pending: they are not lost, and `run` sends them, with the same
-        state. From `on_progress`, and on the event loop of `arun`, it returns at once, and what
-        cannot be told is logged.
+        that has ended while remote batches went on. Jobs that were never submitted stay pending:
+        they are not lost, and `run` sends them, with the same state. Jobs that were cancelled are
+        sent by `resubmit_cancelled`. From `on_progress`, and on the event loop of `arun`, it
+        returns at once, and what cannot be told is logged.
 
         Args:
             wait: whether to return only once the run has ended; else once the providers are told.
@@ -250,6 +250,17 @@ class BatchRun:
             JobError: so for a job that the state alone holds, or if its `response_model` has.
         """
         return self._run_again("expired")
+
+    def resubmit_cancelled(self) -> Self:
+        """Run the jobs that were cancelled once more, once the run has ended.
+
+        Jobs that were never submitted go too; nothing else is sent again.
+
+        Raises:
+            ConfigurationError: if the run goes on.
+            StateMismatchError: if the file of a job has changed; nothing is sent.
+        """
+        return self._run_again("cancelled")
 
     # -- how it stands
 

@@ -202,6 +202,7 @@ class RunState:
         self._result_places = array("Q")
         self._outcomes = bytearray()
         self._attempts = array("H")
+        self._is_live = bytearray()  # whether its last result came of live calls
 
     # -- what there is
 
@@ -216,6 +217,11 @@ class RunState:
     def ended(self) -> int:
         """How many jobs have ended."""
         return sum(self.counts.values())
+
+    @property
+    def ended_live(self) -> int:
+        """How many jobs have ended by calls of the live lane."""
+        return sum(self._is_live)
 
     @property
     def reserved_usd(self) -> float:
@@ -382,6 +388,7 @@ class RunState:
         self._result_places.append(0)
         self._outcomes.append(0)
         self._attempts.append(1)
+        self._is_live.append(False)
         self.pending += 1
 
     def _plan_chunk(self, event: ChunkPlanned, _place: int) -> None:
@@ -468,6 +475,7 @@ class RunState:
         self._where[number] = _ENDED
         self._result_places[number] = place
         self._outcomes[number] = OUTCOMES.index(event.outcome)
+        self._is_live[number] = event.calls > 0
         self.counts[event.outcome] += 1
 
     def _close(self, event: Collected, _place: int) -> None:
@@ -502,6 +510,7 @@ class RunState:
         )
         self._where[number] = _PENDING
         self._attempts[number] = event.attempt
+        self._is_live[number] = False
         self.counts[OUTCOMES[self._outcomes[number]]] -= 1
         self.pending += 1
 

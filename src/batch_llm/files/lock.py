@@ -100,9 +100,25 @@ def let_go(file: int) -> None:
 def holder_of(place: Path) -> int | None:
     """Return the process that holds a file, by what it has written beside; None for none.
 
-    One that was killed wrote that too: make sure that it is there.
+    One that was killed wrote that too, and its number may be that of another process by now: the
+    lock tells. Where it does not (Windows, some network drives), make sure that the process is
+    there.
     """
-    return _read_pid(Path(f"{place}.lock"))
+    file = Path(f"{place}.lock")
+    pid = _read_pid(file)
+    return None if pid is None or _is_free(file) else pid
+
+
+def _is_free(file: Path) -> bool:
+    """Return whether it is known that nobody holds a lock's file."""
+    if sys.platform == "win32":
+        return False
+    try:
+        with file.open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:  # it is held, or cannot be asked for
+        return False
+    return True
 
 
 def _read_pid(file: Path) -> int | None:

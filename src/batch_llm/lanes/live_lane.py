@@ -42,12 +42,18 @@ class LiveEnd:
         reason: why it has not; "" where it has.
         spent_usd: what its calls have cost all the same, where it has not ended; None where no
             price of theirs is known.
+        calls: made for it, those refused by a rate limit included.
+        unanswered_calls: those of them whose answers never came.
+        seconds: from its start in the lane to its end, waits included.
     """
 
     job_id: str
     result: JobResult | None = None
     reason: str = ""
     spent_usd: float | None = 0.0
+    calls: int = 0
+    unanswered_calls: int = 0
+    seconds: float = 0.0
 
 
 class LiveLane:
@@ -178,5 +184,11 @@ def _end_of(result: WorkItemResult[Any, Job]) -> LiveEnd:
     elif category in _NOT_ANSWERED:
         reason = _NOT_ANSWERED[category]
     else:
-        return LiveEnd(job_id, job_result_of(result.context, result))
+        return LiveEnd(
+            job_id,
+            job_result_of(result.context, result),
+            calls=result.attempts,
+            unanswered_calls=result.unanswered_calls,
+            seconds=result.duration_seconds,
+        )
     return LiveEnd(job_id, reason=reason, spent_usd=result.cost_usd)

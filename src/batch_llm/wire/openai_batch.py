@@ -213,11 +213,17 @@ class _Page(msgspec.Struct):
 
 _BATCHES = msgspec.json.Decoder(_Batch)
 _PAGES = msgspec.json.Decoder(_Page)
+# OpenAI's own words, and those of servers that speak its Batch API in their own way.
+_STATES: Final[dict[str, RemoteState]] = {
+    **dict.fromkeys(("validating", "in_progress", "finalizing"), "in_progress"),
+    **dict.fromkeys(("created", "pending", "queued", "running", "processing"), "in_progress"),
+    **dict.fromkeys(("cancelling", "canceling"), "canceling"),
+}
 _ENDED_AS: Final[dict[str, RemoteEnd]] = {
-    "completed": "completed",
-    "failed": "failed",
+    **dict.fromkeys(("completed", "succeeded", "success", "done"), "completed"),
+    **dict.fromkeys(("failed", "error", "errored"), "failed"),
     "expired": "expired",
-    "cancelled": "cancelled",
+    **dict.fromkeys(("cancelled", "canceled"), "cancelled"),
 }
 
 
@@ -260,15 +266,17 @@ def decode_page(body: bytes) -> RemotePage:
 
 def _status(batch: _Batch) -> RemoteStatus:
     counts = batch.request_counts or _Counts()
-    end = _ENDED_AS.get(batch.status)
+    word = batch.status.lower()
+    end = _ENDED_AS.get(word)
     moments = (batch.completed_at, batch.failed_at, batch.expired_at, batch.cancelled_at)
     outputs = (batch.output_file_id, batch.error_file_id)
     name = (batch.metadata or {}).get(INTENT_KEY)
     return RemoteStatus(
         id=batch.id,
-        state=_state(batch.status, end),
+        state="ended" if end is not None else _STATES.get(word, "in_progress"),
         ended_as=end,
         provider_state=batch.status,
+        is_state_known=end is not None or word in _STATES,
         counts=RemoteCounts(counts.total, counts.completed, counts.failed),
         created_at=batch.created_at,
         ended_at=next((moment for moment in moments if moment is not None), None),
@@ -278,12 +286,6 @@ def _status(batch: _Batch) -> RemoteStatus:
         inputs=(batch.input_file_id,) if batch.input_file_id else (),
         name=name if isinstance(name, str) else None,
     )
-
-
-def _state(word: str, end: RemoteEnd | None) -> RemoteState:
-    if end is not None:
-        return "ended"
-    return "canceling" if word == "cancelling" else "in_progress"
 
 
 def _error(problems: _Problems | None, *, has_run: bool) -> RemoteError | None:

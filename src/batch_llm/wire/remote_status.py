@@ -68,6 +68,7 @@ class RemoteStatus:
         state: "canceling" from the cancel until the batch has ended.
         ended_as: how it ended; None before. An expired or cancelled one may have results.
         provider_state: the provider's own word.
+        is_state_known: whether that word is known here; one that is not counts as in progress.
         counts: of its requests.
         created_at: unix seconds, as all moments here; None where the provider does not say.
         ended_at: None before the end.
@@ -82,6 +83,7 @@ class RemoteStatus:
     state: RemoteState
     ended_as: RemoteEnd | None = None
     provider_state: str = ""
+    is_state_known: bool = True
     counts: RemoteCounts = field(default_factory=RemoteCounts)
     created_at: float | None = None
     ended_at: float | None = None

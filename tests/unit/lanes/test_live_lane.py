@@ -76,6 +76,8 @@ async def test_each_job_ends_once_in_the_words_of_the_batch_lane() -> None:
     assert refused is not None
     assert (refused.outcome, refused.error_category) == ("failed", "client_error")
     assert "The model says no." in (refused.error or "")
+    assert {end.calls for end in ends.values()} == {1}
+    assert all(end.seconds > 0 for end in ends.values())
 
 
 async def test_a_job_whose_file_is_gone_fails_alone(tmp_path: Any) -> None:

@@ -192,13 +192,26 @@ def test_how_a_batch_stands() -> None:
         ("cancelled", "ended", "cancelled"),
         ("expired", "ended", "expired"),
         ("failed", "ended", "failed"),
-        ("a word of tomorrow", "in_progress", None),
+        # servers that speak OpenAI's Batch API, each in its own way
+        ("QUEUED", "in_progress", None),
+        ("IN_PROGRESS", "in_progress", None),
+        ("CANCELLING", "canceling", None),
+        ("COMPLETED", "ended", "completed"),
+        ("succeeded", "ended", "completed"),
+        ("error", "ended", "failed"),
+        ("canceled", "ended", "cancelled"),
     ],
 )
 def test_words_for_states(word: str, state: str, end: str | None) -> None:
     status = decode_batch(json.dumps({"id": "b", "status": word}).encode())
-    assert (status.state, status.ended_as) == (state, end)
+    assert (status.state, status.ended_as, status.provider_state) == (state, end, word)
     assert status.has_ended == (end is not None)
+    assert status.is_state_known
+
+
+def test_an_unknown_word_counts_as_in_progress() -> None:
+    status = decode_batch(b'{"id": "b", "status": "a word of tomorrow"}')
+    assert (status.state, status.ended_as, status.is_state_known) == ("in_progress", None, False)
 
 
 def test_why_a_batch_failed() -> None:

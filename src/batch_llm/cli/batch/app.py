@@ -186,6 +186,26 @@ def resubmit_expired_command(
     )
 
 
+@app.command("resubmit-cancelled")
+def resubmit_cancelled_command(
+    *,
+    state: flags.StateArgument,
+    force: flags.ForceOption = False,
+    quiet: QuietOption = False,
+    max_cost: flags.NewMaxCostOption = None,
+    poll_interval: flags.PollIntervalOption = None,
+) -> None:
+    """Send the rows that were cancelled once more, and go on with the run."""
+    _go_on(
+        state,
+        again="cancelled",
+        quiet=quiet,
+        force=force,
+        max_cost=max_cost,
+        poll_interval=poll_interval,
+    )
+
+
 @app.command("results")
 def results_command(
     *,

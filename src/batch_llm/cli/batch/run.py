@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -48,6 +48,13 @@ if TYPE_CHECKING:
     from .options import Changes
 
 
+_NONE_TO_SEND: Final[dict[Outcome, str]] = {
+    "failed": "no row has failed",
+    "expired": "no row has expired",
+    "cancelled": "no row was cancelled",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """What is to be done with a state.
@@ -83,7 +90,7 @@ def carry_on(
         if not task.cancels:
             _check_schema(journal, asked, task.again)
         if task.again is not None and not resubmit(journal, task.again):
-            console.say(f"{state}: no row has {task.again} that could be sent again.")
+            console.say(f"{state}: {_NONE_TO_SEND[task.again]} that could be sent again.")
             return ExitStatus.SUCCEEDED
     with _output_held(asked):
         run = _run_of(state, asked, refused, task)

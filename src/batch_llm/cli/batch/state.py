@@ -90,7 +90,10 @@ def _require_begun(path: Path, state: Path) -> None:
 
 
 def running_process(path: Path) -> int | None:
-    """Return the process that works on a state; None for none."""
+    """Return the process that works on a state; None for none.
+
+    Where locks cannot be asked, it may be another that has the number of one which was killed.
+    """
     pid = holder_of(path)
     return pid if pid is not None and is_alive(pid) is not False else None
 

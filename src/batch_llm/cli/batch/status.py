@@ -63,10 +63,8 @@ def _lines(state: Path, held: RunState, found: RunStatus, pid: int | None) -> It
     yield f"{state}: {figures.plural(found.total, 'row')}{source}."
     yield f"Rows: {counts(found)}."
     yield f"Cost: {money(found, WORDS)}."
-    if found.deadline_at is not None:
-        when = datetime.fromtimestamp(found.deadline_at).astimezone().isoformat(" ", "seconds")
-        live = figures.plural(found.live, "row")
-        yield f"Deadline: {when}; {live} called live, or about to be."
+    if held.deadline is not None:
+        yield f"Deadline: {_deadline(held, held.deadline.at, is_running=pid is not None)}"
     yield "Remote batches:" if found.batches else "Nothing was sent yet."
     for line in batch_lines(found, WORDS):
         yield f"  {line}"
@@ -78,6 +76,16 @@ def _lines(state: Path, held: RunState, found: RunStatus, pid: int | None) -> It
     if asked is not None:
         for text in advice(found, asked, state):
             yield text.plain
+
+
+def _deadline(held: RunState, at: float, *, is_running: bool) -> str:
+    when = datetime.fromtimestamp(at).astimezone().isoformat(" ", "seconds")
+    if not held.went_live:
+        return f"{when}; rows without an answer by then are called live."
+    called = figures.plural(held.ended_live, "row")
+    is_at_work = is_running and held.pending > 0
+    rest = f", {figures.count(held.pending)} being called or about to be" if is_at_work else ""
+    return f"{when}; {called} called live{rest}."
 
 
 def _document(path: Path, asked: Asked | None, found: RunStatus, pid: int | None) -> dict[str, Any]:

@@ -92,6 +92,8 @@ def advice(
         yield Text(f"To send the failed rows again: {command_on(state, 'retry-failed')}")
     if status.expired:
         yield Text(f"To send the expired rows again: {command_on(state, 'resubmit-expired')}")
+    if status.cancelled:
+        yield Text(f"To send the cancelled rows again: {command_on(state, 'resubmit-cancelled')}")
 
 
 def _outcome(end: End) -> Text:
