@@ -32,7 +32,8 @@ _READ: Final = {
     # ai.google.dev/gemini-api/docs/image-understanding names no GIF.
     "gemini": (".pdf", ".png", ".jpg", ".jpeg", ".webp"),
 }
-_CITING: Final = frozenset({"anthropic", "gemini"})
+# Gemini names sources for what a search found alone, and no job asks it to search.
+_CITING: Final = frozenset({"anthropic"})
 # Of a model whose limits nobody knows: the widest of its provider's.
 _WIDEST: Final = {
     "openai": ModelLimits(1_050_000, 272_000),

@@ -158,6 +158,8 @@ def _unreadable(media_type: str, able: Abilities) -> str | None:
 def _citations(job: Job, able: Abilities) -> Iterator[_Fault]:
     if job.enable_citations and not able.config.supports_citations:
         why = f"{able.model} does not tell which passages its answer rests on"
+        if able.provider == "gemini":
+            why += ": Gemini cites no documents, and a search of the web is billed apart"
         yield "enable_citations", f"{why}. Leave enable_citations out, or ask Claude."
 
 

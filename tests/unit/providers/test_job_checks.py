@@ -97,6 +97,8 @@ def test_parts_of_messages_that_a_model_cannot_read(part: Any) -> None:
     [
         ("gpt-4o", {"enable_citations": True}, "enable_citations"),
         ("claude-3-haiku-20240307", {"enable_citations": True}, "enable_citations"),
+        ("gemini-2.5-flash", {"enable_citations": True}, "enable_citations"),
+        ("gemini-9-flash", {"enable_citations": True}, "enable_citations"),
         ("gpt-3.5-turbo", {"response_model": Invoice}, "response_model"),
         ("claude-haiku-4-5", {"text": "embed me"}, "text"),
         ("gpt-4o", {"text": "embed me"}, "text"),
@@ -127,7 +129,6 @@ def test_what_a_model_cannot_do(model: str, fields: dict[str, Any], field: str) 
     ("model", "fields"),
     [
         ("claude-haiku-4-5", {"enable_citations": True, "response_model": Invoice}),
-        ("gemini-2.5-flash", {"enable_citations": True}),
         ("text-embedding-3-small", {"text": "embed me"}),
         ("openai:brand-new", {"text": "embed me"}),
         ("gpt-4o-mini", {"max_tokens": 16_384}),
