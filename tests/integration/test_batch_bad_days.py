@@ -272,7 +272,7 @@ def test_a_poll_waits_as_long_as_the_provider_asks(
 
 
 @each_provider
-@pytest.mark.parametrize("status", [405, 413, 415, 422])
+@pytest.mark.parametrize("status", [404, 405, 415])
 def test_a_create_that_is_bad_for_good_fails_its_jobs(
     provider: str, status: int, simulator: Simulator
 ) -> None:
@@ -282,6 +282,19 @@ def test_a_create_that_is_bad_for_good_fails_its_jobs(
     run = batch_of(provider, simulator).run(wait=True)
     assert {each.error_category for each in run.results().values()} == {"submission_refused"}
     assert run.status().reserved_usd == 0
+
+
+@each_provider
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_create_that_is_refused_for_what_is_in_it_goes_again_in_halves(
+    provider: str, status: int, simulator: Simulator
+) -> None:
+    simulator.add_fault(
+        Fault(kind=FaultKind.STATUS, status=status, operation="batches.create", times=1)
+    )
+    run = batch_of(provider, simulator).run(wait=True)
+    check_all_executed_once(run, simulator)
+    assert len(simulator.books.creates("batch")) == 2
 
 
 def refused_for_money(provider: str) -> ProviderError:

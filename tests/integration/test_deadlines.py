@@ -174,6 +174,27 @@ def test_what_has_expired_goes_live_once_nothing_else_is_under_way(
     assert len(executed(simulator, "live")) == JOBS // 2
 
 
+@pytest.mark.parametrize("content", ["It snowed.", None], ids=["changed", "gone"])
+def test_a_file_that_changed_since_it_was_added_is_not_sent_live(
+    content: str | None, simulator: Simulator, tmp_path: Path
+) -> None:
+    file = tmp_path / "text.txt"
+    file.write_text("It rained.")
+    batch = batch_of(PROVIDERS[0], 1).add_job("file", file=file, prompt="Sum it up.")
+    run = batch.run(deadline=LATER)
+    until(lambda: is_created(run))
+    file.unlink() if content is None else file.write_text(content)
+    assert run.wait(60)
+    results = run.results()
+    assert results["job 0"].lane == "live"
+    told = results["file"]
+    assert (told.outcome, told.error_category, told.cost_usd) == ("failed", "input_error", 0.0)
+    assert "'file'" in str(told.error)
+    assert "text.txt" in str(told.error)
+    assert executed(simulator, "live") == {"question 0"}
+    assert run.status().is_complete
+
+
 def test_what_a_provider_has_refused_for_now_goes_live(
     provider: Provider, simulator: Simulator
 ) -> None:

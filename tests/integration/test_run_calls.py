@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -195,6 +196,35 @@ async def test_a_stream_tells_of_the_run_that_it_was_asked_of(opening: Opening) 
     assert len({first.job_id, *left}) == JOBS
     assert len(left) == JOBS - 1
     assert await asyncio.to_thread(run.wait, 20)
+
+
+@pytest.mark.parametrize("order", ["stop_gently", "leave", "has_ended"])
+def test_what_a_signals_handler_calls_waits_for_no_lock(
+    monkeypatch: pytest.MonkeyPatch, order: Literal["stop_gently", "leave", "has_ended"]
+) -> None:
+    run = run_of(MockBatchClient(delays=lambda _: 0.2)).start()
+    main, enter, taken = threading.main_thread(), threading.Condition.__enter__, list[str]()
+
+    def told_enter(condition: threading.Condition) -> bool:
+        # The handler cuts in wherever the main thread is, in the middle of such a lock too.
+        if threading.current_thread() is main:
+            taken.append(order)
+        return enter(condition)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Condition, "__enter__", told_enter)
+        getattr(run, order)()
+    assert not taken
+    assert run.wait(20)
+
+
+def test_a_cancel_that_comes_too_late_is_told_to_nobody(recwarn: pytest.WarningsRecorder) -> None:
+    for _ in range(20):
+        run = run_of(MockBatchClient()).start()
+        run.cancel()
+        assert run.wait(20)
+    gc.collect()
+    assert not [warning for warning in recwarn if "never awaited" in str(warning.message)]
 
 
 # -- progress

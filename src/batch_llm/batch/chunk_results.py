@@ -11,6 +11,7 @@ from ..base import JobResult, PricedModel
 from ..exceptions import JobError, MalformedAnswerError, ProviderError
 from ..wire.batch_results import UNMATCHED_RESULTS
 from .answers import MISSING, fail_parse, missing_result, result_of
+from .batch_name import batch_name
 from .events import Collected, Settled
 from .job_book import private_texts
 from .outage import Outage
@@ -18,7 +19,7 @@ from .pauses import Pauses
 from .raw_request import raw_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from ..base import Job
     from ..providers import BatchClient
@@ -88,7 +89,8 @@ class ChunkResults:
         """
         pauses, since = Pauses(self._params.poll_interval_seconds), time.monotonic()
         grace_seconds = self._params.orphan_grace_seconds
-        outage = Outage(self._client.provider, self._chunk.number, grace_seconds)
+        name = batch_name(self._chunk, self._job_ids)
+        outage = Outage(self._client.provider, name, grace_seconds)
         wrong: str | None = None
         while True:
             try:
@@ -97,7 +99,7 @@ class ChunkResults:
             except ProviderError as error:
                 may_last = error.code == UNMATCHED_RESULTS or error.status_code in _GONE
                 if may_last and time.monotonic() - since >= grace_seconds:
-                    logger.warning("Chunk %d: %s", self._chunk.number, error)
+                    logger.warning("%s: %s Its jobs without a result fail.", name, error)
                     wrong = str(error)
                     break
                 self._say_why(outage.note("the results cannot be fetched", error))
@@ -113,14 +115,25 @@ class ChunkResults:
             missing_result(job_id, status, why, has_partial=has_partial) for job_id in missing
         )
 
-    def keep_refused(self, why: str) -> None:
-        """Let the jobs that wait fail, of a chunk that the provider refuses for good."""
+    def keep_refused(self, why: str, named: Mapping[str, str]) -> None:
+        """Let the jobs that wait fail, of a chunk that the provider refuses for good.
+
+        Args:
+            why: the reason.
+            named: by job id, the reasons of those that the provider names.
+        """
         waiting = list(self._journal.state.waiting_ids(self._chunk))
-        category = "submission_refused"
-        self._keep(
-            JobResult(job_id, error=why, error_category=category, cost_usd=0.0)
-            for job_id in waiting
-        )
+        if self._chunk.jobs > 1:
+            why = f"{why} (said of {self._chunk.jobs:,} jobs together)"
+        self._keep(_refused(job_id, named.get(job_id, why)) for job_id in waiting)
+
+    def keep_named(self, named: Mapping[str, str]) -> None:
+        """Let jobs fail that the provider names, of a chunk that is released: they are in none.
+
+        Args:
+            named: the reasons, by job id.
+        """
+        self._keep((_refused(job_id, why) for job_id, why in named.items()), is_released=True)
 
     def keep_gone(self, why: str) -> None:
         """Let the jobs that wait end, of a batch that is gone: what they have cost, nobody tells.
@@ -198,9 +211,9 @@ class ChunkResults:
             return None
         return raw_request(self._client.encode(line, ids, self._chunk.plan.endpoint))
 
-    def _keep(self, results: Iterable[JobResult]) -> None:
+    def _keep(self, results: Iterable[JobResult], *, is_released: bool = False) -> None:
         """Keep results that are new, and tell of them once they are durable."""
-        state, number = self._journal.state, self._chunk.number
+        state, number = self._journal.state, None if is_released else self._chunk.number
         new = [result for result in results if state.outcome(result.job_id) is None]
         if not new:
             return
@@ -224,6 +237,10 @@ class ChunkResults:
             return self._costs[job_id]
         kept = self._journal.result(job_id)  # before a restart
         return None if kept is None else kept.get("cost_usd")
+
+
+def _refused(job_id: str, why: str) -> JobResult:
+    return JobResult(job_id, error=why, error_category="submission_refused", cost_usd=0.0)
 
 
 def _outcome(result: object) -> Outcome:

@@ -25,6 +25,8 @@ class Drafting:
 
     def __init__(self, drafts: Iterator[Draft], changed: Callable[[], None]) -> None:
         self._sources = deque([drafts])
+        self._urgent: deque[Iterator[Draft]] = deque()
+        self._source = drafts
         self._changed = changed
         self._task: asyncio.Task[Draft | None] | None = None
         self.waiting: list[Draft] = []
@@ -38,10 +40,15 @@ class Drafting:
         """Make these too, after all others."""
         self._sources.append(drafts)
 
+    def go_on_with(self, drafts: Iterator[Draft]) -> None:
+        """Make these too, before all others but those that were given here sooner."""
+        self._urgent.append(drafts)
+
     def make_next(self) -> None:
         """Begin to make the next draft, unless one is being made, or none is left."""
-        if self._task is None and self._sources:
-            self._task = asyncio.create_task(asyncio.to_thread(next, self._sources[0], None))
+        if self._task is None and (sources := self._urgent or self._sources):
+            self._source = sources[0]
+            self._task = asyncio.create_task(asyncio.to_thread(next, self._source, None))
             self._task.add_done_callback(lambda _: self._changed())
 
     def take_made(self) -> None:
@@ -55,7 +62,8 @@ class Drafting:
         task, self._task = self._task, None
         draft = task.result()
         if draft is None:
-            self._sources.popleft()
+            sources = self._urgent if self._source in self._urgent else self._sources
+            sources.remove(self._source)
         else:
             self.waiting.append(draft)
 

@@ -12,10 +12,19 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 import msgspec
 
 from ..exceptions import StateError, StateMismatchError
-from ..files import PathLock, Place, open_private
+from ..files import PathLock, Place
 from .events import UNKNOWN_DIGEST, JobAdded, Note, ResultKept, encode_line, must_survive
 from .run_state import ImpossibleEventError, Step
-from .state_file import STATE, events, events_at, fold, new_header, prepare, state_path
+from .state_file import (
+    STATE,
+    close_held,
+    events,
+    events_at,
+    fold,
+    new_header,
+    open_held,
+    state_path,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -59,12 +68,16 @@ class Journal:
         self._fault: StateError | None = None
         # A signal's handler may look at the state in the middle of a write.
         self._writing = threading.RLock()
-        prepare(path, header)
-        folded = fold(path)
+        file = open_held(path, header)
+        try:
+            folded = fold(path)
+            self._place = Place(path)
+        except BaseException:
+            close_held(file)
+            raise
         assert folded.header is not None, "there is one now"
         self.header, self.state, self._size = folded.header, folded.state, folded.size
-        self._file: int | None = open_private(path, os.O_WRONLY | os.O_APPEND)
-        self._place = Place(path)
+        self._file: int | None = file
 
     def __enter__(self) -> Self:
         return self
@@ -97,7 +110,7 @@ class Journal:
                 if self._fault is None and self._syncs:
                     self._guarded(lambda: os.fsync(file))
             finally:
-                os.close(file)
+                close_held(file)
                 self._lock.close()
 
     # -- writing

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from ..base import JobResult
 from ..engine.payments import Payments
 from ..exceptions import JobError
 from ..files import GroupWriter
 from ..lanes import LiveEnd
+from ..rows.result_row import INPUT_ERROR
 from .events import Resubmitted, ResultKept, Settled
 from .live_money import LiveBudget, LiveReservations
 from .plan import why_unlimited
@@ -19,7 +21,7 @@ from .plan import why_unlimited
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from ..base import Job, JobResult
+    from ..base import Job
     from ..lanes import LiveLane
     from .events import Event
     from .job_book import JobBook
@@ -123,8 +125,10 @@ class LateJobs:
                     continue
                 try:
                     job = self._book.job(job_id)
-                except JobError as error:  # its model cannot be imported any longer
-                    await self._ended(LiveEnd(job_id, reason=str(error)))
+                    if job.file is not None:
+                        await asyncio.to_thread(self._book.job_to_send, job_id)
+                except JobError as error:
+                    await self._ended(_not_sent(job_id, error))
                 else:
                     yield job
             if self._is_closed:
@@ -175,6 +179,14 @@ def free_ids(state: RunState) -> list[str]:
     """Return the jobs without an answer that no remote batch under way can have run."""
     taken = {job_id for chunk in state.open_chunks.values() for job_id in state.job_ids_of(chunk)}
     return [*state.pending_ids(), *(each for each in state.late_ids() if each not in taken)]
+
+
+def _not_sent(job_id: str, error: JobError) -> LiveEnd:
+    """Return how a job ends that is not as it was added; it waits where its model may come back."""
+    if error.field != "file":
+        return LiveEnd(job_id, reason=str(error))
+    why = str(error)
+    return LiveEnd(job_id, JobResult(job_id, error=why, error_category=INPUT_ERROR, cost_usd=0.0))
 
 
 def _write_to(journal: Journal) -> Callable[[Sequence[Event]], None]:

@@ -26,13 +26,13 @@ class Outage:
 
     Args:
         provider: who fails, by name.
-        chunk: the number of the chunk that is asked about.
+        name: what is asked about, in words for a person.
         grace_seconds: for how long a failure that may last has to, to be believed.
     """
 
-    def __init__(self, provider: str, chunk: int, grace_seconds: float) -> None:
+    def __init__(self, provider: str, name: str, grace_seconds: float) -> None:
         self._provider = provider
-        self._chunk = chunk
+        self._name = name
         self._grace_seconds = grace_seconds
         self._kind: Kind | None = None
         self._since = 0.0
@@ -49,7 +49,7 @@ class Outage:
         """
         said, kind, now = f"{what}: {error}", _kind(error), time.monotonic()
         if self._kind is None:
-            logger.warning("Chunk %d: %s It is tried again.", self._chunk, said)
+            logger.warning("%s: %s It is tried again.", self._name, said)
         if self._kind != kind:
             self._kind, self._since = kind, now
         lasts = now - self._since >= self._grace_seconds

@@ -70,7 +70,8 @@ class Standing:
         enqueued_tokens: input tokens in flight, by provider and model.
         max_enqueued_tokens: what the provider allows of these; a model that is missing is
             unlimited, as far as is known. A chunk that is over it by itself goes alone.
-        ended_at: when a remote batch of that provider and model last ended in this run.
+        ended_at: when a remote batch of that provider and model last ended in this run that was
+            not refused.
     """
 
     now: float
@@ -174,15 +175,13 @@ def standing_of(state: RunState, now: float) -> Standing:
     """
     committed_usd = state.spent_usd + state.reserved_usd
     standing = Standing(now=now, committed_usd=committed_usd, unpriced=state.unpriced)
-    tokens, ended_at = dict[tuple[str, str], int](), dict[tuple[str, str], float]()
-    for chunk in state.chunks:
+    tokens = dict[tuple[str, str], int]()
+    for chunk in state.open_chunks.values():
         key = (chunk.plan.provider, chunk.plan.model)
         if chunk.is_in_flight:
             standing.in_flight += 1
             tokens[key] = tokens.get(key, 0) + chunk.plan.input_tokens
-        elif chunk.ended_at is not None:
-            ended_at[key] = max(ended_at.get(key, 0.0), chunk.ended_at)
-    standing.enqueued_tokens, standing.ended_at = tokens, ended_at
+    standing.enqueued_tokens, standing.ended_at = tokens, state.ended_at
     return standing
 
 

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 _BAD_FOR_GOOD: Final = frozenset({400, 404, 405, 413, 415, 422})
 """HTTP says so of a create or an upload that will not do better another time."""
+_OF_CONTENT: Final = frozenset({400, 413, 422})
+"""Those of them that may be said because of one job among others."""
+_OF_ALL: Final = frozenset({"model_not_found", "model_not_available", "unsupported_model"})
+"""Codes of what is wrong with each job of a chunk: all of them have one model."""
 _BAD_KEY: Final = frozenset({401, 403})
 
 
@@ -28,6 +32,13 @@ def is_for_good(error: ProviderError | InputError) -> bool:
         return True
     waits = is_bad_key(error) or has_no_credit(error)
     return error.status_code in _BAD_FOR_GOOD and not waits
+
+
+def may_be_of_one(error: ProviderError | InputError) -> bool:
+    """Return whether one job among others may be the reason of a refusal for good."""
+    if isinstance(error, InputError):
+        return True
+    return error.status_code in _OF_CONTENT and error.code not in _OF_ALL
 
 
 def has_no_credit(error: ProviderError) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..exceptions import InputError, JobError, ProviderError, SubmissionError
@@ -13,21 +14,34 @@ from ..providers.base import NOT_SENT
 from ..providers.chunk import Chunk, Intent
 from ..providers.orphan import Found, Unprovable
 from ..wire.custom_ids import new_nonce
+from .batch_name import batch_name
 from .chunk_results import ChunkResults
-from .events import Again, Cancelled, Collected, Collecting, Created, Polled, Refused, Uploaded
+from .doubles import Doubles
+from .events import (
+    Again,
+    Cancelled,
+    Collected,
+    Collecting,
+    Created,
+    Polled,
+    Refused,
+    Released,
+    Uploaded,
+)
 from .job_book import JobLines
 from .outage import Outage
 from .pauses import Pauses
-from .refusals import has_no_credit, is_bad_key, is_for_good, jobs_wait
+from .refusals import has_no_credit, is_bad_key, is_for_good, jobs_wait, may_be_of_one
 from .run_state import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from ..base import JobResult
     from ..providers import BatchClient
     from ..wire.custom_ids import CustomIds
-    from ..wire.remote_status import RemoteStatus
+    from ..wire.remote_status import RemoteError, RemoteStatus
+    from .halving import Halving
     from .job_book import JobBook
     from .journal import Journal
     from .params import BatchParams
@@ -42,6 +56,8 @@ NEVER_TAKEN: Final = "no remote batch of it was found"
 WITHDRAWN: Final = "the run was stopped before it was sent"
 """Why a chunk goes again whose create was never made."""
 
+_NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
+_BAD_REQUEST: Final = 400
 _GONE: Final = "the provider knows the batch no longer"
 """Why jobs end without an answer whose batch can be polled no more."""
 
@@ -59,6 +75,7 @@ class RemoteChunk:
         params: how the run is run.
         kept: told of results once they are kept.
         may_submit: whether the run still submits; asked right before a create.
+        halving: sends its jobs again in parts, where it is refused for the fault of some.
     """
 
     def __init__(
@@ -70,6 +87,7 @@ class RemoteChunk:
         params: BatchParams,
         kept: Kept,
         may_submit: Callable[[], bool],
+        halving: Halving,
     ) -> None:
         self._chunk = chunk
         self._journal = journal
@@ -77,6 +95,7 @@ class RemoteChunk:
         self._client = client
         self._params = params
         self._may_submit = may_submit
+        self._halving = halving
         self._job_ids = tuple(journal.state.job_ids_of(chunk))
         self._results = ChunkResults(
             chunk, self._job_ids, journal, book, client, params, kept, self._set_why
@@ -136,7 +155,12 @@ class RemoteChunk:
                 await self._discard([handle] if handle is not None else [])
                 await self._refused(error)
                 return True
-            logger.warning("Chunk %d: %s Looking for it.", self._chunk.number, error)
+            logger.warning(
+                "%s: %s Whether the provider has taken it is not known. It is looked for there, "
+                "and sent again only where it is not found.",
+                self._name,
+                error,
+            )
             return False
         except InputError as error:
             await self._discard([handle] if handle is not None else [])
@@ -197,10 +221,12 @@ class RemoteChunk:
         if status is None:
             await self._give_up_gone()
             return
-        if status.ended_as == "failed" and status.waits_for_tokens:
-            reason = status.error.message if status.error else "too many tokens are enqueued"
-            self._journal.write(Refused(self._chunk.number, reason))
+        error = status.error if status.ended_as == "failed" else None
+        if error is not None and (status.waits_for_tokens or status.was_refused):
+            self._journal.write(Refused(self._chunk.number, error.message))
             await self._discard(status.inputs)
+            if not status.waits_for_tokens:
+                await self._refused_in_check(error)
             return
         await self._collect(status)
 
@@ -222,6 +248,10 @@ class RemoteChunk:
         async with self._telling:
             if self._recall_trouble is not None and self._chunk.step is Step.CREATED:
                 await self._tell_of_recall(self._chunk.remote_id)
+
+    @property
+    def _name(self) -> str:
+        return batch_name(self._chunk, self._job_ids)
 
     def _set_why(self, why: str) -> None:
         self.why = why
@@ -248,10 +278,40 @@ class RemoteChunk:
             raise jobs_wait(self._client.provider, error) from error
         # What is wrong with one job holds up no other: they are cut anew before they go again.
         if is_for_good(error) and not isinstance(error, JobError):
-            await self._fail_all(str(error))
+            await self._fail_or_halve(str(error), {}, may_be_of_one=may_be_of_one(error))
 
-    async def _fail_all(self, why: str) -> None:
-        await asyncio.to_thread(self._results.keep_refused, why)
+    async def _refused_in_check(self, told: RemoteError) -> None:
+        """Go on from a batch that was created, and refused before anything of it ran."""
+        error = ProviderError(told.message, code=told.code, status_code=_BAD_REQUEST)
+        if has_no_credit(error):
+            raise jobs_wait(self._client.provider, error)
+        places = range(len(self._job_ids))
+        named = {self._job_ids[at]: why for at, why in told.lines.items() if at in places}
+        await self._fail_or_halve(told.message, named, may_be_of_one=may_be_of_one(error))
+
+    async def _fail_or_halve(
+        self, why: str, named: Mapping[str, str], *, may_be_of_one: bool
+    ) -> None:
+        """Fail the jobs that are at fault; the others go again, as long as that may help.
+
+        From the release on the jobs are pending, so that they go again also where this process ends
+        before they have failed, or were submitted.
+        """
+        waiting = list(self._journal.state.waiting_ids(self._chunk))
+        is_alone = len(waiting) == 1
+        if is_alone or not may_be_of_one or not self._halving.is_worth_it(self._chunk):
+            await self._fail_all(why, named)
+            return
+        self._journal.write(Released(self._chunk.number))
+        if not named:
+            logger.info("%s: it is refused, and its halves are sent: %s", self._name, why)
+            self._halving.send_halves(waiting)
+            return
+        await asyncio.to_thread(self._results.keep_named, named)
+        self._halving.send_rest([job_id for job_id in waiting if job_id not in named])
+
+    async def _fail_all(self, why: str, named: Mapping[str, str] = _NOBODY) -> None:
+        await asyncio.to_thread(self._results.keep_refused, why, named)
         self._journal.write(Collected(self._chunk.number))
 
     async def _look(self, outage: Outage) -> tuple[str, object]:
@@ -286,21 +346,31 @@ class RemoteChunk:
 
     def _outage(self) -> Outage:
         grace_seconds = self._params.orphan_grace_seconds
-        return Outage(self._client.provider, self._chunk.number, grace_seconds)
+        return Outage(self._client.provider, self._name, grace_seconds)
 
     async def _ended(self) -> RemoteStatus | None:
         """Return how the batch ended; None where the provider knows it no longer."""
         pauses, outage = Pauses(self._params.poll_interval_seconds), self._outage()
-        remote_id = self._chunk.remote_id
+        remote_id, doubles = self._chunk.remote_id, self._doubles()
         assert remote_id is not None, "it was created"
         while True:
             if self._recalled.is_set():
                 with suppress(ProviderError):  # `why` tells of it, and it is tried again
                     await self.cancel()
             status = await self._poll(remote_id, outage)
-            if outage.is_gone or (status is not None and status.has_ended):
+            has_ended = outage.is_gone or (status is not None and status.has_ended)
+            if doubles is not None:
+                await doubles.look(is_last=has_ended)
+            if has_ended:
                 return status
             await self._pause(pauses, outage.retry_after_seconds)
+
+    def _doubles(self) -> Doubles | None:
+        """Return what looks for batches of earlier submissions, where there may be any."""
+        if NEVER_TAKEN not in self._chunk.reasons:
+            return None
+        grace_seconds = self._params.orphan_grace_seconds
+        return Doubles(self._chunk, self._journal, self._client, self._intent, grace_seconds)
 
     async def _tell_of_recall(self, remote_id: str | None) -> None:
         assert remote_id is not None, "it was created"
@@ -335,6 +405,8 @@ class RemoteChunk:
             return None
         outage.end()
         self.why = self._recall_trouble or ""
+        if status.ended_as != "failed" and (status.has_ended or status.counts.total):
+            self._halving.note_taken(self._chunk)
         self._note(status)
         return status
 
@@ -355,7 +427,12 @@ class RemoteChunk:
     # -- collecting
 
     async def _give_up_gone(self) -> None:
-        logger.warning("Chunk %d: %s.", self._chunk.number, _GONE)
+        logger.warning(
+            "%s: %s. Its jobs without a result fail; in a run with a deadline, they are called "
+            "live.",
+            self._name,
+            _GONE,
+        )
         await asyncio.to_thread(self._results.keep_gone, _GONE)
         await self._results.close()
         self.why = ""
@@ -374,7 +451,11 @@ class RemoteChunk:
         try:
             await self._client.delete_files(handles)
         except ProviderError as error:
-            logger.warning("Files of chunk %d are left behind: %s", self._chunk.number, error)
+            logger.warning(
+                "%s: a file of it could not be deleted, and stays at the provider: %s",
+                self._name,
+                error,
+            )
 
 
 def go_again(journal: Journal, chunk: ChunkState) -> None:

@@ -146,6 +146,8 @@ class RunState:
     Attributes:
         chunks: every chunk, by its number.
         open_chunks: those for which something is still to do, by number.
+        ended_at: when a remote batch of that provider and model was last seen to have ended, in
+            unix seconds; one that was refused, be it late, is none.
         spent_usd: what was settled, and what jobs cost that no remote batch answered.
         counts: jobs that ended, by outcome.
         pending: how many jobs are in no chunk and have not ended.
@@ -158,6 +160,7 @@ class RunState:
     def __init__(self) -> None:
         self.chunks: list[ChunkState] = []
         self.open_chunks: dict[int, ChunkState] = {}
+        self.ended_at: dict[tuple[str, str], float] = {}
         self.spent_usd = 0.0
         self.pending = 0
         self.asked: Asked | None = None
@@ -408,7 +411,11 @@ class RunState:
             chunk.step, chunk.ended_at = Step.ENDED, event.at
 
     def _collect(self, event: Collecting, _place: int) -> None:
-        self._open(event.chunk).step = Step.COLLECTING
+        chunk = self._open(event.chunk)
+        chunk.step = Step.COLLECTING
+        if chunk.ended_at is not None:
+            key = (chunk.plan.provider, chunk.plan.model)
+            self.ended_at[key] = max(self.ended_at.get(key, 0.0), chunk.ended_at)
 
     def _keep_result(self, event: ResultKept, place: int) -> None:
         number = self._number(event.job_id)

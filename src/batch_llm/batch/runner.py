@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ..base import JobResult
-from ..exceptions import AuthenticationError
+from ..exceptions import StateError
 from ..rows.result_row import INPUT_ERROR
 from ..wire.custom_ids import new_nonce
 from .deadline import deadline_at
 from .drafting import Drafting
 from .drafts import Draft, cut_to_budget, drafts_of
 from .events import ChunkPlanned, Released, WentLive
+from .halving import Halving
 from .late_jobs import LateJobs, free_ids
 from .plan import Hold, plan, refused_candidates, refused_chunks, standing_of
 from .remote_chunk import NEVER_TAKEN, RemoteChunk, go_again
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from .params import BatchParams
     from .plan import Candidate, Held, Plan, Standing
     from .run_state import ChunkState
+
+logger = logging.getLogger("batch_llm")
 
 _RECHECK_SECONDS: Final = 0.05
 _SUBMITTING_SECONDS: Final = 30.0
@@ -74,13 +78,14 @@ class Runner:
         self._refused: list[JobResult] = []
         pending = self._unless_stopped(list(journal.state.pending_ids()))
         self._drafting = Drafting(self._drafts_of(pending), self._changed.set)
+        self._halving = Halving(self._draft_parts)
         self._held: list[Held] = []
         self._given_up: list[Held] = []
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._stop: str | None = None
         self._leaves = False
         self._cancels = False
-        self._refused_key: AuthenticationError | None = None
+        self._failure: Exception | None = None
         self._began_at = time.time()
         self.active: dict[int, RemoteChunk] = {}
         self.late: LateJobs | None = None
@@ -105,7 +110,9 @@ class Runner:
                 be made; if it is for jobs that were added now, nothing new was submitted.
             AuthenticationError: if a provider refused its key; what was under way has ended, and
                 what was refused waits.
-            StateError: if the state cannot be written.
+            StateError: if the state cannot be written; at once.
+            Exception: of a defect, of a client of the user's own say, once all else that was under
+                way has ended. What it has struck goes on from there in a later run.
         """
         try:
             if self._deadline is not None:
@@ -114,8 +121,8 @@ class Runner:
             if self._stop is None and not self._is_due():
                 await self._open_clients()
             await self._turn()
-            if self._refused_key is not None:
-                raise self._refused_key
+            if self._failure is not None:
+                raise self._failure
         finally:
             self.stop("it has ended")  # drafting too
             self._drafting.close()
@@ -176,6 +183,11 @@ class Runner:
             self._params.enqueued_tokens_of,
         )
 
+    def _draft_parts(self, parts: list[list[str]]) -> None:
+        """Have jobs that were refused together submitted in parts, each a chunk of its own."""
+        for job_ids in parts:
+            self._drafting.go_on_with(self._drafts_of(self._unless_stopped(job_ids)))
+
     def _unless_stopped(self, job_ids: list[str]) -> Iterator[str]:
         for job_id in job_ids:
             if self._stop is not None or self._is_due():
@@ -183,7 +195,10 @@ class Runner:
             yield job_id
 
     async def _take_drafts(self) -> None:
-        self._drafting.take_made()
+        try:
+            self._drafting.take_made()
+        except Exception as error:
+            self._fail(error)
         if self._refused and not self._drafting.is_at_work:
             refused, self._refused = self._refused, []
             await asyncio.to_thread(self._keep, refused)
@@ -197,7 +212,7 @@ class Runner:
         """Submit what may go, whenever something has changed, until there is nothing to do."""
         while not self._leaves:
             self._changed.clear()
-            self._raise_faults()
+            self._end_ended()
             await self._take_drafts()
             if self._stop is None:
                 await self._go_on()
@@ -326,7 +341,14 @@ class Runner:
         job_id = next(self._journal.state.job_ids_of(chunk))
         client = self._book.client_of(chunk.plan.provider, job_id)
         remote = RemoteChunk(
-            chunk, self._journal, self._book, client, self._params, self._kept, self._may_submit
+            chunk,
+            self._journal,
+            self._book,
+            client,
+            self._params,
+            self._kept,
+            self._may_submit,
+            self._halving,
         )
         if is_new:
             remote.plan_to_submit()
@@ -401,17 +423,32 @@ class Runner:
         ]
         self._tell(is_told)
 
-    def _raise_faults(self) -> None:
+    def _end_ended(self) -> None:
+        """Forget tasks that have ended.
+
+        Raises:
+            StateError: of one of them: what becomes of the others could not be written either.
+        """
         for number, task in list(self._tasks.items()):
             if not task.done():
                 continue
             del self._tasks[number]
             try:
                 task.result()
-            except AuthenticationError as error:
-                # Others have keys of their own, or were taken before: they go on to their ends.
-                self._refused_key = self._refused_key or error
-                self.stop(str(error))
+            except StateError:
+                raise
+            except Exception as error:
+                self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        """Let the run end for what one chunk has met; the others go on to their ends first."""
+        if self._failure is None:
+            self._failure = error
+            told = str(error) or type(error).__name__
+            logger.warning(
+                "Nothing more is submitted; the run ends once what is under way has, for: %s", told
+            )
+        self.stop(str(error))
 
     def _is_over(self) -> bool:
         """Whether nothing is at work, and no time will change that."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -51,10 +51,10 @@ class Session:
         self._progress = progress
         self._home = home
         self._asked: deque[Asked] = deque()
+        self._telling: set[asyncio.Task[None]] = set()
         self._listeners: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         self._takes_orders = False
         self._is_ending = False
-        self._begun = threading.Event()
         self._done = threading.Event()
         self._opened: OpenedRun | None = None
         self.fault: BaseException | None = None
@@ -99,7 +99,6 @@ class Session:
         """
         opened, self._home = self.opened, asyncio.get_running_loop()
         self._takes_orders = True
-        self._begun.set()
         self._obey()
         progress = asyncio.create_task(self._report())
         try:
@@ -129,7 +128,10 @@ class Session:
     # -- what is asked of it
 
     def ask(self, what: Asked) -> None:
-        """Have something done with the runner, on its event loop; nothing once it has ended."""
+        """Have something done with the runner, on its event loop; nothing once it has ended.
+
+        It waits for no lock: a signal's handler may have cut into whoever holds it.
+        """
         self._asked.append(what)
         home = self._home
         if self._takes_orders and home is not None:
@@ -142,17 +144,16 @@ class Session:
         Raises:
             Exception: that it raises.
         """
-        self._begun.wait()
-        home = self._home
-        if home is None or self.has_ended():
-            return
-        work = what(self.opened.runner)
-        try:
-            told = asyncio.run_coroutine_threadsafe(work, home)
-        except RuntimeError:  # it has ended meanwhile
-            work.close()
-            return
-        while not (wait([told], _WAKE_SECONDS).done or self._done.is_set()):
+        told: Future[None] = Future()
+
+        def begin(runner: Runner) -> None:
+            task = asyncio.get_running_loop().create_task(what(runner))
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
+            task.add_done_callback(lambda task: _pass_on(task, told))
+
+        self.ask(begin)
+        while not (wait([told], _WAKE_SECONDS).done or self.has_ended()):
             pass
         if told.done() and not told.cancelled():
             told.result()
@@ -253,7 +254,6 @@ class Session:
 
     def _is_over(self) -> None:
         self._done.set()
-        self._begun.set()
         self._wake()
 
     @contextmanager
@@ -269,3 +269,14 @@ class Session:
         for loop, news in list(self._listeners):
             with suppress(RuntimeError):  # that loop has ended
                 loop.call_soon_threadsafe(news.set)
+
+
+def _pass_on(task: asyncio.Task[None], told: Future[None]) -> None:
+    if task.cancelled():
+        told.cancel()
+        return
+    error = task.exception()
+    if error is not None:
+        told.set_exception(error)
+    else:
+        told.set_result(None)

@@ -11,11 +11,20 @@ from ..base import Job, JobResult
 from ..exceptions import JobError, StateError, StateMismatchError
 from ..files import PathLock
 from .events import UNKNOWN_DIGEST, VERSION, Resubmitted, Settled
-from .journal import open_journal, results_of, specs_of
-from .state_file import STATE, fold, new_header, prepare, read_header, state_path
+from .job_book import digest_of
+from .journal import job_digest, open_journal, results_of, specs_of
+from .state_file import (
+    STATE,
+    close_held,
+    fold,
+    new_header,
+    open_held,
+    read_header,
+    state_path,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from .events import Outcome
@@ -149,7 +158,7 @@ class StateManager:
         try:
             read_header(self.path)
             if not abandon:
-                prepare(self.path, new_header())
+                close_held(open_held(self.path, new_header()))
                 _refuse_open_chunks(self.path, fold(self.path).state)
             self.path.unlink(missing_ok=True)
         except OSError as error:
@@ -162,14 +171,36 @@ def _save(journal: Journal, state: BatchState) -> None:
     ended: dict[str, Outcome] = dict.fromkeys(state.failed_jobs, "failed")
     ended |= dict.fromkeys(state.completed_results, "succeeded")
     jobs = [_plain(job) for job in state.pending_jobs]
-    journal.add_jobs(jobs)
+    journal.add_jobs(jobs, _digests(journal, state))
     bare = [{"id": name} for name in ended if name not in journal.state]
     journal.add_jobs(bare, digest=lambda _: UNKNOWN_DIGEST)
     pending = (job["id"] for job in jobs if job["id"] not in ended)
     journal.write(*_tried_again(journal.state, [*state.completed_results, *pending]))
     journal.keep_results(_results(state), lambda result: ended[result["job_id"]])
     unknown_usd = state.total_cost_usd - journal.state.spent_usd
-    journal.write(Settled(usd=max(unknown_usd, 0.0)))
+    if unknown_usd > 0:
+        journal.write(Settled(usd=unknown_usd))
+    journal.sync()
+
+
+def _digests(journal: Journal, state: BatchState) -> Callable[[Mapping[str, Any]], str]:
+    """Return what tells whether a job is the one that the file has: as a run tells it.
+
+    What is in a job's file is not asked again where the job is as the file has it: that is for the
+    run that sends it.
+    """
+    made = {job.id: job for job in state.pending_jobs if isinstance(job, Job)}
+
+    def digest(told: Mapping[str, Any]) -> str:
+        name, held = told["id"], journal.state
+        if name in held and job_digest(journal.spec(name)) == job_digest(told):
+            return held.digest(name)
+        try:
+            return digest_of(made.get(name) or Job.from_dict(told))
+        except JobError:  # it cannot be made, or its file cannot be read
+            return job_digest(told)
+
+    return digest
 
 
 def _tried_again(state: RunState, job_ids: Iterable[str]) -> Iterator[Resubmitted]:

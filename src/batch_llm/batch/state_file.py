@@ -16,6 +16,9 @@ from ..files import (
     FileKind,
     create_private,
     cut_torn_line,
+    hold_file,
+    let_go,
+    open_private,
     raw_lines,
     replace_file,
     upgraded_lines,
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from ..files.lines import Step
 
 STATE: Final = FileKind("batch state", StateError)
+_APPENDING: Final = os.O_WRONLY | os.O_APPEND
 DEFAULT_NAME: Final = "batch_state.jsonl"
 UPGRADES: dict[int, Step] = {}
 """What makes a line of version N one of version N + 1; the header's version is set besides.
@@ -102,6 +106,46 @@ def prepare(path: Path, header: Header) -> None:
         replace_file(path, upgraded_lines(path, STATE, (found.version, VERSION), UPGRADES))
     else:
         cut_torn_line(path)
+
+
+def open_held(path: Path, header: Header) -> int:
+    """Return a descriptor to append by, of a file that is prepared, and that nobody else writes.
+
+    It is held before anything in it is changed: a run that has it by another name may be in the
+    middle of a line. Close it with `close_held`.
+
+    Args:
+        path: the file; created if need be.
+        header: the first line, where there is none.
+
+    Raises:
+        ConfigurationError: if it is no state, or a newer one.
+        StateError: if another holds it, or a line cannot be read.
+        OSError: if the file cannot be read or written.
+    """
+    file = open_private(path, _APPENDING)
+    try:
+        hold_file(file, path, STATE)
+        prepare(path, header)
+        if os.path.samestat(os.fstat(file), path.stat()):
+            return file
+        newer = open_private(path, _APPENDING)  # it was replaced as a whole
+    except BaseException:
+        close_held(file)
+        raise
+    close_held(file)
+    try:
+        hold_file(newer, path, STATE)
+    except BaseException:
+        os.close(newer)
+        raise
+    return newer
+
+
+def close_held(file: int) -> None:
+    """Close what `open_held` has opened, and let another have it."""
+    let_go(file)
+    os.close(file)
 
 
 def read_header(path: Path) -> Header | None:

@@ -3,7 +3,7 @@
 from .group_writer import GroupWriter
 from .kind import FileKind
 from .lines import cut_torn_line, raw_lines, upgraded_lines
-from .lock import PathLock, holder_of
+from .lock import PathLock, hold_file, holder_of, let_go
 from .private import PRIVATE, Place, create_private, open_private, replace_file, sync_directory
 
 __all__ = [
@@ -14,7 +14,9 @@ __all__ = [
     "Place",
     "create_private",
     "cut_torn_line",
+    "hold_file",
     "holder_of",
+    "let_go",
     "open_private",
     "raw_lines",
     "replace_file",

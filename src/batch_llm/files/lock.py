@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+if sys.platform != "win32":
+    import fcntl
 
 from filelock import FileLock, Timeout
 
@@ -54,6 +58,42 @@ class PathLock:
         with contextlib.suppress(OSError):  # no process holds it any longer
             self._file.write_text("", encoding="ascii")
         self._lock.release()
+
+
+def hold_file(file: int, place: Path, kind: FileKind) -> None:
+    """Hold an open file itself, under whichever of its names, until it is closed.
+
+    A `PathLock` holds a name, and a file may have two (hard links). Where the system cannot hold
+    the file (Windows, some network drives), the lock of the name is all there is.
+
+    Args:
+        file: its descriptor.
+        place: the name that it was opened by.
+        kind: what the file is, for the error.
+
+    Raises:
+        BatchLLMError: of that kind, if it is held already, in this process or another.
+    """
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise kind.error(
+                f"The {kind.noun} {str(place)!r} is in use by another run, which knows the file by "
+                f"another name (a hard link). One run at a time can write a {kind.noun}: wait for "
+                f"it to end, or name another file.",
+                place,
+                "locked",
+            ) from None
+        except OSError:
+            return
+
+
+def let_go(file: int) -> None:
+    """Hold a file no longer, also where a child of this process has inherited it."""
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def holder_of(place: Path) -> int | None:

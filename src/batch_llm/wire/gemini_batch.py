@@ -40,6 +40,7 @@ GEMINI_ENDPOINTS: Final[tuple[GeminiEndpoint, ...]] = get_args(GeminiEndpoint)
 
 NAME_PREFIX: Final = "batch-llm-"
 """Before the nonce, in the display name of a batch."""
+_INVALID: Final = "INVALID_ARGUMENT"
 LIFE_SECONDS: Final = 48 * 3_600
 """After which Google gives a batch up (docs); the operation itself does not say."""
 
@@ -320,7 +321,7 @@ def _status(operation: _Operation) -> RemoteStatus:
         created_at=created_at,
         ended_at=unix_seconds(job.end_time),
         expires_at=None if created_at is None else created_at + LIFE_SECONDS,
-        error=_error(operation.error, end),
+        error=_error(operation.error, end, has_run=stats.successful_request_count > 0),
         outputs=_outputs(operation),
         inputs=(source,) if source else (),
         name=_nonce_in(job.display_name),
@@ -348,11 +349,12 @@ def _outputs(operation: _Operation) -> tuple[str, ...]:
     return (operation.name,) if output.inlined else ()
 
 
-def _error(error: _Status | None, end: RemoteEnd | None) -> RemoteError | None:
+def _error(error: _Status | None, end: RemoteEnd | None, *, has_run: bool) -> RemoteError | None:
     if error is None or end == "completed":
         return None
     code = None if error.code is None else error_from_report({"code": error.code}).code
-    return RemoteError(short_message(error.message or ""), code)
+    is_refusal = code == _INVALID and not has_run
+    return RemoteError(short_message(error.message or ""), code, is_refusal=is_refusal)
 
 
 def _nonce_in(display_name: str | None) -> str | None:

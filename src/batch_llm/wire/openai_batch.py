@@ -221,6 +221,10 @@ _ENDED_AS: Final[dict[str, RemoteEnd]] = {
 }
 
 
+_DEFECTS: Final = frozenset({"internal_error", "server_error"})
+"""Codes of batches that failed for no fault of theirs."""
+
+
 def encode_create(
     input_file_id: str, endpoint: str, nonce: str, *, completion_window: str = "24h"
 ) -> dict[str, object]:
@@ -269,7 +273,7 @@ def _status(batch: _Batch) -> RemoteStatus:
         created_at=batch.created_at,
         ended_at=next((moment for moment in moments if moment is not None), None),
         expires_at=batch.expires_at,
-        error=_error(batch.errors),
+        error=_error(batch.errors, has_run=counts.completed + counts.failed > 0),
         outputs=tuple(file for file in outputs if file),
         inputs=(batch.input_file_id,) if batch.input_file_id else (),
         name=name if isinstance(name, str) else None,
@@ -282,11 +286,23 @@ def _state(word: str, end: RemoteEnd | None) -> RemoteState:
     return "canceling" if word == "cancelling" else "in_progress"
 
 
-def _error(problems: _Problems | None) -> RemoteError | None:
-    """Return the first problem, and how many there are."""
+def _error(problems: _Problems | None, *, has_run: bool) -> RemoteError | None:
+    """Return the first problem, how many there are, and those of single lines.
+
+    OpenAI says so of a file that it has checked before it runs anything of it.
+    """
     if problems is None or not problems.data:
         return None
     first, more = problems.data[0], len(problems.data) - 1
     place = "" if first.line is None else f"Line {first.line}: "
     rest = f" (and {more} more)" if more else ""
-    return RemoteError(f"{place}{short_message(first.message or '')}{rest}", first.code)
+    return RemoteError(
+        f"{place}{short_message(first.message or '')}{rest}",
+        first.code,
+        is_refusal=not has_run and first.code not in _DEFECTS,
+        lines={
+            problem.line - 1: short_message(problem.message or "") or problem.code or ""
+            for problem in problems.data
+            if problem.line is not None and problem.line > 0
+        },
+    )

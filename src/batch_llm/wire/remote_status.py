@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 RemoteState: TypeAlias = Literal["in_progress", "canceling", "ended"]
 RemoteEnd: TypeAlias = Literal["completed", "failed", "expired", "cancelled"]
@@ -45,10 +48,15 @@ class RemoteError:
     Attributes:
         message: the provider's own words, cut.
         code: the provider's own word for it, or None.
+        is_refusal: whether it was refused for what is in it, and nothing of it ran.
+        lines: what is wrong with single requests, by their places, from 0; empty where the provider
+            names none.
     """
 
     message: str
     code: str | None = None
+    is_refusal: bool = False
+    lines: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +95,12 @@ class RemoteStatus:
     def has_ended(self) -> bool:
         """Whether nothing more will come."""
         return self.state == "ended"
+
+    @property
+    def was_refused(self) -> bool:
+        """Whether it ended before anything of it ran, for what is in it."""
+        is_refusal = self.error is not None and self.error.is_refusal
+        return self.ended_as == "failed" and is_refusal and not self.outputs
 
     @property
     def waits_for_tokens(self) -> bool:

@@ -19,7 +19,13 @@ from batch_llm.batch.events import Collected, Collecting, Created, Note, Resubmi
 from batch_llm.batch.journal import Journal, job_digest, next_step, open_journal
 from batch_llm.batch.run_state import ImpossibleEventError, Step
 from batch_llm.batch.run_status import status_of
+from batch_llm.batch.state import StateManager
+from batch_llm.batch.state_file import UPGRADES
 from batch_llm.exceptions import StateError, StateMismatchError
+
+held_by_any_name = pytest.mark.skipif(
+    sys.platform == "win32", reason="a file there is locked by its name alone"
+)
 
 
 @pytest.fixture
@@ -73,6 +79,37 @@ def test_one_process_at_a_time(path: Path) -> None:
         )
         assert f"in use by the process {os.getpid()}" in other.stderr
     open_journal(path).close()
+
+
+@held_by_any_name
+def test_one_process_at_a_time_whatever_the_name(path: Path) -> None:
+    with open_journal(path) as journal:
+        journal.add_jobs([job(0)])
+        other = path.with_name("the same.jsonl")
+        other.hardlink_to(path)
+        with path.open("ab") as file:  # the run is in the middle of a line
+            file.write(b"{")
+        for opens in (open_journal, lambda name: StateManager(name).clear()):
+            with pytest.raises(StateError, match="in use by another run, which knows the file by"):
+                opens(other)
+        assert path.read_bytes().endswith(b"{")
+    for name in (other, path):
+        open_journal(name).close()
+
+
+@held_by_any_name
+def test_a_new_and_an_upgraded_file_are_held_too(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Either is another file than the one that was first opened."""
+    for version in (1, 2):
+        monkeypatch.setattr("batch_llm.batch.state_file.VERSION", version)
+        monkeypatch.setitem(UPGRADES, 1, dict)
+        with open_journal(path):
+            other = path.with_name(f"name {version}")
+            other.hardlink_to(path)
+            with pytest.raises(StateError, match="another name"):
+                open_journal(other)
 
 
 def test_jobs_added_later_join_and_those_left_out_stay(path: Path) -> None:

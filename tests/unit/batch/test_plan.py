@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from hypothesis import given
@@ -20,7 +20,10 @@ from batch_llm.batch.plan import (
     refused_candidates,
     standing_of,
 )
-from batch_llm.batch.run_state import RunState
+from batch_llm.batch.run_state import ChunkState, RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MODEL = ("openai", "m")
 
@@ -132,6 +135,8 @@ def test_a_run_says_what_is_under_way_and_what_was_refused() -> None:
     for number in range(1, 4):
         state.apply(Created(number, f"batch_{number}"))
     state.apply(Polled(2, "completed", ended=True, at=50.0))
+    state.apply(Collecting(2))
+    state.apply(Polled(3, "failed", ended=True, at=59.0))
     state.apply(Refused(3, "token_limit_exceeded", at=60.0))
     state.apply(Collecting(4))
     standing = standing_of(state, now=70.0)
@@ -142,6 +147,18 @@ def test_a_run_says_what_is_under_way_and_what_was_refused() -> None:
     assert refused_candidates(state) == [
         chunk(3, input_tokens=13, refusals=1, refused_at=60.0, reason="token_limit_exceeded")
     ]
+
+
+def test_what_is_done_with_costs_a_run_no_time() -> None:
+    class Unwalked(list[ChunkState]):
+        def __iter__(self) -> Iterator[ChunkState]:
+            raise AssertionError("each chunk of the run was looked at")
+
+    state = RunState()
+    state.apply(JobAdded("job-0", "ab" * 16, msgspec.Raw(b"{}")))
+    state.apply(planned(0, "job-0"))
+    state.chunks = Unwalked(state.chunks)
+    assert standing_of(state, now=70.0).in_flight == 1
 
 
 @given(

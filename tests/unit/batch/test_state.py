@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import BaseModel
 from tests.batch_runs import job, planned, result
 
 from batch_llm.base import Job, JobResult
 from batch_llm.batch.events import Created, Refused
+from batch_llm.batch.job_book import digest_of
 from batch_llm.batch.journal import open_journal
 from batch_llm.batch.state import BatchState, StateManager
 from batch_llm.exceptions import ConfigurationError, StateError, StateMismatchError
@@ -31,6 +34,64 @@ def test_a_run_under_way_is_loaded_while_it_is_locked(tmp_path: Path) -> None:
         "run-1",
         [Job.from_dict(job(0)), Job.from_dict(job(1))],
     )
+
+
+def run_with_files(state: Path, *jobs: Job) -> None:
+    """Begin a run as `Batch` does; nothing is sent."""
+    with open_journal(state) as journal:
+        journal.add_jobs([each.to_dict() for each in jobs], lambda told: digest_of(of(told, jobs)))
+
+
+def of(told: Any, jobs: tuple[Job, ...]) -> Job:
+    return next(each for each in jobs if each.id == told["id"])
+
+
+class Shape(BaseModel):
+    """What a job asks for."""
+
+    number: int
+
+
+def test_what_was_loaded_of_a_run_is_saved_again_and_changes_nothing(tmp_path: Path) -> None:
+    file, state = tmp_path / "a.txt", tmp_path / "state.jsonl"
+    file.write_text("It rained.")
+    jobs = [
+        Job("a", model="m", prompt="?", file=file),
+        Job("b", model="m", prompt="?", response_model=Shape),
+        Job("c", model="m", prompt="?"),
+    ]
+    run_with_files(state, *jobs)
+    with open_journal(state) as journal:
+        journal.keep_results([result("c")], lambda _: "failed")
+    before, manager = state.read_bytes(), StateManager(state)
+    for content in ("It rained.", "It snowed.", None):
+        file.unlink() if content is None else file.write_text(content)
+        loaded = manager.load()
+        assert loaded is not None
+        manager.save(loaded)
+        assert state.read_bytes() == before
+
+
+def test_a_job_that_was_changed_after_it_was_loaded_is_refused_by_name(tmp_path: Path) -> None:
+    state = tmp_path / "state.jsonl"
+    run_with_files(state, Job("a", model="m", prompt="?"), Job("b", model="m", prompt="?"))
+    manager = StateManager(state)
+    loaded = manager.load()
+    assert loaded is not None
+    loaded.pending_jobs[1] = Job("b", model="m", prompt="something else")
+    with pytest.raises(StateMismatchError, match="the ids 'b'"):
+        manager.save(loaded)
+
+
+def test_a_run_goes_on_with_what_was_saved(tmp_path: Path) -> None:
+    file, state = tmp_path / "a.txt", tmp_path / "state.jsonl"
+    file.write_text("It rained.")
+    jobs = [Job("a", model="m", prompt="?", file=file), Job("b", model="m", prompt="?")]
+    StateManager(state).save(BatchState(pending_jobs=[*jobs]))
+    run_with_files(state, *jobs)
+    file.write_text("It snowed.")
+    with pytest.raises(StateMismatchError, match="'a'"):
+        run_with_files(state, *jobs)
 
 
 def test_expired_and_cancelled_jobs_say_so(tmp_path: Path) -> None:

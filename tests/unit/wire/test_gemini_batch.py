@@ -199,6 +199,17 @@ def test_why_a_batch_failed() -> None:
     assert (status.error.message, status.error.code) == ("Deadline expired.", "DEADLINE_EXCEEDED")
 
 
+@pytest.mark.parametrize(
+    ("code", "succeeded", "was_refused"), [(3, 0, True), (3, 1, False), (13, 0, False)]
+)
+def test_a_batch_is_refused_for_what_is_in_it_where_nothing_ran(
+    code: int, succeeded: int, was_refused: bool
+) -> None:
+    told = json.loads(operation("FAILED", done=True, error={"code": code, "message": "Wrong."}))
+    told["metadata"]["batchStats"]["successfulRequestCount"] = succeeded
+    assert decode_operation(json.dumps(told).encode()).was_refused is was_refused
+
+
 @pytest.mark.parametrize("field", ["inlinedResponses", "inlinedEmbedContentResponses"])
 def test_results_come_with_the_batch_or_in_a_file(field: str) -> None:
     inline = operation("SUCCEEDED", done=True, response={field: {"inlinedResponses": [{"key": 1}]}})

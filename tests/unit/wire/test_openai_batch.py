@@ -210,6 +210,36 @@ def test_why_a_batch_failed() -> None:
     assert status.waits_for_tokens
 
 
+def test_what_was_refused_before_it_ran_names_its_lines() -> None:
+    errors = [
+        {"code": "invalid_method", "line": 4, "message": "Wrong."},
+        {"code": "invalid_url", "line": 7},
+        {"code": "too_many_tasks", "message": "Too many."},
+    ]
+    body = {"id": "b", "status": "failed", "errors": {"data": errors}}
+    status = decode_batch(json.dumps(body).encode())
+    assert status.was_refused
+    assert status.error is not None
+    assert status.error.lines == {3: "Wrong.", 6: "invalid_url"}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"errors": {"data": [{"code": "server_error", "message": "A defect."}]}},
+        {"errors": None},
+        {"output_file_id": "file-1"},
+        {"request_counts": {"total": 2, "completed": 1}},
+        {"status": "expired"},
+    ],
+    ids=str,
+)
+def test_what_may_have_run_was_not_refused(fields: dict[str, Any]) -> None:
+    errors = {"data": [{"code": "invalid_method", "line": 1, "message": "Wrong."}]}
+    body = {"id": "b", "status": "failed", "errors": errors, **fields}
+    assert not decode_batch(json.dumps(body).encode()).was_refused
+
+
 def test_pages() -> None:
     batches = [{"id": "b2", "status": "failed"}, {"id": "b1", "status": "failed"}]
     page = decode_page(json.dumps({"data": batches, "has_more": True}).encode())
