@@ -80,6 +80,7 @@ def _groups(table: str) -> list[list[frozenset[str]]]:
 _GROUPS = _groups(_TABLE)
 _JOURNEY = next(group for group in _GROUPS if "origin" in group[0])
 _FROM, _TO = _groups(_FUNCTION_WORDS)[0]
+_BESIDE = 2
 _UNITS = frozenset({"seconds"})
 """Of these, the singular stands in the table and means something else."""
 
@@ -102,24 +103,29 @@ class _Side:
 
 
 def says_contrary(
-    name: tuple[str, ...], parents: tuple[str, ...], left: Sequence[str], right: Sequence[str]
+    name: tuple[str, ...],
+    parents: tuple[str, ...],
+    left: Sequence[str],
+    right: Sequence[str],
+    apposition: Sequence[str] = (),
 ) -> bool:
     """Tell whether a label turns what a field is for into its opposite.
 
-    The word that stands nearest before the value decides, and one after it where it is the
-    field's own, or where none stands before: "100 net, 119 gross" has a net of 100.
+    An apposition decides, else the word that stands nearest before the value, and one after it
+    where it is the field's own, or where none stands before: "100 net, 119 gross" has a net of 100.
 
     Args:
         name: the words of the field's name.
         parents: those of the names above it, which count where the own ones tell nothing.
         left: the words before the value.
         right: the words after it.
+        apposition: the words of "the buyer", after a name and a comma.
     """
     sides = _sides(name, parents)
     if not sides:
         return False
-    before, after = _stems(left)[::-1], _stems(right)
-    return any(_is_other(side, before, after) for side in sides)
+    before, after, apposed = _stems(left)[::-1], _stems(right), _stems(apposition)
+    return any(_is_other(side, before, after, apposed) for side in sides)
 
 
 @lru_cache(maxsize=1_024)
@@ -148,15 +154,20 @@ def _stems(words: Iterable[str]) -> list[str]:
     return [stem(word) for word in words if word not in _UNITS]
 
 
-def _is_other(side: _Side, before: list[str], after: list[str]) -> bool:
-    told = _first(before, side.own | side.others)
+def _is_other(side: _Side, before: list[str], after: list[str], apposed: list[str]) -> bool:
+    words = side.own | side.others
+    if (told := _first(apposed, words)) is not None:
+        return told in side.others
     # A number of minutes is no minimum.
-    told_after = _first(after, side.own | (side.others - {"min"}))
-    if told is not None:
+    told_after = _first(after, words - ({"min"} - side.own))
+    if (told := _first(before, words)) is not None:
         return told in side.others and told_after not in side.own
     # "from Rome to Paris": so common are these that they tell only right beside the value.
     way = _first(before[:1], side.own_way | side.other_way)
-    return told_after in side.others if way is None else way in side.other_way
+    if way is not None:
+        return way in side.other_way
+    # What stands farther on is of what follows.
+    return told_after in side.others and told_after in after[:_BESIDE]
 
 
 def _first(words: Iterable[str], wanted: frozenset[str]) -> str | None:

@@ -17,6 +17,10 @@ _RIGHT_STOP = re.compile(r"[\n\t|;,:)]|\.(?:\s|$)|\s(?:and|und|et|but|plus|to)\s
 _RANGE = re.compile(r"\s*(?:[-\u2013\u2014]|to|until|bis|au|\u00e0|through)\s*")
 _YEAR = re.compile(r"[^\w(]{0,2}\((?:in )?([12]\d{3})\)")
 _CELL = re.compile(r"[^|\t]+")
+_APPOSITION = re.compile(
+    r",\s+(?:(?:the|as|an?|der|die|das|als|le|la)\s+|l['\u2019])([^\n,;.()]{2,40})[,;.)\n]",
+    re.IGNORECASE,
+)
 _HEAD = re.compile(r"[:=][ \u00a0]{0,2}[\"']?$")
 _END_OF_HEADED = re.compile(r"[\"']?(?:\s*(?:$|[.;\n|)])|,\s*[^\n:;.,]{1,30}[:=])")
 _LEFT_WORDS, _RIGHT_WORDS = 8, 4
@@ -74,6 +78,11 @@ class Passage:
         role = self._roles.get(start)
         left = [*self._left(start, first), *self._column(start), *([role] if role else [])]
         return Label(tuple(left), tuple(self._right(end)))
+
+    def apposition(self, end: int) -> tuple[str, ...]:
+        """Return what is said between commas of a name that ends at `end`: "X, the buyer, …"."""
+        match = _APPOSITION.match(self.text, end)
+        return tuple(word.folded for word in words_of(match[1])) if match else ()
 
     def is_headed(self, start: int, end: int) -> bool:
         """Tell whether `start` to `end` is all that a name with a colon before it heads."""

@@ -110,7 +110,10 @@ def candidate(
     said = [name for name in names if _is_said(name, label.words)]
     # A sentence before a long text is no label of it.
     is_label = not _is_long(leaf, place) or passage.is_after_head(place.start)
-    is_contrary = is_label and says_contrary(leaf.name, leaf.parents, label.left, label.right)
+    apposition = passage.apposition(place.end) if place.is_text else ()
+    is_contrary = is_label and says_contrary(
+        leaf.name, leaf.parents, label.left, label.right, apposition
+    )
     is_headed = place.is_text and passage.is_headed(place.start, place.end)
     rivals = (one for one in others if _may_be_of(one, place, is_headed=is_headed))
     return Candidate(

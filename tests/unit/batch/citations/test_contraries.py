@@ -46,6 +46,14 @@ def test_other_labels_are_not(name: str, left: str, right: str) -> None:
     assert not is_contrary(name, left, right)
 
 
+def test_an_apposition_decides() -> None:
+    left, buyer = ["seller", "acme", "ltd", "and"], ["buyer", "of", "the", "seller"]
+    assert not says_contrary(("buyer",), (), left, (), buyer)
+    assert says_contrary(("seller",), (), left, (), buyer)
+    assert is_contrary("current margin", right="previous")
+    assert not is_contrary("current margin", right="from the previous")
+
+
 def test_the_names_above_count_where_the_own_tells_nothing() -> None:
     assert is_contrary("id", "supplier id", parents="customer")
     assert not is_contrary("supplier id", "supplier id", parents="customer")
