@@ -173,7 +173,7 @@ def _schema(job: Job, able: Abilities) -> Iterator[_Fault]:
     elif job.output_schema is not None and able.wants_object:
         root = root_type(job.output_schema.json_schema)
         if root != "object":
-            why = f'OpenAI takes schemas whose root has the type "object", and this has {root}'
+            why = f'OpenAI takes schemas whose root is of the type "object", and here it is {root}'
             yield "response_model", f'{why}. Make it the field of one: {{"items": …}}.'
 
 
