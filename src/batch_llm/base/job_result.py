@@ -34,7 +34,8 @@ class JobResult:
         response: the answer's text; "" where there is none.
         parsed_response: what the text holds, where the job has a `response_model`: an instance of
             it, or what JSON gives. Where the text does not fit, `{"error": "…"}`.
-        citations: the passages that the answer rests on; None where none were asked for.
+        citations: the passages that the answer rests on; None where none were asked for, and none
+            came.
         input_tokens: billed, those read from a cache included.
         output_tokens: billed, reasoning included.
         cost_usd: what it cost; None where the price is not known. At the live price, and so up to

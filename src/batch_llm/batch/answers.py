@@ -73,7 +73,7 @@ def result_of(
         result.error_category = _category_of(answer) or outcome
         return result
     _set_parsed(result, job.output_schema)
-    if job.enable_citations:
+    if job.enable_citations or _is_grounded(answer, priced.provider):
         _set_citations(result, answer, priced.provider)
     return result
 
@@ -181,6 +181,11 @@ def _set_citations(result: JobResult, answer: BatchAnswer, provider: str) -> Non
     # No citation is worth the answer: a model of the user's may not be walked through.
     with suppress(BatchLLMError, TypeError, ValueError):
         result.citation_mappings = map_citations(result.parsed_response, (), blocks=parts)
+
+
+def _is_grounded(answer: BatchAnswer, provider: str) -> bool:
+    """Tell whether a search brought sources along: no job asks for one, but a client's own may."""
+    return provider == "gemini" and b'"groundingMetadata"' in answer.raw
 
 
 def _cited_parts(raw: dict[str, Any] | None, provider: str) -> list[CitedText]:

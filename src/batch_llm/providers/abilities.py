@@ -32,7 +32,8 @@ _READ: Final = {
     # ai.google.dev/gemini-api/docs/image-understanding names no GIF.
     "gemini": (".pdf", ".png", ".jpg", ".jpeg", ".webp"),
 }
-_CITING: Final = frozenset({"anthropic", "gemini"})
+# Gemini names sources for what a search found alone, and no job asks it to search.
+_CITING: Final = frozenset({"anthropic"})
 # Of a model whose limits nobody knows: the widest of its provider's.
 _WIDEST: Final = {
     "openai": ModelLimits(1_050_000, 272_000),
@@ -99,6 +100,7 @@ class Abilities:
         takes_stop: whether `stop` may be set.
         takes_both_samplings: whether `temperature` and `top_p` may be set together.
         thinks_unasked: whether it may think before it answers, without being told to.
+        wants_object: whether a schema that its answers keep to is of an object, and of no array.
         makes_vectors: whether it embeds texts, and does not answer; None where nobody knows.
     """
 
@@ -110,6 +112,7 @@ class Abilities:
     takes_stop: bool
     takes_both_samplings: bool
     thinks_unasked: bool
+    wants_object: bool
     makes_vectors: bool | None
 
 
@@ -137,6 +140,7 @@ def abilities_of(provider: str, model: str, *, is_own_server: bool = False) -> A
         takes_stop=is_own_server or _takes_stop(provider, base),
         takes_both_samplings=is_own_server or _takes_both(provider, base),
         thinks_unasked=_thinks_unasked(provider, base),
+        wants_object=provider == "openai" and not is_own_server,
         makes_vectors=_makes_vectors(provider, base, is_known=name is not None),
     )
 

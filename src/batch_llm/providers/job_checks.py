@@ -10,6 +10,7 @@ from ..base.job import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from ..base.job_file import PDF, TEXT, media_type_of
 from ..base.request import FilePart, ImagePart
 from ..exceptions import JobError
+from ..wire.strict_schema import root_type
 from . import registry
 from .abilities import ROOM_TO_THINK_TOKENS, abilities_of, names_of
 
@@ -158,6 +159,8 @@ def _unreadable(media_type: str, able: Abilities) -> str | None:
 def _citations(job: Job, able: Abilities) -> Iterator[_Fault]:
     if job.enable_citations and not able.config.supports_citations:
         why = f"{able.model} does not tell which passages its answer rests on"
+        if able.provider == "gemini":
+            why += ": Gemini cites no documents, and a search of the web is billed apart"
         yield "enable_citations", f"{why}. Leave enable_citations out, or ask Claude."
 
 
@@ -167,6 +170,11 @@ def _schema(job: Job, able: Abilities) -> Iterator[_Fault]:
             "response_model",
             f"{able.model} keeps to no schema. Ask a newer model, or say it in the prompt.",
         )
+    elif job.output_schema is not None and able.wants_object:
+        root = root_type(job.output_schema.json_schema)
+        if root != "object":
+            why = f'OpenAI takes schemas whose root is of the type "object", and here it is {root}'
+            yield "response_model", f'{why}. Make it the field of one: {{"items": …}}.'
 
 
 def _limit(job: Job, able: Abilities) -> Iterator[_Fault]:

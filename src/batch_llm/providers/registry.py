@@ -14,14 +14,21 @@ if TYPE_CHECKING:
     from .base import BatchClient
 
 # Beginnings, and no list of models: those that come out tomorrow are named like those of today.
+# Google's models of vectors are numbered from 001 on, and OpenAI's are not.
+_GOOGLES_VECTORS: Final = r"(text-)?embedding-0\d\d"
 _NAMES: Final = (
+    (
+        "gemini",
+        re.compile(
+            rf"models/|tunedModels/|gemini-|gemma-|text-multilingual-embedding-|{_GOOGLES_VECTORS}"
+        ),
+    ),
     ("openai", re.compile(r"(ft:)?(gpt-|chatgpt-|o[0-9]|codex-|text-embedding-|davinci|babbage)")),
     ("anthropic", re.compile(r"claude-")),
-    ("gemini", re.compile(r"(models/|tunedModels/|gemini-|gemma-|text-multilingual-embedding-)")),
 )
 _PROVIDERS: Final = frozenset(provider for provider, _ in _NAMES)
 _FORMS: Final = (
-    "gpt-…, o3…, chatgpt-… or text-embedding-… (OpenAI), claude-… (Anthropic), gemini-…, gemma-… "
+    "gpt-…, o3…, chatgpt-… or text-embedding-3-… (OpenAI), claude-… (Anthropic), gemini-…, gemma-… "
     "or models/… (Gemini), or PROVIDER:NAME, such as openai:NAME"
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 _KEYWORDS = frozenset(
@@ -31,6 +32,7 @@ _KEYWORDS = frozenset(
     }
 )
 _ANCHORS = frozenset({"type", "anyOf", "$ref"})  # each part of a strict schema has one of them
+_MOST_REFERENCES = 8
 _FORMATS = frozenset(
     {"date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uuid"}
 )
@@ -54,6 +56,25 @@ def strict_schema(schema: dict[str, Any]) -> dict[str, Any] | None:
         return _closed(schema)
     except _NotStrictError:
         return None
+
+
+def root_type(schema: Mapping[str, Any]) -> str:
+    """Return the type of a schema's root, for people: "object", "array", "several" or "none".
+
+    A reference to a definition is followed; one that leads nowhere known counts as an object.
+    """
+    node: Any = schema
+    for _ in range(_MOST_REFERENCES):
+        reference = node.get("$ref")
+        if not isinstance(reference, str) or "type" in node:
+            break
+        where, _, name = reference.removeprefix("#/").rpartition("/")
+        definitions = schema.get(where)
+        node = definitions.get(name) if isinstance(definitions, Mapping) else None
+        if not isinstance(node, Mapping):
+            return "object"
+    kind = node.get("type", "none")
+    return kind if isinstance(kind, str) else "several"
 
 
 def _closed(node: object) -> dict[str, Any]:

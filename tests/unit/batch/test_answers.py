@@ -118,6 +118,25 @@ def test_citations_are_mapped_onto_the_fields() -> None:
     assert list(result.citation_mappings or ()) == ["total"]
 
 
+def test_grounding_is_read_where_an_answer_brings_it() -> None:
+    text = '{"total": 4711}'
+    grounding = {
+        "groundingChunks": [{"web": {"uri": "https://a.example", "title": "A"}}],
+        "groundingSupports": [
+            {"segment": {"endIndex": len(text), "text": text}, "groundingChunkIndices": [0]}
+        ],
+    }
+    candidate = {"content": {"parts": [{"text": text}]}, "groundingMetadata": grounding}
+    raw = json.dumps({"response": {"candidates": [candidate]}}).encode()
+    priced = PricedModel("gemini", "gemini-2.5-flash")
+    result = read(said(text, raw=raw), priced, response_model=Total)
+    (citation,) = result.citations or ()
+    assert (citation.url, citation.cited_text) == ("https://a.example", "")
+    assert (citation.answer_start, citation.answer_end) == (0, len(text))
+    assert not result.citation_mappings
+    assert read(said(text, raw=b"{}"), priced, response_model=Total).citations is None
+
+
 def test_a_missing_job_says_how_its_batch_ended() -> None:
     error = RemoteError("Nothing is left.", "billing")
     status = RemoteStatus(id="batch_1", state="ended", ended_as="failed", error=error)

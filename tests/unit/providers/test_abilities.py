@@ -46,7 +46,7 @@ def test_a_newer_model_can_do_what_its_provider_can(provider: str, model: str) -
     assert able.config.reads(".pdf")
     assert able.config.supports_images
     assert able.config.supports_structured_output
-    assert able.config.supports_citations == (provider != "openai")
+    assert able.config.supports_citations == (provider == "anthropic")
     older = limits_of(provider, model)
     assert older is not None
     assert able.config.max_output_tokens >= older.output_tokens

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 from batch_llm import Batch, JobError
 from batch_llm.base import Job, Message
@@ -23,6 +23,18 @@ PNG = b"\x89PNG\r\n\x1a\n\x00\x00"
 
 class Invoice(BaseModel):
     total: float
+
+
+class Tree(BaseModel):
+    branches: list[Tree] = []
+
+
+class Totals(RootModel[list[int]]):
+    pass
+
+
+class TotalsByName(RootModel[dict[str, int]]):
+    pass
 
 
 @pytest.fixture
@@ -97,7 +109,13 @@ def test_parts_of_messages_that_a_model_cannot_read(part: Any) -> None:
     [
         ("gpt-4o", {"enable_citations": True}, "enable_citations"),
         ("claude-3-haiku-20240307", {"enable_citations": True}, "enable_citations"),
+        ("gemini-2.5-flash", {"enable_citations": True}, "enable_citations"),
+        ("gemini-9-flash", {"enable_citations": True}, "enable_citations"),
         ("gpt-3.5-turbo", {"response_model": Invoice}, "response_model"),
+        ("gpt-4o-mini", {"response_model": Totals}, "response_model"),
+        ("gpt-9", {"response_model": {"type": "array"}}, "response_model"),
+        ("gpt-4o", {"response_model": {"anyOf": [{"type": "object"}]}}, "response_model"),
+        ("gpt-4o", {"response_model": {"properties": {}}}, "response_model"),
         ("claude-haiku-4-5", {"text": "embed me"}, "text"),
         ("gpt-4o", {"text": "embed me"}, "text"),
         ("text-embedding-3-small", {}, "prompt"),
@@ -127,7 +145,10 @@ def test_what_a_model_cannot_do(model: str, fields: dict[str, Any], field: str) 
     ("model", "fields"),
     [
         ("claude-haiku-4-5", {"enable_citations": True, "response_model": Invoice}),
-        ("gemini-2.5-flash", {"enable_citations": True}),
+        ("claude-haiku-4-5", {"response_model": Totals}),
+        ("gemini-2.5-flash", {"response_model": {"type": "array"}}),
+        ("gpt-4o-mini", {"response_model": TotalsByName}),
+        ("gpt-4o-mini", {"response_model": Tree}),
         ("text-embedding-3-small", {"text": "embed me"}),
         ("openai:brand-new", {"text": "embed me"}),
         ("gpt-4o-mini", {"max_tokens": 16_384}),
@@ -218,6 +239,7 @@ def test_a_client_of_ones_own_is_asked_what_its_api_can_say() -> None:
     batch = Batch(clients={"mine": speaks_openai, "other": speaks_anthropic})
     batch.add_job("a", prompt="p", model="mine:llama", max_tokens=1_000_000, temperature=0.1)
     batch.add_job("b", text="p", model="mine:llama")
+    batch.add_job("d", prompt="p", model="mine:llama", response_model=Totals)
     with pytest.raises(JobError, match="enable_citations"):
         batch.add_job("c", prompt="p", model="mine:llama", enable_citations=True)
     with pytest.raises(JobError, match="makes no vectors"):

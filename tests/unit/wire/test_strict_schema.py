@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
-from batch_llm.wire.strict_schema import strict_schema
+from batch_llm.wire.strict_schema import root_type, strict_schema
 
 
 class Address(BaseModel):
@@ -140,3 +140,20 @@ def test_every_object_is_closed_and_asks_for_all_its_properties(schema: dict[str
     for node in _objects(strict_schema(schema)):
         assert node["additionalProperties"] is False
         assert set(node["required"]) == set(node["properties"])
+
+
+@pytest.mark.parametrize(
+    ("schema", "told"),
+    [
+        ({"type": "object"}, "object"),
+        ({"type": "array"}, "array"),
+        ({"type": ["object", "null"]}, "several"),
+        ({"anyOf": [{"type": "object"}]}, "none"),
+        ({"$ref": "#/$defs/A", "$defs": {"A": {"type": "array"}}}, "array"),
+        ({"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/A"}}}, "none"),
+        ({"$ref": "#/definitions/A", "definitions": {"A": {"type": "object"}}}, "object"),
+        ({"$ref": "https://a.example/schema"}, "object"),
+    ],
+)
+def test_the_type_of_a_root_is_told(schema: dict[str, Any], told: str) -> None:
+    assert root_type(schema) == told

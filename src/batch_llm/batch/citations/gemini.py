@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 def read_gemini(candidate: Mapping[str, object]) -> list[CitedText]:
     """Return the segments of a candidate's answer that rest on sources, each with these.
 
-    A source that Google quotes (`retrievedContext`) is quoted in `cited_text`. One that is only
-    an address, as web pages are, is not: there `cited_text` is the segment of the answer itself,
-    which Google says the page supports.
+    A source that Google quotes (`retrievedContext`) is quoted in `cited_text`. Of one that is only
+    an address, as web pages are, `cited_text` is "": the segment of the answer is the model's own
+    words, and no evidence for them. `answer_start` and `answer_end` tell where it is.
 
     Args:
         candidate: as JSON gives it, with `groundingMetadata` or `citationMetadata`.
@@ -46,19 +46,17 @@ def _grounded(candidate: Mapping[str, object], texts: list[str]) -> list[CitedTe
         text = text_or_none(segment.get("text")) or _between(texts, span)
         sources = ints(support.get("groundingChunkIndices"))
         cited = tuple(
-            _of_chunk(chunks[index], text, span) for index in sources if 0 <= index < len(chunks)
+            _of_chunk(chunks[index], span) for index in sources if 0 <= index < len(chunks)
         )
         parts.append(CitedText(text, cited))
     return parts
 
 
-def _of_chunk(
-    chunk: Mapping[str, object], text: str, span: tuple[int | None, int | None]
-) -> Citation:
+def _of_chunk(chunk: Mapping[str, object], span: tuple[int | None, int | None]) -> Citation:
     context = mapping(chunk.get("retrievedContext"))
     source = context or mapping(chunk.get("web")) or mapping(chunk.get("maps"))
     return Citation(
-        cited_text=text_or_none(context.get("text")) or text,
+        cited_text=text_or_none(context.get("text")) or "",
         document_index=None,
         document_title=text_or_none(source.get("title")),
         kind="grounding",
@@ -78,7 +76,7 @@ def _quoted(candidate: Mapping[str, object], texts: list[str]) -> list[CitedText
         span = _span(entry, ["".join(texts)], start="startIndex", end="endIndex")
         text = _between(texts, span)
         citation = Citation(
-            cited_text=text,
+            cited_text="",
             document_index=None,
             document_title=text_or_none(entry.get("title")),
             kind="grounding",

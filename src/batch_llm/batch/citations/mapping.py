@@ -9,6 +9,7 @@ from ...base.cited_value import CitedValue
 from .anchors import anchor, mark_neighbours, without_shadowed
 from .dates import order_of_digits, read_in_order
 from .leaves import leaves_of
+from .numbers import decimal_mark, read_with_mark
 from .passage import Passage
 from .scoring import candidate
 from .value_search import find_value
@@ -82,17 +83,15 @@ def _in_canonical_order(citations: Iterable[Citation]) -> list[Citation]:
 def _read(texts: Iterable[str]) -> list[Passage]:
     passages = [Passage.read(text) for text in texts]
     is_day_first = order_of_digits(date for passage in passages for date in passage.dates)
+    mark = decimal_mark(number for passage in passages for number in passage.numbers)
     for passage in passages:
         passage.dates = [read_in_order(date, is_day_first) for date in passage.dates]
+        passage.numbers = [read_with_mark(number, mark) for number in passage.numbers]
     return passages
 
 
 def _candidates(leaf: Leaf, passages: list[Passage], leaves: list[Leaf]) -> list[Candidate]:
-    others = [
-        other
-        for other in leaves
-        if other.name != leaf.name and (other.number is not None or other.dates)
-    ]
+    others = [other for other in leaves if other.name != leaf.name]
     found = [
         candidate(leaf, source, passage, place, others)
         for source, passage in enumerate(passages)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from .units import SCALES, SHORT_SCALES, SYMBOLS, currency_of, unit_of
 from .words import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _SPACES = "\u00a0\u202f\u2009 "
 _CORE = re.compile(
@@ -21,8 +25,10 @@ _AFTER = re.compile(
     r"|(?P<symbol>[ \u00a0\u202f]?[$\u20ac\u00a3])"
     r"|(?P<gap>[ \u00a0\u202f-]|[ ]?\u00b0[ ]?)?(?P<word>[^\W\d_]+)(?P<square>[\u00b2])?"
 )
+_MINUS_AFTER = re.compile(r"[-\u2212](?=[ \u00a0]*(?:$|[\n\t|;]))")
+"""As ledgers have it: 50- at the end of a cell or a line."""
 _SQUARES = frozenset({"square", "sq"})
-_WORDS = {
+NUMBER_WORDS = {
     word: Decimal(value)
     for words, value in (
         ("one un eins ein", 1), ("two deux zwei", 2), ("three trois drei", 3),
@@ -43,7 +49,8 @@ class NumberMention:
     """A number in a text.
 
     Attributes:
-        readings: what it may be and how surely, from 0 to 1. A number with a scale is multiplied.
+        readings: what it may be and how surely, from 0 to 1, the surest first. A number with a
+            scale is multiplied.
         unscaled: what it is without its scale, where it has one.
         scale: what multiplied it; 1 where nothing did.
         unit: "kg", "day", "percent" …; None where the text gives none.
@@ -51,6 +58,9 @@ class NumberMention:
         is_range: a dash joins it to another number.
         is_word: it is written in letters.
         is_plain: digits and nothing between them, as a year is.
+        told: the decimal mark, where the number itself tells which one the text uses.
+        unsure: the mark in it of which nothing tells whether it is the decimal mark. The first of
+            its two readings is that of a text where a point is, the second where a comma is.
     """
 
     start: int
@@ -63,6 +73,38 @@ class NumberMention:
     is_range: bool = False
     is_word: bool = False
     is_plain: bool = False
+    told: str | None = None
+    unsure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Digits:
+    """The readings of digits and marks, with `told` and `unsure` as a mention has them."""
+
+    readings: tuple[tuple[Decimal, float], ...]
+    told: str | None = None
+    unsure: str | None = None
+
+
+def decimal_mark(mentions: Iterable[NumberMention]) -> str | None:
+    """Return the decimal mark, where all numbers that tell agree."""
+    marks = {one.told for one in mentions} - {None}
+    return marks.pop() if len(marks) == 1 else None
+
+
+def read_with_mark(mention: NumberMention, mark: str | None) -> NumberMention:
+    """Return `mention` with the one reading that a decimal mark leaves."""
+    if mention.unsure is None or mark is None:
+        return mention
+    kept = 0 if mark == "." else 1
+    (value, _), *unscaled = (mention.readings[kept], *mention.unscaled[kept : kept + 1])
+    return replace(
+        mention,
+        readings=((value, 1.0),),
+        unscaled=tuple((number, 1.0) for number, _ in unscaled),
+        told=mark,
+        unsure=None,
+    )
 
 
 def find_numbers(text: str, taken: list[tuple[int, int]]) -> list[NumberMention]:
@@ -76,7 +118,7 @@ def find_numbers(text: str, taken: list[tuple[int, int]]) -> list[NumberMention]
             continue
         found.extend(_mentions(text, match.start(), match.end()))
     for match in _NUMBER_WORD.finditer(text):
-        value = _WORDS.get(fold(match[0]))
+        value = NUMBER_WORDS.get(fold(match[0]))
         if value is not None:
             words = NumberMention(match.start(), match.end(), ((value, 1.0),), is_word=True)
             found.append(_with_suffix(text, words) or words)
@@ -120,46 +162,58 @@ def _less_sure(mention: NumberMention) -> NumberMention:
 
 def _mention(text: str, start: int, end: int) -> NumberMention | None:
     core = text[start:end]
-    readings = _readings(core)
-    if not readings or _is_part_of_token(text, start, end):
+    digits = _read(core)
+    if digits is None or _is_part_of_token(text, start, end):
         return None
     sign, currency = _before(text, start, end)
     plain = NumberMention(
         start,
         end,
-        tuple((value * sign, sure) for value, sure in readings),
+        tuple((value * sign, sure) for value, sure in digits.readings),
         currency=currency,
         is_range=_is_range(text, start, end),
         is_plain=core.isdigit() and len(core) == 4,
+        told=digits.told,
+        unsure=digits.unsure,
     )
     return _with_suffix(text, plain)
 
 
-def _readings(core: str) -> tuple[tuple[Decimal, float], ...]:
+def _read(core: str) -> _Digits | None:
     digits = _GROUPS.sub("", core)
     is_grouped = digits != core
     marks = [mark for mark in digits if mark in ".,"]
     if not marks:
         is_code = len(digits) > 1 and digits[0] == "0"
-        return () if is_code else ((Decimal(digits), 1.0),)
+        return None if is_code else _Digits(((Decimal(digits), 1.0),))
     last = marks[-1]
+    other = "," if last == "." else "."
     whole, fraction = digits.rsplit(last, 1)
     decimal = Decimal(re.sub("[.,]", "", whole) + "." + fraction)
     if len(set(marks)) == 2:
-        other = "," if last == "." else "."
         regular = marks.count(last) == 1 and _is_grouped(whole, other)
-        return ((decimal, 1.0),) if regular else ()
+        return _Digits(((decimal, 1.0),), told=last) if regular else None
     if len(marks) > 1:
-        return ((Decimal(digits.replace(last, "")), 1.0),) if _is_grouped(digits, last) else ()
+        grouped = Decimal(digits.replace(last, ""))
+        return _Digits(((grouped, 1.0),), told=other) if _is_grouped(digits, last) else None
     if is_grouped or not _is_grouped(digits, last) or whole == "0":
-        return ((decimal, 1.0),)
+        return _Digits(((decimal, 1.0),), told=last)
     grouped = Decimal(digits.replace(last, ""))
-    return ((grouped, 1.0), (decimal, 0.6)) if last == "," else ((decimal, 0.9), (grouped, 0.8))
+    if last == ",":
+        return _Digits(((grouped, 1.0), (decimal, 0.6)), unsure=last)
+    return _Digits(((decimal, 0.9), (grouped, 0.6)), unsure=last)
 
 
 def _is_grouped(digits: str, mark: str) -> bool:
+    """Tell whether digits are in groups of three, or as in India: 1,23,45,678."""
     first, *rest = digits.split(mark)
-    return 1 <= len(first) <= 3 and all(len(group) == 3 for group in rest)
+    is_usual = 1 <= len(first) <= 3 and all(len(group) == 3 for group in rest)
+    return is_usual or (mark == "," and _is_indian(first, rest))
+
+
+def _is_indian(first: str, rest: list[str]) -> bool:
+    *pairs, last = rest or [""]
+    return len(first) <= 2 and len(last) == 3 and all(len(pair) == 2 for pair in pairs)
 
 
 def _is_part_of_token(text: str, start: int, end: int) -> bool:
@@ -198,6 +252,8 @@ def _before(text: str, start: int, end: int) -> tuple[int, str | None]:
             if at and text[at - 1] in _MINUS and not (at > 1 and text[at - 2].isalnum()):
                 sign, at = -1, at - 1
     is_decimal = not text[start:end].isdigit()
+    if sign == 1 and _MINUS_AFTER.match(text, end):
+        sign = -1
     if at and text[at - 1] == "(" and is_decimal and re.match(r" ?[^\w\s(]?\)", text[end:]):
         sign = -1
     return sign, currency

@@ -7,7 +7,8 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 
 from .dates import DateMention, find_dates
-from .numbers import NumberMention, find_numbers
+from .markers import Marker, find_markers
+from .numbers import NUMBER_WORDS, NumberMention, find_numbers
 from .words import Word, words_of
 
 _BOUNDARY = re.compile(r"[\n\t|;]|(?<=[.!?])\s+(?=[^\W\da-z])")
@@ -16,6 +17,12 @@ _RIGHT_STOP = re.compile(r"[\n\t|;,:)]|\.(?:\s|$)|\s(?:and|und|et|but|plus|to)\s
 _RANGE = re.compile(r"\s*(?:[-\u2013\u2014]|to|until|bis|au|\u00e0|through)\s*")
 _YEAR = re.compile(r"[^\w(]{0,2}\((?:in )?([12]\d{3})\)")
 _CELL = re.compile(r"[^|\t]+")
+_APPOSITION = re.compile(
+    r",\s+(?:(?:the|as|an?|der|die|das|als|le|la)\s+|l['\u2019])([^\n,;.()]{2,40})[,;.)\n]",
+    re.IGNORECASE,
+)
+_HEAD = re.compile(r"[:=][ \u00a0]{0,2}[\"']?$")
+_END_OF_HEADED = re.compile(r"[\"']?(?:\s*(?:$|[.;\n|)])|,\s*[^\n:;.,]{1,30}[:=])")
 _LEFT_WORDS, _RIGHT_WORDS = 8, 4
 
 
@@ -40,6 +47,7 @@ class Passage:
     words: list[Word]
     dates: list[DateMention]
     numbers: list[NumberMention]
+    markers: list[Marker] = field(default_factory=list)
     _spans: list[tuple[int, int]] = field(default_factory=list)
     _roles: dict[int, str] = field(default_factory=dict)
 
@@ -55,8 +63,14 @@ class Passage:
     def read(cls, text: str) -> Passage:
         """Return `text` with what is in it."""
         dates = find_dates(text)
-        numbers = find_numbers(text, [(one.start, one.end) for one in dates])
-        return cls(text, words_of(text), dates, numbers)
+        markers = find_markers(text, NUMBER_WORDS)
+        taken = [(one.start, one.end) for one in dates]
+        taken += [(one.start, one.end) for one in markers if not one.names]
+        return cls(text, words_of(text), dates, find_numbers(text, taken), markers)
+
+    def marker_at(self, start: int, end: int) -> Marker | None:
+        """Return the marker that `start` to `end` is a part of."""
+        return next((one for one in self.markers if one.start <= start and end <= one.end), None)
 
     def label(self, start: int, end: int) -> Label:
         """Return the words that stand beside `start` to `end`, in its clause and its column."""
@@ -64,6 +78,19 @@ class Passage:
         role = self._roles.get(start)
         left = [*self._left(start, first), *self._column(start), *([role] if role else [])]
         return Label(tuple(left), tuple(self._right(end)))
+
+    def apposition(self, end: int) -> tuple[str, ...]:
+        """Return what is said between commas of a name that ends at `end`: "X, the buyer, …"."""
+        match = _APPOSITION.match(self.text, end)
+        return tuple(word.folded for word in words_of(match[1])) if match else ()
+
+    def is_headed(self, start: int, end: int) -> bool:
+        """Tell whether `start` to `end` is all that a name with a colon before it heads."""
+        return self.is_after_head(start) and _END_OF_HEADED.match(self.text, end) is not None
+
+    def is_after_head(self, start: int) -> bool:
+        """Tell whether a colon stands right before `start`."""
+        return _HEAD.search(self.text[max(0, start - 4) : start]) is not None
 
     def row_start(self, at: int) -> int:
         """Return where the line or sentence around `at` begins."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .contraries import says_contrary
 from .units import units_in_name
 from .vocabulary import STOP_WORDS, concepts_of, exclude_each_other, telling
 from .words import is_same_word
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 NEUTRAL = 0.7
 IN_ORDER = 0.6
+_WORDS_OF_NAME = 4
+"""What has more words is no name of anybody, or anything."""
 
 
 @dataclass(slots=True)
@@ -31,8 +34,9 @@ class Candidate:
         is_near: words of the field's name stand beside it.
         is_wide: they are elsewhere in the passage.
         is_parents: words of the names above stand beside it.
-        is_of_other: what stands beside it speaks of another role, such as "due" for a start.
-        is_of_rival: it names another field of the answer.
+        is_of_other: what stands beside it speaks of another role, such as "due" for a start, or
+            of the contrary, such as "min" for a maximum.
+        is_of_rival: it names another field of the answer, and this one not, or in part.
         is_claimed: the model cited the passage where it wrote the value.
         is_anchored: it is in the row of its list item.
         is_among: values of the same list, or object, are in the passage.
@@ -103,7 +107,15 @@ def candidate(
     rest = [word.folded for word in passage.words if not place.start <= word.start < place.end]
     roles = concepts_of(list(label.left))
     beside = [*label.left, *label.right[:1]]
-    is_of_rival = not place.is_text and any(_names_all(other, beside) for other in others)
+    said = [name for name in names if _is_said(name, label.words)]
+    # A sentence before a long text is no label of it.
+    is_label = not _is_long(leaf, place) or passage.is_after_head(place.start)
+    apposition = passage.apposition(place.end) if place.is_text else ()
+    is_contrary = is_label and says_contrary(
+        leaf.name, leaf.parents, label.left, label.right, apposition
+    )
+    is_headed = place.is_text and passage.is_headed(place.start, place.end)
+    rivals = (one for one in others if _may_be_of(one, place, is_headed=is_headed))
     return Candidate(
         leaf,
         source,
@@ -111,15 +123,35 @@ def candidate(
         is_near=near,
         is_wide=_says(names, rest),
         is_parents=_says(telling(list(leaf.parents)), label.words),
-        is_of_other=not near and exclude_each_other(roles, concepts_of(names)),
-        is_of_rival=not near and is_of_rival,
+        is_of_other=is_contrary or (not near and exclude_each_other(roles, concepts_of(names))),
+        is_of_rival=len(said) < len(names) and any(_takes(one, said, beside) for one in rivals),
         order=(source, place.start),
     )
 
 
-def _names_all(leaf: Leaf, words: list[str]) -> bool:
-    names = telling(list(leaf.name))
-    return bool(names) and all(any(is_same_word(name, word) for word in words) for name in names)
+def _is_long(leaf: Leaf, place: Place) -> bool:
+    return place.is_text and len((leaf.text or "").split()) > _WORDS_OF_NAME
+
+
+def _may_be_of(other: Leaf, place: Place, *, is_headed: bool) -> bool:
+    """Tell whether a place may be of another field, should its name stand there.
+
+    A name among words that are a sentence heads no text; one with a colon does: "Author: Ann Lee".
+    """
+    is_text = other.number is None and not other.dates
+    return is_text and is_headed if place.is_text else not is_text
+
+
+def _takes(other: Leaf, said: list[str], words: list[str]) -> bool:
+    """Tell whether `words` name another field whole, and of `said` nothing that it is not named."""
+    names = telling(list(other.name))
+    if not names or not all(_has(words, name) for name in names):
+        return False
+    return all(_has(names, word) for word in said)
+
+
+def _has(words: list[str], wanted: str) -> bool:
+    return any(is_same_word(wanted, word) for word in words)
 
 
 def _telling_names(leaf: Leaf) -> list[str]:

@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 _FEWEST_DIGITS = 3
 _LARGE = 10_000
 """A round number is rare from here on."""
-_SHARES = word_set("""
-    rate ratio share margin growth yield churn interest fraction saturation vat tax discount
+_RATIOS = word_set("rate ratio share margin growth yield fraction saturation")
+_SHARES = _RATIOS | word_set("churn interest vat tax discount")
+
+_COUNTED = word_set("""
+    amount betrag montant sum total price cost salary balance revenue count quantity qty
 """)
+"""What is told in money or pieces: ten percent of it are no ten of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,9 @@ def find_value(leaf: Leaf, passage: Passage) -> list[Place]:
     """Return the places where `passage` has the value of `leaf`, each once."""
     places: dict[tuple[int, int], Place] = {}
     for place in _search(leaf, passage):
+        marker = passage.marker_at(place.start, place.end)
+        if marker is not None and not marker.is_value_of(leaf.name):
+            continue
         known = places.get((place.start, place.end))
         if known is None or known.certainty < place.certainty:
             places[place.start, place.end] = place
@@ -111,7 +118,14 @@ def _fits(leaf: Leaf, units: set[str], mention: NumberMention) -> bool:
         return False
     if mention.currency and units:
         return False
+    if mention.unit == "percent" and _is_amount(leaf, units):
+        return False
     return may_be_same_currency(leaf.currency, mention.currency)
+
+
+def _is_amount(leaf: Leaf, units: set[str]) -> bool:
+    is_counted = bool(leaf.name) and leaf.name[-1] in _COUNTED
+    return is_counted and "percent" not in units and not _RATIOS & set(leaf.name)
 
 
 def _certainty(number: Decimal, mention: NumberMention, names: list[str], units: set[str]) -> float:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from batch_llm.base.citation import Citation
-from batch_llm.batch.citations import read_gemini
+from batch_llm.batch.citations import map_citations, read_gemini
 
 ANSWER = "Größe: 330 m. Besucher: 6 Mio."
 
@@ -26,7 +26,7 @@ def test_bytes_of_a_segment_become_characters_of_the_answer() -> None:
     [part] = read_gemini(candidate(groundingMetadata=grounding))
     assert part.text == ANSWER[:13] == "Größe: 330 m."
     assert part.citations == (
-        Citation("Größe: 330 m.", None, "A", "grounding", 0, 13, "https://a.example", 0, 13),
+        Citation("", None, "A", "grounding", 0, 13, "https://a.example", 0, 13),
         Citation("It is 330 m tall.", None, "B", "grounding", 0, 13, "gs://b", 0, 13),
     )
 
@@ -36,6 +36,7 @@ def test_a_quoted_source_is_read() -> None:
     [part] = read_gemini(candidate(citationMetadata={"citationSources": sources}))
     [citation] = part.citations
     assert (part.text, citation.url) == (ANSWER[14:30], "https://c.example")
+    assert citation.cited_text == ""
 
 
 def test_an_answer_without_sources_has_none() -> None:
@@ -49,5 +50,22 @@ def test_a_segment_without_a_place_keeps_its_text() -> None:
         "groundingSupports": [{"segment": {"text": "Größe"}, "groundingChunkIndices": [0]}],
     }
     [part] = read_gemini(candidate(groundingMetadata=grounding))
-    assert part.citations[0].cited_text == "Größe"
+    assert part.text == "Größe"
     assert part.citations[0].start is None
+
+
+def test_an_answer_is_no_evidence_for_itself() -> None:
+    text = '{"winner": "Atlantis", "goals": 7}'
+    grounding = {
+        "groundingChunks": [
+            {"web": {"uri": "https://a.example"}},
+            {"retrievedContext": {"text": "Atlantis won."}},
+        ],
+        "groundingSupports": [
+            {"segment": {"endIndex": len(text), "text": text}, "groundingChunkIndices": [0, 1]}
+        ],
+    }
+    answer = {"content": {"parts": [{"text": text}]}, "groundingMetadata": grounding}
+    mapped = map_citations({"winner": "Atlantis", "goals": 7}, (), blocks=read_gemini(answer))
+    assert [one.citation.cited_text for one in mapped["winner"]] == ["Atlantis won."]
+    assert list(mapped) == ["winner"]

@@ -147,3 +147,18 @@ def test_what_is_less_sure_than_asked_for_is_left_out() -> None:
 )
 def test_nothing_rather_than_a_guess(answer: Any, text: str) -> None:
     assert quoted(answer, text) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("We hired Ann Lee, the buyer, in May.", ["buyer"]),
+        ("We hired Ann Lee, the seller, in May.", []),
+        ("The buyer, Ann Lee, lets the seller wait.", ["buyer"]),
+        ("Seller: Ann Lee.", []),
+        ("Auditor: Ann Lee.", []),
+        ("Ann Lee, auditor: yes.", ["buyer"]),
+    ],
+)
+def test_what_stands_beside_a_name_may_rule_it_out(text: str, found: list[str]) -> None:
+    assert list(quoted({"buyer": "Ann Lee", "auditor": "Bob Ray"}, text)) == found

@@ -4,7 +4,12 @@ from decimal import Decimal
 
 import pytest
 
-from batch_llm.batch.citations.numbers import find_numbers, whole_number
+from batch_llm.batch.citations.numbers import (
+    decimal_mark,
+    find_numbers,
+    read_with_mark,
+    whole_number,
+)
 
 
 def likeliest(text: str) -> list[str]:
@@ -35,6 +40,11 @@ def likeliest(text: str) -> list[str]:
         ("5kg", ["5"]),
         ("EUR500", ["500"]),
         ("0.00", ["0.00"]),
+        ("12,34,567", ["1234567"]),
+        ("1,23,45,678.50", ["12345678.50"]),
+        ("50-", ["-50"]),
+        ("50-\n60", ["-50", "60"]),
+        ("50- to 60-year", ["50", "60"]),
     ],
 )
 def test_a_number_is_read_as_it_is_written(text: str, numbers: list[str]) -> None:
@@ -43,7 +53,20 @@ def test_a_number_is_read_as_it_is_written(text: str, numbers: list[str]) -> Non
 
 @pytest.mark.parametrize(
     "text",
-    ["X-200", "3.14.2", "17:30", "145/90", "1st", "A12", "12AB", "007", "1.23.456", "_5", "5_"],
+    [
+        "X-200",
+        "3.14.2",
+        "17:30",
+        "145/90",
+        "1st",
+        "A12",
+        "12AB",
+        "007",
+        "1.23.456",
+        "1,234,56",
+        "_5",
+        "5_",
+    ],
 )
 def test_digits_inside_of_a_longer_token_are_no_number(text: str) -> None:
     assert likeliest(text) == []
@@ -51,7 +74,28 @@ def test_digits_inside_of_a_longer_token_are_no_number(text: str) -> None:
 
 def test_a_mark_before_three_digits_may_group_them_or_not() -> None:
     [number] = find_numbers("1.234", [])
-    assert {value for value, _ in number.readings} == {Decimal("1.234"), Decimal(1234)}
+    assert number.readings == ((Decimal("1.234"), 0.9), (Decimal(1234), 0.6))
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("1.234 or 5,5", ["1234"]),
+        ("1.234 or 5.5", ["1.234"]),
+        ("1,234 or 5.678,00", ["1.234"]),
+        ("1,234 or 5,678.00", ["1234"]),
+        ("1,234 Mio. or 5.5", ["1234000000"]),
+        ("1.234", ["1.234", "1234"]),
+        ("1.234 or 5,5 or 6.5", ["1.234", "1234"]),
+    ],
+)
+def test_other_numbers_tell_what_a_mark_means(text: str, values: list[str]) -> None:
+    numbers = find_numbers(text, [])
+    known = read_with_mark(numbers[0], decimal_mark(numbers))
+    assert [format(value, "f") for value, _ in known.readings] == values
+    if len(values) == 1:
+        assert known.readings[0][1] == 1.0
+        assert [value * known.scale for value, _ in known.unscaled] in ([], [known.readings[0][0]])
 
 
 def test_columns_apart_by_a_space_may_be_two_numbers_or_one() -> None:
