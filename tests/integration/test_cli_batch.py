@@ -552,8 +552,15 @@ def test_an_estimate_sends_and_writes_nothing(program: Program) -> None:
     done = program.run(*program.sending(OPENAI, "--estimate"))
     assert done.returncode == 0, done.stderr.decode()
     assert "10 rows: 10 to be sent." in done.stderr.decode()
+    assert "at the Batch API's prices" in done.stderr.decode()
     assert sorted(path.name for path in program.directory.iterdir()) == ["in.jsonl"]
     assert not program.simulator.books.records
+
+
+def test_an_estimate_says_where_it_has_live_prices_only(program: Program) -> None:
+    unlisted = Provider("anthropic", "claude-opus-4-1")
+    done = program.run(*program.sending(unlisted, "--estimate"))
+    assert "at live prices, for none of batches is listed" in done.stderr.decode()
 
 
 # -- two at once, and what is shown
