@@ -100,6 +100,8 @@ class Abilities:
         takes_both_samplings: whether `temperature` and `top_p` may be set together.
         thinks_unasked: whether it may think before it answers, without being told to.
         makes_vectors: whether it embeds texts, and does not answer; None where nobody knows.
+        is_asked_by_responses: whether it is asked at "/v1/responses", which takes less than
+            "/v1/chat/completions".
     """
 
     provider: str
@@ -111,6 +113,7 @@ class Abilities:
     takes_both_samplings: bool
     thinks_unasked: bool
     makes_vectors: bool | None
+    is_asked_by_responses: bool = False
 
 
 @lru_cache(maxsize=1_024)
