@@ -161,7 +161,9 @@ def _answered(order: Order, results: dict[str, Any]) -> set[str]:
     """Return the jobs whose own answer is among the results, and in a file."""
     in_files = {
         result["job_id"]: result
-        for result in map(json.loads, map(Path.read_text, Path(order.folder, "results").iterdir()))
+        for result in map(
+            json.loads, map(Path.read_text, Path(order.folder, "results").glob("*.json"))
+        )
     }
     wanted = {order.job_id(n): order.prompt(n) for n in range(order.jobs)}
     return {

@@ -195,7 +195,6 @@ def _read(found: Meaning, event: dict[str, Any]) -> None:
                 found.late.add(event["job_id"])
         case "resubmitted":
             found.where[event["job_id"]] = "pending"
-            del found.answers[event["job_id"]]
             found.late.discard(event["job_id"])
         case "collected":
             found.open_chunks.remove(event["chunk"])

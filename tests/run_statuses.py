@@ -43,6 +43,7 @@ def status(*batches: Any, **changes: Any) -> RunStatus:
         "stopped_because": None,
         "cost_usd": 0.5,
         "unpriced": 0,
+        "overruns": 0,
         "reserved_usd": 0.25,
         "cost_limit_usd": 15.0,
         "batches": list(batches),

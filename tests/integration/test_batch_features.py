@@ -20,8 +20,8 @@ from tests.batch_jobs_module import Receipt
 from tests.batch_lane import KEY, PROVIDERS, QUICK, Provider, batch_of, open_client
 from tests.pdfs import plain_pdf
 
-from batch_llm.batch import EXPORT_FORMATS, Batch
-from batch_llm.exceptions import ConfigurationError, StateMismatchError
+from batch_llm.batch import EXPORT_FORMATS, Batch, BatchRun
+from batch_llm.exceptions import ConfigurationError, JobError, StateMismatchError
 from batch_llm.providers import MockBatchClient, OpenAIBatchClient
 from batch_llm.testing.simulator import Fault, FaultKind, Simulator
 
@@ -384,8 +384,14 @@ def nameless() -> type[BaseModel]:
     return Nameless
 
 
+def leave_in_flight(run: BatchRun) -> None:
+    while not any(each["state"] == "created" for each in run.status().batches):
+        run.wait(0.01)
+    run.shutdown(wait_for_active=False)
+
+
 def test_an_answer_whose_model_is_gone_is_kept_and_holds_up_no_other(
-    provider: Provider, simulator: Simulator, tmp_path: Path
+    provider: Provider, simulator: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def batch() -> Batch:
         client = open_client(provider.name, simulator)
@@ -393,19 +399,74 @@ def test_an_answer_whose_model_is_gone_is_kept_and_holds_up_no_other(
 
     simulator.set_speed(1.0)
     first = batch().add_job("receipt", prompt="A receipt", response_model=nameless())
-    run = first.add_job("other", prompt="other").run()
-    while not any(each["state"] == "created" for each in run.status().batches):
-        run.wait(0.01)
-    run.shutdown(wait_for_active=False)
+    leave_in_flight(first.add_job("other", prompt="other").run())
     simulator.set_speed(10_000)
     results = ran(batch())
     assert results["other"].response == "other"
     gone = results["receipt"]
-    assert (gone.outcome, gone.error_category) == ("failed", "validation_error")
-    assert "inside of a function" in (gone.error or "")
-    assert json.loads(gone.response)["shop"]
+    assert (gone.outcome, gone.error) == ("succeeded", None)
+    assert gone.parsed_response == json.loads(gone.response)
+    assert gone.parsed_response["shop"]
     assert gone.cost_usd
+    assert "inside of a function" in caplog.text
     assert not simulator.books.repeated("prompt")
+
+
+class Changed(BaseModel):
+    """What `Receipt` is called and stands at, after somebody has edited its module."""
+
+    __module__ = Receipt.__module__
+    __qualname__ = Receipt.__qualname__
+    shop: str
+    vat_id: str
+
+
+def test_answers_count_though_their_model_has_changed_meanwhile(
+    simulator: Simulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def batch() -> Batch:
+        client = open_client("openai", simulator)
+        return batch_of(OPENAI, client, state_file=tmp_path / "state.jsonl")
+
+    simulator.set_speed(1.0)
+    first = batch()
+    for n in range(2):
+        first.add_job(f"receipt {n}", prompt=f"A receipt {n}", response_model=Receipt)
+    leave_in_flight(first.run())
+    monkeypatch.setattr("tests.batch_jobs_module.Receipt", Changed)
+    simulator.set_speed(10_000)
+    for result in ran(batch()).values():
+        assert result.is_success
+        assert result.parsed_response == json.loads(result.response)
+    said = "its response_model tests.batch_jobs_module:Receipt has changed since the job was added"
+    assert caplog.text.count(said) == 1
+
+
+def test_a_job_is_not_sent_with_another_model_than_its_own(
+    simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def batch(limit_usd: float = 1.0) -> Batch:
+        client = open_client("openai", simulator)
+        made = batch_of(OPENAI, client, state_file=tmp_path / "state.jsonl")
+        return made.add_cost_limit(usd=limit_usd)
+
+    first = batch(1e-9).add_job("receipt", prompt="A receipt", response_model=Receipt)
+    assert first.run(wait=True).status().pending == 1
+    with monkeypatch.context() as edited:
+        edited.setattr("tests.batch_jobs_module.Receipt", Changed)
+        run = batch().run(wait=True)
+        refused = run.results()["receipt"]
+        assert (refused.outcome, refused.error_category) == ("failed", "input_error")
+        assert "Receipt has changed since the job was added" in (refused.error or "")
+        with pytest.raises(JobError, match=r"'receipt': its response_model .* has changed"):
+            run.retry_failed()
+        assert run.results()["receipt"] == refused
+    assert not simulator.books.records
+    assert run.retry_failed().wait()
+    assert isinstance(run.results()["receipt"].parsed_response, Receipt)
 
 
 def test_a_result_whose_model_is_gone_stays_a_dictionary(

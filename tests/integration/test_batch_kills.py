@@ -94,7 +94,7 @@ def test_jobs_that_were_refused_for_good_are_not_sent_by_the_next_process(
 ) -> None:
     order = order_of(provider, simulator, tmp_path)
     create, bad = "batches.create", FaultKind.STATUS
-    simulator.add_fault(Fault(kind=bad, status=400, operation=create, times=1))
+    simulator.add_fault(Fault(kind=bad, status=404, operation=create, times=1))
     assert killed(nursery, replace(order, step=HALF)), "some of its jobs have failed by then"
     run = batch_of(order, client_of(order)).run(wait=True)
     assert run.status().failed == order.jobs

@@ -76,8 +76,11 @@ def test_answers_of_no_use_cost_what_the_books_say(
 
 
 @pytest.mark.parametrize("provider", VECTORS, ids=lambda each: each.model, indirect=False)
-def test_vectors_cost_what_the_books_say(provider: Provider, simulator: Simulator) -> None:
-    batch = batch_of(provider, open_client(provider.name, simulator))
+def test_vectors_cost_what_the_books_say(
+    provider: Provider, simulator: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = open_client(provider.name, simulator)
+    batch = batch_of(provider, client, items_per_batch=10)
     for n in range(30):
         batch.add_job(f"text {n}", text=f"Text {n}. " * (n + 1))
     run = batch.run(wait=True)
@@ -88,6 +91,10 @@ def test_vectors_cost_what_the_books_say(provider: Provider, simulator: Simulato
     assert len({tuple(result.embedding or ()) for result in results.values()}) == 30
     assert sum(result.input_tokens for result in results.values()) == books.input_tokens > 0
     assert run.status().cost_usd == pytest.approx(books.usd, abs=1e-9)
+    # Both count at the live price, for no other is listed: the user is told, once a run.
+    warned = [each for each in caplog.messages if "No price of batches is listed" in each]
+    assert len(warned) == 1
+    assert provider.model in warned[0]
 
 
 def test_the_estimate_has_the_cost_between_its_ends(

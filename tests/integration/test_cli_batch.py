@@ -247,6 +247,26 @@ def test_answers_that_fit_a_schema_also_after_a_restart(program: Program) -> Non
     assert all(isinstance(row["output"]["stars"], int) for row in program.results())
 
 
+def test_a_schema_that_has_changed_is_refused_while_rows_are_to_fit_it(program: Program) -> None:
+    def shape(field: str) -> None:
+        (program.directory / "shapes.py").write_text(
+            f"from pydantic import BaseModel\n\nclass Review(BaseModel):\n    {field}\n"
+        )
+
+    shape("stars: int")
+    limit = ("--items-per-batch", "5", "--max-cost", "0.0000001")
+    assert program.send(OPENAI, "--schema", "shapes:Review", *limit).returncode == 1
+    shape("stars: str  # as a word")
+    refused = program.run("resume", "out.jsonl.state", "--max-cost", "1")
+    assert refused.returncode == 2
+    assert "--schema shapes:Review has changed since the rows were read" in refused.stderr.decode()
+    assert program.steps("chunk") == []
+    shape("stars: int")
+    done = program.run("resume", "out.jsonl.state", "--max-cost", "1")
+    assert done.returncode == 0, done.stderr.decode()
+    assert all(isinstance(row["output"]["stars"], int) for row in program.results())
+
+
 def test_standard_streams(program: Program) -> None:
     rows = b'{"id": "a", "text": "x"}\n'
     arguments = ["-", "--format", "jsonl", "-m", OPENAI.model, "-p", "{text}", "-o", "-"]
@@ -439,6 +459,27 @@ def test_expired_rows_are_sent_again(program: Program) -> None:
     again = program.run("resubmit-expired", "out.jsonl.state")
     assert again.returncode == 0, again.stderr.decode()
     assert {row["status"] for row in program.results()} == {"succeeded"}
+
+
+def test_rows_that_cannot_be_sent_again_stay_in_the_output(program: Program) -> None:
+    program.simulator.add_fault(Fault(kind=FaultKind.BATCH_FAILED, times=1))
+    assert program.send(OPENAI, "--items-per-batch", "5", "--keep", "text").returncode == 1
+    before = program.results()
+    done = program.run("retry-failed", "out.jsonl.state", "--max-cost", "0.0000001")
+    said = done.stderr.decode()
+    assert done.returncode == 1
+    assert "5 succeeded, 5 not sent" in said
+    assert "Results: out.jsonl (10 of 10 rows)" in said
+    assert "To go on: batch-llm batch resume out.jsonl.state --max-cost USD" in said
+    assert by_id(program.results()) == by_id(before)
+    program.run("results", "out.jsonl.state", "-o", "again.jsonl")
+    assert program.results("again.jsonl") == program.results()
+    assert program.run("resume", "out.jsonl.state", "--max-cost", "1").returncode == 0
+    check_all_answered(program)
+
+
+def by_id(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {row["id"]: row for row in rows}
 
 
 # -- money

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from tests.batch_lane import PROVIDERS, Provider
 
 from batch_llm import Batch, ProcessorConfig, RetryConfig
+from batch_llm.batch.events import LiveCall, LiveCallSettled
 from batch_llm.batch.journal import open_journal
 from batch_llm.testing.simulator import BatchTimes, Fault, FaultKind, Latency, Simulator
 
@@ -307,6 +308,19 @@ def test_no_call_is_made_under_a_limit_after_jobs_of_unknown_cost(
     assert (run.status().succeeded, run.status().pending) == (1, JOBS)
     assert "what 1 job of this run cost is not known" in (run.status().stopped_because or "")
     assert executed(simulator, "live") == called
+
+
+def test_no_call_is_made_under_a_limit_after_an_overrun(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    state = tmp_path / "state.jsonl"
+    with open_journal(state, durability="process") as journal:
+        journal.write(LiveCall(0, 0.25), LiveCallSettled(0, 0.75))
+    batch = batch_of(PROVIDERS[0], state_file=state).add_cost_limit(usd=10)
+    status = batch.run(wait=True, deadline=SOON).status()
+    assert (status.succeeded, status.pending, status.overruns) == (0, JOBS, 1)
+    assert "a live call cost 0.750 USD, more than the 0.250 USD" in (status.stopped_because or "")
+    assert simulator.books.totals().usd == 0
 
 
 # -- its end, and on after it

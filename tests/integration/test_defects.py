@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,7 +16,9 @@ from batch_llm.providers import MockBatchClient
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from batch_llm.providers.chunk import Chunk, Intent
     from batch_llm.wire.batch_item import BatchRequestLine
+    from batch_llm.wire.custom_ids import CustomIds
     from batch_llm.wire.remote_status import RemoteStatus
 
 
@@ -27,13 +29,13 @@ class Defective(MockBatchClient):
         super().__init__()
         self.step, self.error, self.other = step, error, other
 
-    def encode(self, line: BatchRequestLine, *given: Any) -> bytes:
+    def encode(self, line: BatchRequestLine, custom_ids: CustomIds, endpoint: str) -> bytes:
         self._meet("encode")
-        return super().encode(line, *given)
+        return super().encode(line, custom_ids, endpoint)
 
-    async def upload(self, *given: Any) -> str | None:
+    async def upload(self, chunk: Chunk, intent: Intent) -> str | None:
         await asyncio.to_thread(self._meet, "upload")
-        return await super().upload(*given)
+        return await super().upload(chunk, intent)
 
     async def poll(self, remote_id: str) -> RemoteStatus:
         await asyncio.to_thread(self._meet, "poll")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
@@ -80,11 +82,14 @@ def as_new() -> Iterator[None]:
         ProviderRegistry.unregister(name)
 
 
-def batch_for(provider: Provider, jobs: int = 4, state_file: Path | None = None) -> Batch:
+def batch_for(
+    provider: Provider, jobs: int = 4, state_file: Path | None = None, max_concurrent: int = 10
+) -> Batch:
     """Return a batch whose model is registered: it is found by that alone."""
     ProviderRegistry.register(provider)
     batch = Batch(
         state_file,
+        max_concurrent=max_concurrent,
         poll_interval_seconds=0.001,
         orphan_grace_seconds=0.01,
         items_per_batch=2,
@@ -132,6 +137,77 @@ def test_an_estimate_that_fails_is_refused_under_a_limit(world: dict[str, list[J
     assert world == {}
     assert "no price" in (run.status().stopped_because or "")
     assert batch_for(Breaking(world)).run(wait=True).status().succeeded == 4
+
+
+@pytest.mark.parametrize("told", [-5, math.nan, math.inf, None, "much", [0.5]])
+def test_an_estimate_that_is_no_amount_is_refused_under_a_limit(
+    world: dict[str, list[Job]], told: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Breaking(Shop):
+        def estimate_cost(self, jobs: list[Job]) -> float:
+            return told  # type: ignore[no-any-return]
+
+    run = batch_for(Breaking(world)).add_cost_limit(usd=1_000).run(wait=True)
+    assert world == {}
+    assert "no price" in (run.status().stopped_because or "")
+    warned = [each for each in caplog.messages if "Breaking.estimate_cost returned" in each]
+    assert len(warned) == 1, "once, and not for every job"
+    assert batch_for(Breaking(world)).run(wait=True).status().succeeded == 4
+
+
+@pytest.mark.parametrize("told", [-3, math.nan, math.inf, "much"])
+def test_a_cost_that_is_no_amount_is_unknown(
+    world: dict[str, list[Job]], tmp_path: Path, told: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Breaking(Shop):
+        def get_batch_results(self, batch_id: str) -> list[JobResult]:
+            return [replace(each, cost_usd=told) for each in super().get_batch_results(batch_id)]
+
+    # Of the limit, what was reserved stays held: it makes no room.
+    run = batch_for(Breaking(world), 4, tmp_path / "state").add_cost_limit(usd=1).run(wait=True)
+    assert (run.status().succeeded, run.status().pending) == (2, 2)
+    assert (run.status().cost_usd, run.status().reserved_usd) == (0, 1)
+    assert [each.cost_usd for each in run.results().values()] == [None, None]
+    assert "is no amount" in caplog.text
+    # The state can still be read, and goes on.
+    again = batch_for(Breaking(world), 4, tmp_path / "state").run(wait=True)
+    assert (again.status().succeeded, again.status().cost_usd) == (4, 0)
+
+
+@pytest.mark.parametrize("estimate", [0.0, 0.125])
+def test_after_an_overrun_nothing_goes_under_a_limit(
+    world: dict[str, list[Job]], tmp_path: Path, estimate: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Breaking(Shop):
+        def estimate_cost(self, jobs: list[Job]) -> float:
+            return estimate * len(jobs)
+
+    def batch(usd: float = 10) -> Batch:
+        found = batch_for(Breaking(world), 6, tmp_path / "state", max_concurrent=1)
+        return found.add_cost_limit(usd=usd)
+
+    # One batch of two jobs costs 0.5, and is known to be dearer than its estimate.
+    first = batch().run(wait=True).status()
+    assert (first.succeeded, first.pending, first.cost_usd) == (2, 4, 0.5)
+    why = "a batch of Breaking:a-model cost 0.500 USD, more than the"
+    assert why in (first.stopped_because or "")
+    assert "Nothing more is sent under the limit" in caplog.text
+    # The next start knows it by the state, whatever the limit is by then.
+    again = batch(usd=100).run(wait=True).status()
+    assert (again.succeeded, again.overruns, len(world)) == (2, 1, 1)
+    assert why in (again.stopped_because or "")
+    without = batch_for(Breaking(world), 6, tmp_path / "state").run(wait=True)
+    assert without.status().succeeded == 6
+
+
+def test_results_may_come_one_by_one(world: dict[str, list[Job]]) -> None:
+    class Breaking(Shop):
+        def get_batch_results(self, batch_id: str) -> Any:
+            yield from super().get_batch_results(batch_id)
+
+    run = batch_for(Breaking(world)).run(wait=True)
+    assert run.results()["job 0"].response == "QUESTION 0"
+    assert run.status().succeeded == 4
 
 
 def test_a_job_that_it_does_not_take_is_refused_at_once(world: dict[str, list[Job]]) -> None:

@@ -41,7 +41,8 @@ def check(journal: Journal, expected: Meaning) -> None:
     assert {nonce for chunk in state.chunks for nonce in chunk.nonces} == expected.intents
     assert {one["job_id"]: one for one in journal.results()} == expected.answers
     assert state.pending == list(expected.where.values()).count("pending")
-    assert state.ended == len(expected.answers)
+    assert state.ended == list(expected.where.values()).count("ended")
+    assert set(state.answered_ids()) == set(expected.answers)
     assert all(c.waiting == len(list(state.waiting_ids(c))) for c in state.open_chunks.values())
     assert state.reserved_usd >= sum(expected.calls.values())
     assert state.open_calls == expected.calls

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
@@ -249,6 +249,7 @@ class Job:
         self._settle_schema()
         if self.text is not None:
             self._check_embedding()
+        self._check_encoding()
         if given is None:
             object.__setattr__(self, "id", self._made_id())
 
@@ -333,6 +334,15 @@ class Job:
             if getattr(self, name):
                 self._refuse(name, f"{name} is of no use to a text that is embedded.")
 
+    def _check_encoding(self) -> None:
+        """Refuse half of a surrogate pair: neither a request nor a file can hold it."""
+        for name in _FIELDS:
+            if not all(map(_has_utf8, _texts_in(getattr(self, name)))):
+                self._refuse(
+                    name,
+                    f"{name} has a text that is not Unicode: it holds half of a surrogate pair.",
+                )
+
     def _made_id(self) -> str:
         stem = "" if self.file is None else _NOT_IN_AN_ID.sub("-", self.file.stem)
         return f"{stem[:_LONGEST_STEM].strip('-') or 'job'}-{self.digest()[:12]}"
@@ -374,6 +384,27 @@ def _is_between(value: object, least: float, most: float) -> bool:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return False
     return math.isfinite(value) and least <= value <= most
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    """Yield the texts that a field holds, wherever."""
+    if isinstance(value, (str, Path)):
+        yield str(value)
+    elif isinstance(value, Mapping):
+        for name, each in value.items():
+            yield from _texts_in(name)
+            yield from _texts_in(each)
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _texts_in(each)
+
+
+def _has_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _digest(content: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, get_args
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, get_args
 from ..exceptions import InputError
 from .citation import Citation
 from .cited_value import CitedValue
-from .json_text import json_value
+from .json_text import as_json, json_value
 from .results import Outcome
 from .schema import OutputSchema
 
@@ -36,7 +37,8 @@ class JobResult:
         citations: the passages that the answer rests on; None where none were asked for.
         input_tokens: billed, those read from a cache included.
         output_tokens: billed, reasoning included.
-        cost_usd: what it cost; None where the price is not known.
+        cost_usd: what it cost; None where the price is not known. At the live price, and so up to
+            twice of what is billed, where no price of batches is listed.
         error: why it did not succeed; None where it did.
         outcome: "succeeded", "failed", "expired" (the provider did not come to it in time) or
             "cancelled". Where it is not given, `error` decides.
@@ -163,21 +165,27 @@ def _plain(value: object) -> object:
         return json_value(value)
 
 
+def _are_same(value: object, kept: object) -> bool:
+    """Whether a file has the same of both: of NaN and of an infinity it has null."""
+    return value == kept or json.loads(as_json(value)) == json.loads(as_json(kept))
+
+
 def _revived(known: Mapping[str, Any], response_model: type[BaseModel]) -> BaseModel:
     """Return the model that was kept.
 
-    A model need not read what it writes (aliases, serializers of its own): what it was first made
-    of was the text, so that comes second. Whatever comes back has to be what was kept.
+    What it was first made of was the text. A model need not read what it writes (aliases,
+    serializers of its own), and JSON has no NaN; but a provider of the user's may have made it of
+    something else. Whatever comes back has to be what was kept.
     """
     kept = known.get("parsed_response")
     ways = (
-        lambda: response_model.model_validate(kept),
         lambda: OutputSchema(response_model).parse(known.get("response") or ""),
+        lambda: response_model.model_validate(kept),
     )
     for way in ways:
         with suppress(Exception):  # validators are the user's, and may raise anything
             found: BaseModel = way()
-            if _plain(found) == kept:
+            if _are_same(_plain(found), kept):
                 return found
     raise InputError(
         f"The answer that is kept for {known['job_id']!r} does not fit {response_model.__name__} "

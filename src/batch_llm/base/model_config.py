@@ -15,7 +15,8 @@ class ModelConfig:
         name: as the provider names it.
         max_input_tokens: of one request.
         max_output_tokens: of one answer, reasoning included.
-        batch_discount: the share of the live price that a batch saves: 0.5 is half of it.
+        batch_discount: the share of the live price that a batch saves, as the provider says: 0.5 is
+            half of it. Costs are by the price list, which need not have a price of batches.
         supports_images: whether it sees images.
         supports_files: whether it reads files of `file_types`.
         supports_citations: whether it tells which passages an answer rests on.

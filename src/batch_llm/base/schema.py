@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from ..exceptions import ConfigurationError, OutputValidationError
 
@@ -105,11 +106,38 @@ def _mapping_problems(schema: dict[str, Any], text: str) -> list[str]:
     import jsonschema_rs
 
     try:
-        value = json.loads(text)
+        value = _read(text)
     except ValueError as error:
         return [f"not JSON: {error}"]
     errors = jsonschema_rs.validator_for(schema).iter_errors(value)
     return [f"{_where(error.instance_path)}: {error.message}" for error in errors]
+
+
+def _read(text: str) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+        ValueError: if it is none, also where only Python would read it: no file of JSON holds NaN,
+            an infinity (to which too large a number is rounded), or half of a surrogate pair.
+    """
+    value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+    if "\\u" in text:
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("it holds half of a surrogate pair") from None
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError("a number is too large")
+    return number
 
 
 def _model_problems(model: type[BaseModel], text: str) -> list[str]:
@@ -155,7 +183,7 @@ def _mapping_parser(schema: dict[str, Any]) -> Callable[[str], Any]:
 
     def parse(text: str) -> Any:
         try:
-            value = json.loads(text)
+            value = _read(text)
         except ValueError as error:
             raise OutputValidationError(_not_json(text, error)) from None
         problems = [_broken_rule(error, known) for error in validator.iter_errors(value)]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ..base import JobResult, PricedModel
+from ..base.schema import OutputSchema
 from ..exceptions import BatchLLMError, OutputValidationError
 from ..pricing import cost_usd
 from ..strategies.errors import DefaultErrorClassifier
@@ -71,7 +72,7 @@ def result_of(
         result.error = answer.error_message or _WHY.get(outcome, "The provider does not say why.")
         result.error_category = _category_of(answer) or outcome
         return result
-    _set_parsed(result, job)
+    _set_parsed(result, job.output_schema)
     if job.enable_citations:
         _set_citations(result, answer, priced.provider)
     return result
@@ -130,7 +131,7 @@ def _as_told(job: Job, told: JobResult, remote_id: str, *, keeps_raw: bool) -> J
         lane=told.lane or ("batch" if is_answered else None),
     )
     if result.is_success and result.parsed_response is None:
-        _set_parsed(result, job)
+        _set_parsed(result, job.output_schema)
     return result
 
 
@@ -148,19 +149,23 @@ def _set_bill(result: JobResult, answer: BatchAnswer, priced: PricedModel) -> No
     result.cost_usd = cost_usd(priced, usage, lane="batch")
 
 
-def _set_parsed(result: JobResult, job: Job) -> None:
-    schema = job.output_schema
+def parse_plainly(result: JobResult) -> None:
+    """Let a result hold what JSON gives of its text: what it was to fit is not known any longer."""
+    _set_parsed(result, OutputSchema({}))
+
+
+def _set_parsed(result: JobResult, schema: OutputSchema | None) -> None:
     if schema is None:
         return
     try:
         result.parsed_response = schema.parse(result.response)
     except OutputValidationError as error:
-        fail_parse(result, str(error))
+        _fail_parse(result, str(error))
     except Exception as error:  # validators are the user's, and may raise anything
-        fail_parse(result, f"A validator of the model raised {type(error).__name__}.")
+        _fail_parse(result, f"A validator of the model raised {type(error).__name__}.")
 
 
-def fail_parse(result: JobResult, why: str) -> None:
+def _fail_parse(result: JobResult, why: str) -> None:
     """Let a result be one whose text, which is kept, does not fit what was asked for."""
     if result.is_truncated:
         why = f"The answer ends at the limit of its tokens (max_tokens). {why}"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..base import JobResult, PricedModel
+from ..base.usd_text import usd_text
 from ..exceptions import JobError, MalformedAnswerError, ProviderError
 from ..wire.batch_results import UNMATCHED_RESULTS
-from .answers import MISSING, fail_parse, missing_result, result_of
+from .answers import MISSING, missing_result, parse_plainly, result_of
 from .batch_name import batch_name
 from .events import Collected, Settled
 from .job_book import private_texts
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from .job_book import JobBook
     from .journal import Journal
     from .params import BatchParams
-    from .run_state import ChunkState
+    from .run_state import ChunkState, Overrun
 
     Kept: TypeAlias = Callable[[list[JobResult]], None]
 
@@ -76,6 +78,7 @@ class ChunkResults:
         self._kept = kept
         self._say_why = say_why
         self._costs: dict[str, float | None] = {}
+        self._has_warned = False
 
     async def fetch(self, status: RemoteStatus) -> str | None:
         """Keep the results, as soon as they can be fetched; return what stays wrong with them.
@@ -160,9 +163,22 @@ class ChunkResults:
         # The bill comes first: nobody comes back to a chunk that is closed.
         if chunk.settled_usd is None:
             bill = [await asyncio.to_thread(self._bill)]
+        known = len(self._journal.state.overruns)
         self._journal.write(*bill, Collected(chunk.number))
+        if self._params.cost_limit_usd is not None:
+            self._log(self._journal.state.overruns[known:])
 
     # -- inside
+
+    def _log(self, overruns: list[Overrun]) -> None:
+        for overrun in overruns:
+            logger.error(
+                "%s: it cost %s, and at most %s was held for it: its bound was wrong. Nothing more "
+                "is sent under the limit in USD.",
+                batch_name(self._chunk, self._job_ids),
+                usd_text(overrun.usd),
+                usd_text(overrun.held_usd),
+            )
 
     def _custom_ids(self) -> CustomIds:
         return self._client.custom_ids(self._job_ids, self._chunk.nonce)
@@ -180,7 +196,8 @@ class ChunkResults:
             keeps_raw = self._params.save_raw_responses
             found = result_of(job, answer, priced, status.id, keeps_raw=keeps_raw)
             if gone is not None and found.is_success:
-                fail_parse(found, gone)
+                parse_plainly(found)
+                self._warn_once(gone)
             if keeps_raw:
                 found.raw_request = self._raw_request(job, ids)
             return found
@@ -204,6 +221,13 @@ class ChunkResults:
             lacking = f"{self._chunk.waiting} of {self._chunk.jobs} jobs are not among the results."
             raise MalformedAnswerError(lacking, code=UNMATCHED_RESULTS)
 
+    def _warn_once(self, gone: str) -> None:
+        """Say that answers come without their model; most often all of a chunk do."""
+        if not self._has_warned:
+            self._has_warned = True
+            name = batch_name(self._chunk, self._job_ids)
+            logger.warning("%s: answers are kept as plain values, without a model. %s", name, gone)
+
     def _raw_request(self, job: Job, ids: CustomIds) -> dict[str, Any] | None:
         try:
             line = self._book.line(job)
@@ -226,7 +250,8 @@ class ChunkResults:
         """Return what the chunk has cost, as far as that is known; what it may have, is held."""
         costs = [self._cost_of(job_id) for job_id in self._job_ids]
         known = [cost for cost in costs if cost is not None]
-        spent_usd, unknown, number = sum(known), len(costs) - len(known), self._chunk.number
+        # Exactly, lest a sum of the estimates themselves is over the sum of the estimates.
+        spent_usd, unknown, number = math.fsum(known), len(costs) - len(known), self._chunk.number
         reserved_usd = self._chunk.reserved_usd
         if unknown and reserved_usd is not None:
             return Settled(spent_usd, number, held_usd=max(0.0, reserved_usd - spent_usd))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from ..base import PricedModel, TokenUsage
 from ..base.job_file import PDF
 from ..base.request import FilePart, ImagePart
+from ..base.usd_text import usd_text
 from ..llm_strategies.token_bounds import expected_tokens
-from ..pricing import cost_usd, estimate_tokens
+from ..pricing import cost_usd, estimate_tokens, lacks_batch_price
 from ..wire.embedding import EmbeddingText
 from ..wire.inline_data import inline_data
 from .drafts import drafts_of
@@ -42,6 +43,8 @@ class ModelEstimate:
         low_usd: what they cost if each text has as many tokens as is guessed, none of them read
             from a cache, and each answer one; None where no price is known.
         most_usd: what they can cost together; None where nothing bounds it or no price is known.
+        is_at_live_prices: whether these are sums at live prices, for no price of batches is listed:
+            the provider may bill half of them.
     """
 
     jobs: int = 0
@@ -54,6 +57,7 @@ class ModelEstimate:
     images: int = 0
     low_usd: float | None = 0.0
     most_usd: float | None = 0.0
+    is_at_live_prices: bool = False
 
     def __str__(self) -> str:
         """Return a line for people."""
@@ -64,12 +68,15 @@ class ModelEstimate:
             said.append(f"{_count(self.pdfs, 'PDF')} ({_count(self.pdf_pages, 'page')}{unknown})")
         if self.images:
             said.append(_count(self.images, "image"))
-        return f"{', '.join(said)}: {_range(self.low_usd, self.most_usd)}"
+        prices = " (at live prices: none of batches is listed)" if self.is_at_live_prices else ""
+        return f"{', '.join(said)}: {_range(self.low_usd, self.most_usd)}{prices}"
 
 
 @dataclass(slots=True)
 class BatchEstimate:
-    """What a batch would cost, at the prices of Batch APIs. As text it is a table for people.
+    """What a batch would cost, at the prices of Batch APIs as far as they are listed.
+
+    As text it is a table for people.
 
     Attributes:
         models: by "PROVIDER:MODEL".
@@ -146,6 +153,7 @@ def estimate(
         priced = PricedModel(client(chunk.provider).provider, chunk.model)
         for job_id in chunk.job_ids:
             _add(model, book.line(book.job(job_id)).request, priced)
+        model.is_at_live_prices = lacks_batch_price(priced)
     return found
 
 
@@ -201,7 +209,7 @@ def _range(low_usd: float | None, most_usd: float | None) -> str:
 
 
 def _usd(amount: float | None) -> str:
-    return "an unknown sum" if amount is None else f"${amount:,.4f}"
+    return "an unknown sum" if amount is None else usd_text(amount)
 
 
 def _count(count: int, one: str, many: str | None = None) -> str:

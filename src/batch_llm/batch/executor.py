@@ -14,6 +14,7 @@ from ..exceptions import ConfigurationError, InputError, ProviderError, Submissi
 from .batch_request import BatchRequest, as_batch_request
 from .cost import CostTracker
 from .params import BatchParams
+from .told_usd import told_usd
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -200,10 +201,14 @@ class _Life:
 
 def _estimate(provider: Provider, jobs: list[Job]) -> float | None:
     try:
-        return provider.estimate_cost(jobs)
+        told: object = provider.estimate_cost(jobs)
     except Exception as error:  # whatever it is, the estimate has failed: a limit refuses that
         logger.warning("What %d jobs cost is not known: %s", len(jobs), error)
         return None
+    usd = told_usd(told)
+    if usd is None:
+        logger.warning("What %d jobs cost is not known: %.40r is no amount.", len(jobs), told)
+    return usd
 
 
 def _all_results(request: BatchRequest, status: str) -> list[JobResult]:
@@ -227,7 +232,7 @@ def _missing(request: BatchRequest, job: Job, status: str) -> JobResult:
 
 
 def _cost(results: list[JobResult]) -> float | None:
-    costs = [result.cost_usd for result in results]
+    costs = [told_usd(result.cost_usd) for result in results]
     return None if any(cost is None for cost in costs) else sum(cost or 0.0 for cost in costs)
 
 

@@ -59,22 +59,25 @@ class JobBook:
         return Job.from_dict(self._journal.spec(job_id))
 
     def job_to_send(self, job_id: str) -> Job:
-        """Return a job, if its file still holds what it did when the job was added; it is read.
+        """Return a job that is what it was when it was added; its file is read.
 
         Raises:
-            JobError: if the file has changed or cannot be read, or the `response_model` is gone.
+            JobError: if its file or its `response_model` has changed, or is gone.
         """
         job = self.job(job_id)
-        if job.file is None or self._journal is None:
-            return job
-        if self._journal.state.digest(job_id) not in (digest_of(job), UNKNOWN_DIGEST):
-            raise JobError(
-                f"The job {job_id!r}: its file {str(job.file)!r} has changed since the job was "
-                "added. Put the file back, or add what it holds now as a job of another id.",
-                job_id=job_id,
-                field="file",
-            )
+        if self.may_have_changed(job) and not self._is_as_added(job):
+            what, field = self._what_changed(job), "file" if job.file else "response_model"
+            advice = "Put it back, or add what it is now as a job of another id."
+            raise JobError(f"{what} {advice}", job_id=job_id, field=field)
         return job
+
+    def may_have_changed(self, job: Job) -> bool:
+        """Whether a job may not be what it was when it was added.
+
+        Its file may hold something else. So may the module of its `response_model`, where that is
+        imported by its path; those that were added now were compared when the run began.
+        """
+        return job.file is not None or self._has_imported_model(job)
 
     def can_all_be_sent(self, job_ids: Iterable[str]) -> bool:
         """Whether `job_to_send` gives each of these jobs; files are read."""
@@ -86,16 +89,19 @@ class JobBook:
         return True
 
     def answered(self, job_id: str) -> tuple[Job, str | None]:
-        """Return a job whose answer is there; where its `response_model` is gone, without it.
+        """Return a job whose answer is there; without its `response_model` where that has changed.
 
-        The answer is paid for, whatever has become of the model. The second is why it is gone.
+        The answer is paid for, and fits the model that it was asked for with, whatever has become
+        of that since. The second is what has. Where there is a file, which may have changed as
+        well, the model counts as the same while it can be imported.
         """
         try:
-            return self.job(job_id), None
+            job = self.job(job_id)
         except JobError as error:
-            assert self._journal is not None, "jobs that were added have their models"
-            spec = {**self._journal.spec(job_id), "response_model": None}
-            return Job.from_dict(spec), str(error)
+            return self._without_model(job_id), str(error)
+        if job.file is None and self._has_imported_model(job) and not self._is_as_added(job):
+            return self._without_model(job_id), self._what_changed(job)
+        return job, None
 
     def route(self, job: Job) -> Route:
         """Return where a job goes.
@@ -125,6 +131,24 @@ class JobBook:
         """Return who answers those of these jobs that were added in this process."""
         added = (self._jobs.get(job_id) for job_id in job_ids)
         return {self.route(job).provider for job in added if job is not None}
+
+    def _has_imported_model(self, job: Job) -> bool:
+        return job.id not in self._jobs and isinstance(job.response_model, type)
+
+    def _is_as_added(self, job: Job) -> bool:
+        if self._journal is None:
+            return True
+        return self._journal.state.digest(job.id) in (digest_of(job), UNKNOWN_DIGEST)
+
+    def _what_changed(self, job: Job) -> str:
+        whats = [] if job.file is None else [f"its file {str(job.file)!r}"]
+        if self._has_imported_model(job):
+            whats.append(f"its response_model {job.to_dict()['response_model']}")
+        return f"The job {job.id!r}: {' or '.join(whats)} has changed since the job was added."
+
+    def _without_model(self, job_id: str) -> Job:
+        assert self._journal is not None, "jobs that were added have their models"
+        return Job.from_dict({**self._journal.spec(job_id), "response_model": None})
 
     def line(self, job: Job) -> BatchRequestLine:
         """Return the request of a job; its file is read.

@@ -228,7 +228,7 @@ class Journal:
         return specs_of(self.path, self.state, job_ids)
 
     def result(self, job_id: str) -> dict[str, Any] | None:
-        """Return how a job ended; None where it has not.
+        """Return how a job ended, the last time; None where it never has.
 
         Raises:
             ImpossibleEventError: if there is no such job.
@@ -239,14 +239,14 @@ class Journal:
         return next(self._results_of([job_id]))
 
     def results(self, job_ids: Iterable[str] | None = None) -> Iterator[dict[str, Any]]:
-        """Yield how jobs ended, one in memory at a time.
+        """Yield how jobs ended, the last time, one in memory at a time.
 
         Args:
             job_ids: of jobs that have ended, in the order that is wanted; by default all that
-                have, as their results came.
+                have, as their results came. Those that are tried again are among them.
 
         Raises:
-            ImpossibleEventError: if there is no such job, or it has not ended.
+            ImpossibleEventError: if there is no such job, or it never ended.
             StateError: if the file cannot be read.
         """
         if job_ids is None:
@@ -266,7 +266,7 @@ class Journal:
     def _result_place(self, job_id: str) -> int:
         place = self.state.result_place(job_id)
         if place is None:
-            raise ImpossibleEventError(f"the job {job_id!r} has not ended")
+            raise ImpossibleEventError(f"the job {job_id!r} has never ended")
         return place
 
     def _marks_of_new(self, jobs: Iterable[Spec], digest: Callable[[Spec], str]) -> dict[str, str]:
@@ -399,7 +399,9 @@ def specs_of(path: Path, state: RunState, job_ids: Iterable[str]) -> Iterator[di
 
 
 def results_of(path: Path, state: RunState) -> Iterator[dict[str, Any]]:
-    """Yield the last result of each job that has ended, as the file has them.
+    """Yield the last result of each job that has one, as the file has them.
+
+    Jobs that are tried again are among them.
 
     Raises:
         StateError: if the file cannot be read.

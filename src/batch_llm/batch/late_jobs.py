@@ -125,7 +125,7 @@ class LateJobs:
                     continue
                 try:
                     job = self._book.job(job_id)
-                    if job.file is not None:
+                    if self._book.may_have_changed(job):
                         await asyncio.to_thread(self._book.job_to_send, job_id)
                 except JobError as error:
                     await self._ended(_not_sent(job_id, error))
@@ -138,8 +138,9 @@ class LateJobs:
 
     def _why_unlimited(self) -> str | None:
         """Return why no call can be made, where the run has a limit that nobody can keep."""
-        unpriced = self._journal.state.unpriced
-        return why_unlimited(unpriced) if self._budget is not None and unpriced else None
+        if self._budget is None:
+            return None
+        return why_unlimited(self._journal.state.unpriced, self._journal.state.overruns)
 
     async def _ended(self, end: LiveEnd) -> None:
         self.under_way -= 1

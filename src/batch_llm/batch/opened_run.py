@@ -35,7 +35,8 @@ class OpenedRun:
     Attributes:
         journal: the state.
         runner: takes the jobs to their ends.
-        ended: the ids of jobs that have ended, in the order in which this is known; it only grows.
+        ended: the ids of jobs that are told of, in the order in which they have ended; it only
+            grows. A job that is tried again is told of once it has ended again, or will not.
 
     Raises:
         ConfigurationError: for a model that no provider is known for, or a folder that cannot be
@@ -85,23 +86,30 @@ class OpenedRun:
             )
 
     def results(self) -> Iterator[JobResult]:
-        """Yield how jobs ended that have; refused rows come first."""
+        """Yield how jobs ended that have; refused rows come first.
+
+        Those that are tried again come last, as they ended before.
+        """
         yield from self._refused
         ended = list(self.ended)
+        ended += self._untold(ended)
         for start in range(0, len(ended), READ_AT_ONCE):
             yield from self.results_of(ended[start : start + READ_AT_ONCE])
 
     def results_of(self, job_ids: Sequence[str]) -> list[JobResult]:
-        """Return how these jobs ended; one that is tried again has no result any more."""
-        journal = self.journal
-        ended = [job_id for job_id in job_ids if journal.state.outcome(job_id) is not None]
-        return [_result_of(told, self._book) for told in journal.results(ended)]
+        """Return how these jobs ended, the last time."""
+        return [_result_of(told, self._book) for told in self.journal.results(job_ids)]
 
-    def keep_unanswered(self) -> None:
-        """Let those jobs be told of that expired or were cancelled, and did not go live."""
-        told = set(self.ended)
-        late = [job_id for job_id in self.journal.state.late_ids() if job_id not in told]
-        self._kept(self.results_of(late))
+    def tell_rest(self) -> None:
+        """Let those jobs be told of that were to be tried again, or go live, and have not ended."""
+        untold = self._untold(self.ended)
+        for start in range(0, len(untold), READ_AT_ONCE):
+            self._kept(self.results_of(untold[start : start + READ_AT_ONCE]))
+
+    def _untold(self, told: Sequence[str]) -> list[str]:
+        known = set(told)
+        with self.journal.steady() as state:
+            return [job_id for job_id in state.answered_ids() if job_id not in known]
 
     def _kept(self, results: list[JobResult]) -> None:
         for result in results:
@@ -114,7 +122,7 @@ class OpenedRun:
         """Write the files of results that an earlier process kept, and had no time to write."""
         if self._files is None:
             return
-        for job_id in self.ended:
+        for job_id in [*self.ended, *self._untold(self.ended)]:
             # The file of a job that was tried again may be that of an earlier attempt.
             if self.journal.state.attempt(job_id) > 1 or not self._files.has(job_id):
                 kept = self.journal.result(job_id)

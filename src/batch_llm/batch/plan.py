@@ -10,9 +10,9 @@ from ..base.usd_text import usd_text
 from .run_state import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from .run_state import ChunkState, RunState
+    from .run_state import ChunkState, Overrun, RunState
 
 _FIRST_WAIT_SECONDS: Final = 60.0
 _LONGEST_WAIT_SECONDS: Final = 3600.0
@@ -26,6 +26,7 @@ class Hold(str, Enum):
     REFUSED = "refused"
     COST_LIMIT = "cost_limit"
     UNPRICED = "unpriced"
+    OVERRUN = "overrun"
 
 
 @dataclass(slots=True)
@@ -65,6 +66,7 @@ class Standing:
         in_flight: remote batches that have not ended, or may have been accepted.
         committed_usd: spent, and held for what is under way.
         unpriced: jobs of this run whose cost nobody knows.
+        overruns: what of this run has cost more than was held for it.
         max_concurrent: remote batches at a time; None for any number.
         max_cost_usd: what the run may cost; None for any sum.
         enqueued_tokens: input tokens in flight, by provider and model.
@@ -78,6 +80,7 @@ class Standing:
     in_flight: int = 0
     committed_usd: float = 0.0
     unpriced: int = 0
+    overruns: Sequence[Overrun] = ()
     max_concurrent: int | None = None
     max_cost_usd: float | None = None
     enqueued_tokens: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -174,7 +177,12 @@ def standing_of(state: RunState, now: float) -> Standing:
         now: the time, in unix seconds.
     """
     committed_usd = state.spent_usd + state.reserved_usd
-    standing = Standing(now=now, committed_usd=committed_usd, unpriced=state.unpriced)
+    standing = Standing(
+        now=now,
+        committed_usd=committed_usd,
+        unpriced=state.unpriced,
+        overruns=tuple(state.overruns),
+    )
     tokens = dict[tuple[str, str], int]()
     for chunk in state.open_chunks.values():
         key = (chunk.plan.provider, chunk.plan.model)
@@ -185,13 +193,27 @@ def standing_of(state: RunState, now: float) -> Standing:
     return standing
 
 
-def why_unlimited(unpriced: int) -> str:
-    """Return why nothing goes under a limit, in a run with jobs whose cost nobody knows."""
-    jobs = "1 job" if unpriced == 1 else f"{unpriced:,} jobs"
-    return (
-        f"what {jobs} of this run cost is not known, so that no limit in USD can be kept: go on "
-        f"without one, or run the others with a new state_file"
-    )
+def why_unlimited(unpriced: int, overruns: Sequence[Overrun]) -> str | None:
+    """Return why nothing of a run may go under a limit in USD; None where that can be kept.
+
+    Args:
+        unpriced: jobs of the run whose cost nobody knows.
+        overruns: what of it has cost more than was held for it: the next may do so too.
+    """
+    if unpriced:
+        jobs = "1 job" if unpriced == 1 else f"{unpriced:,} jobs"
+        return (
+            f"what {jobs} of this run cost is not known, so that no limit in USD can be kept: go "
+            f"on without one, or run the others with a new state_file"
+        )
+    if overruns:
+        first = overruns[0]
+        return (
+            f"{first.what} cost {usd_text(first.usd)}, more than the {usd_text(first.held_usd)} "
+            f"that was held for it, so that no limit in USD can be kept: go on without one, or, "
+            f"once its estimate is right, run the others with a new state_file"
+        )
+    return None
 
 
 def goes_again_at(candidate: Candidate) -> float:
@@ -207,6 +229,7 @@ def _own(standing: Standing) -> Standing:
         in_flight=standing.in_flight,
         committed_usd=standing.committed_usd,
         unpriced=standing.unpriced,
+        overruns=standing.overruns,
         max_concurrent=standing.max_concurrent,
         max_cost_usd=standing.max_cost_usd,
         enqueued_tokens=dict(standing.enqueued_tokens),
@@ -239,8 +262,10 @@ def _money(candidate: Candidate, standing: Standing) -> Held | None:
     if needed is None:
         reason = f"no price of {candidate.model} is known, and the run has a limit in USD"
         return Held(candidate.number, Hold.UNPRICED, reason)
-    if standing.unpriced:
-        return Held(candidate.number, Hold.UNPRICED, why_unlimited(standing.unpriced))
+    why = why_unlimited(standing.unpriced, standing.overruns)
+    if why is not None:
+        hold = Hold.UNPRICED if standing.unpriced else Hold.OVERRUN
+        return Held(candidate.number, hold, why)
     left = limit - standing.committed_usd
     if standing.committed_usd + needed <= limit:
         return None

@@ -77,6 +77,9 @@ class Provider(ABC):
     def get_batch_results(self, batch_id: str) -> list[JobResult]:
         """Return how the jobs of a batch ended that is complete, in any order.
 
+        A `cost_usd` that is None, or no amount from 0 up, is not known: what was reserved for the
+        batch stays held.
+
         Raises:
             ProviderError: if they cannot be fetched now.
         """
@@ -93,8 +96,11 @@ class Provider(ABC):
     def estimate_cost(self, jobs: list[Job]) -> float:
         """Return the most that jobs can cost, in USD.
 
+        A run with a limit in USD does not submit jobs of which that is not known; what is no
+        amount from 0 up counts as that.
+
         Raises:
-            ValueError: if that is not known. A run with a limit in USD does not submit them.
+            ValueError: if that is not known.
         """
 
     def find_batch(self, job_ids: Sequence[str], submitted_after: datetime) -> str | None:

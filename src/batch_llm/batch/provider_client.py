@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
@@ -27,9 +29,10 @@ from ..wire.batch_results import UNMATCHED_RESULTS
 from ..wire.custom_ids import CustomIds
 from ..wire.json_body import encode_body
 from ..wire.remote_status import RemoteStatus
+from .told_usd import told_usd
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping
 
     from ..base import Job, TokenBound
     from ..base.request import LLMRequest
@@ -90,6 +93,7 @@ class ProviderClient(BatchClient):
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
         self._cancelled: set[str] = set()
+        self._has_odd_estimates = False
 
     def endpoint_for(self, request: LLMRequest | EmbeddingText) -> str:
         """Return the only one."""
@@ -109,14 +113,24 @@ class ProviderClient(BatchClient):
         return encode_body(job.to_dict())
 
     def most_usd(self, line: BatchRequestLine, bound: TokenBound) -> float | None:
-        """Return what the provider estimates; None where it cannot."""
+        """Return what the provider estimates; None where it cannot, or names no amount."""
         try:
-            return float(self._provider.estimate_cost([_job_of(line)]))
+            told: object = self._provider.estimate_cost([_job_of(line)])
         except _DEFECTS:
             raise
         except Exception as error:  # whatever it is, the estimate has failed
             logger.warning("%s: what a job costs is not known: %s", self._name, _told(error))
             return None
+        usd = told_usd(told)
+        if usd is None and not self._has_odd_estimates:
+            self._has_odd_estimates = True  # once: it is asked for every job
+            logger.warning(
+                "%s.estimate_cost returned %.40r, and returns an amount in USD from 0 up: what "
+                "such a job costs counts as unknown.",
+                self._name,
+                told,
+            )
+        return usd
 
     async def upload(self, chunk: Chunk, intent: Intent) -> None:
         """Return None: the jobs go with the create."""
@@ -215,21 +229,44 @@ class ProviderClient(BatchClient):
 
     async def _results(self, status: RemoteStatus) -> list[JobResult]:
         try:
-            found = await self._call(
-                "get_batch_results", self._provider.get_batch_results, status.id
-            )
+            return await self._call("get_batch_results", self._read_results, status.id)
         except ProviderError as error:
             if status.ended_as != "failed":
                 raise
             # What failed as a whole need not have results, and nobody waits for them.
             raise ProviderError(str(error), status_code=_GONE_FOR_GOOD) from error
-        strange: list[object] = [each for each in found if not isinstance(each, JobResult)]
-        if strange:
+
+    def _read_results(self, batch_id: str) -> list[JobResult]:
+        """Return the results, read once: they may come one by one, from a generator."""
+        told: object = self._provider.get_batch_results(batch_id)
+        found: list[object] = list(told) if isinstance(told, Iterable) else [told]
+        results = [each for each in found if isinstance(each, JobResult)]
+        if len(results) < len(found):
+            strange = next(each for each in found if not isinstance(each, JobResult))
             raise TypeError(
                 f"{self._name}.get_batch_results returns JobResults, and one was a "
-                f"{type(strange[0]).__name__}."
+                f"{type(strange).__name__}."
             )
-        return found
+        return self._with_known_costs(results)
+
+    def _with_known_costs(self, results: list[JobResult]) -> list[JobResult]:
+        """Return results whose costs are amounts, or None."""
+        costs = [told_usd(result.cost_usd) for result in results]
+        odd = [
+            result
+            for result, cost in zip(results, costs, strict=True)
+            if cost is None and result.cost_usd is not None
+        ]
+        if odd:
+            logger.warning(
+                "%s: the cost_usd of %d results (%.40r for job %r) is no amount from 0 up, and "
+                "counts as unknown.",
+                self._name,
+                len(odd),
+                odd[0].cost_usd,
+                odd[0].job_id,
+            )
+        return [replace(result, cost_usd=cost) for result, cost in zip(results, costs, strict=True)]
 
     def _read(self, word: str) -> tuple[RemoteState, RemoteEnd | None]:
         found = _STATES.get(word)

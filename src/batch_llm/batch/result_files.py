@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from ..base import JobResult
 
 _LONGEST_STEM: Final = 120
+_CAPITAL: Final = re.compile("[A-Z]")
+_RESERVED: Final = re.compile(r"(con|prn|aux|nul|(com|lpt)\d) *(\.|$)", re.IGNORECASE)
+"""Devices of Windows: no file there has such a name, whatever comes after a dot."""
 
 
 class ResultFiles:
@@ -69,10 +73,18 @@ class ResultFiles:
 
 
 def file_stem(job_id: str) -> str:
-    """Return what the file of a job is called: its id, where that is a name that files can have."""
+    """Return what the file of a job is called: its id, where that is a name that files can have.
+
+    No two ids have the same name, also where "A" and "a" are one file to the system.
+    """
     stem = quote(job_id, safe=" ")
-    if stem.startswith("."):
-        stem = f"%2E{stem[1:]}"
-    if len(stem) <= _LONGEST_STEM:
-        return stem
-    return f"{stem[:80]}-{hashlib.blake2b(job_id.encode(), digest_size=16).hexdigest()}"
+    if stem.startswith(".") or _RESERVED.match(stem):
+        stem = f"%{ord(stem[0]):02X}{stem[1:]}"
+    if len(stem) > _LONGEST_STEM:
+        return f"{stem[:80]}-{_digest(job_id, 16)}"
+    # No quoted id has a "+".
+    return f"{stem}+{_digest(job_id, 6)}" if _CAPITAL.search(job_id) else stem
+
+
+def _digest(job_id: str, size: int) -> str:
+    return hashlib.blake2b(job_id.encode(), digest_size=size).hexdigest()

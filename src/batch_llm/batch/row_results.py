@@ -135,9 +135,9 @@ def _answered(
 
 
 def _attempts(kept: ResultKept, state: RunState) -> int:
-    """Return how often it was sent; of the attempt that went live, each call counts."""
-    attempt = state.attempt(kept.job_id)
-    return attempt - 1 + kept.calls if kept.calls else attempt
+    """Return how often it was sent until it ended so; of what went live, each call counts."""
+    ends = state.ends(kept.job_id)
+    return ends - 1 + kept.calls if kept.calls else ends
 
 
 def _input(row: RowRead) -> dict[str, Any] | None:

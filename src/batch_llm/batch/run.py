@@ -230,18 +230,24 @@ class BatchRun:
     def retry_failed(self) -> Self:
         """Run the jobs that failed once more, once the run has ended. Nothing else is sent again.
 
+        Until a job has ended again, its result is the one that it has now.
+
         Raises:
             ConfigurationError: if the run goes on.
             StateMismatchError: if the file of a job has changed; nothing is sent.
+            JobError: so for a job that the state alone holds, or if its `response_model` has.
         """
         return self._run_again("failed")
 
     def resubmit_expired(self) -> Self:
         """Run the jobs that expired once more, once the run has ended. Nothing else is sent again.
 
+        Until a job has ended again, its result is the one that it has now.
+
         Raises:
             ConfigurationError: if the run goes on.
             StateMismatchError: if the file of a job has changed; nothing is sent.
+            JobError: so for a job that the state alone holds, or if its `response_model` has.
         """
         return self._run_again("expired")
 
@@ -293,6 +299,8 @@ class BatchRun:
     def results(self) -> dict[str, JobResult]:
         """Return how jobs ended that have, by id; refused rows are among them.
 
+        So are jobs that are tried again, with the result that they had before.
+
         Raises:
             ConfigurationError: if it was not started.
         """
@@ -300,6 +308,8 @@ class BatchRun:
 
     async def stream(self) -> AsyncIterator[JobResult]:
         """Yield results as they come: those there are, then the others until the run has ended.
+
+        A job that is tried again comes once: as it has ended then, or at the end as it had before.
 
         Raises:
             Exception: that ended the run.
@@ -418,7 +428,7 @@ class BatchRun:
                 raise ConfigurationError("Jobs run once more after the run has ended: wait for it.")
             with open_journal(self._setup.path) as journal:
                 add_jobs(self._setup.jobs, journal)  # refuses changed ones before all else
-                resubmit(journal, outcome)
+                resubmit(journal, outcome, self._setup.jobs)
             self._begin(self._new_session(is_again=True))
         return self
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 _DIGEST_BYTES: Final = 16
 _PENDING: Final = -1
 _ENDED: Final = -2
+# What sums of the same amounts may differ by: no sum is over its bound by that.
+_SLACK_USD: Final = 1e-12
+_SLACK_SHARE: Final = 1e-9
 
 
 class ImpossibleEventError(ValueError):
@@ -67,6 +70,20 @@ class Step(str, Enum):
     """Every job of it has ended."""
     RELEASED = "released"
     """It was refused, and is not submitted again: its jobs are pending."""
+
+
+class Overrun(NamedTuple):
+    """Something cost more than was held for it: what bounds such costs is wrong.
+
+    Attributes:
+        what: it was, in words.
+        held_usd: the most that it could cost, as was thought.
+        usd: what it did cost.
+    """
+
+    what: str
+    held_usd: float
+    usd: float
 
 
 @dataclass(slots=True, eq=False)
@@ -141,7 +158,8 @@ class ChunkState:
 class RunState:
     """Events, folded. It holds ids and numbers, of a job some 200 bytes, and no spec or result.
 
-    Each job is in one place at any time: pending, in one open chunk, or ended.
+    Each job is in one place at any time: pending, in one open chunk, or ended. One that is tried
+    again has not ended, and keeps the result that it had until there is another.
 
     Attributes:
         chunks: every chunk, by its number.
@@ -155,6 +173,7 @@ class RunState:
         went_live: whether nothing more is submitted, and what has no answer goes live.
         last_call: the number of the last call of the live lane; -1 before the first.
         asked: what the command line was asked for; None where a script runs.
+        overruns: what cost more than was held for it. While there is any, no limit can be kept.
     """
 
     def __init__(self) -> None:
@@ -168,6 +187,7 @@ class RunState:
         self.deadline: DeadlineSet | None = None
         self.went_live = False
         self.last_call = -1
+        self.overruns: list[Overrun] = []
         self._live_from = 0  # where it went live, in bytes of the file
         self._due = 0  # how many jobs there were when the deadline was set
         self._calls: dict[int, float] = {}
@@ -250,6 +270,10 @@ class RunState:
         """Return the number of the job's present attempt, from 1."""
         return self._attempts[self._number(job_id)]
 
+    def ends(self, job_id: str) -> int:
+        """Return how often the job has ended; from once on it has a result."""
+        return self._ends(self._number(job_id))
+
     def outcome(self, job_id: str) -> Outcome | None:
         """Return how the job ended; None where it has not."""
         number = self._number(job_id)
@@ -278,6 +302,10 @@ class RunState:
         for number, where in enumerate(self._where):
             if where == _ENDED and self._outcomes[number] in wanted:
                 yield self._ids[number]
+
+    def answered_ids(self) -> Iterator[str]:
+        """Yield the ids of jobs that have a result, those included that are tried again."""
+        return (self._ids[number] for number in range(len(self._ids)) if self._ends(number))
 
     def is_late(self, job_id: str) -> bool:
         """Return whether the job has ended without an answer, and may go live.
@@ -312,9 +340,15 @@ class RunState:
         return self._spec_places[self._number(job_id)]
 
     def result_place(self, job_id: str) -> int | None:
-        """Return where the job's last `ResultKept` stands; None where it has not ended."""
+        """Return where the job's last `ResultKept` stands; None where it never ended.
+
+        Of a job that is tried again, that is how it ended before.
+        """
         number = self._number(job_id)
-        return self._result_places[number] if self._where[number] == _ENDED else None
+        return self._result_places[number] if self._ends(number) else None
+
+    def _ends(self, number: int) -> int:
+        return self._attempts[number] - (self._where[number] != _ENDED)
 
     def _number(self, job_id: str) -> int:
         number = self._numbers.get(job_id)
@@ -456,6 +490,7 @@ class RunState:
             chunk = self._unsettled.pop(event.chunk, None)
             if chunk is None or chunk.settled_usd is not None:
                 raise ImpossibleEventError(f"nothing is held for chunk {event.chunk}")
+            self._compare(f"a batch of {chunk.plan.model}", chunk.reserved_usd, event.usd)
             chunk.settled_usd, chunk.reserved_usd = event.usd, event.held_usd
             chunk.unpriced = event.unpriced
             if event.held_usd is not None:
@@ -507,6 +542,12 @@ class RunState:
         # Without rounding errors, which would add up over a million calls.
         self._calls_usd = self._calls_usd - held if self._calls else 0.0
         self.spent_usd += event.usd
+        self._compare("a live call", held, event.usd)
+
+    def _compare(self, what: str, held_usd: float | None, usd: float) -> None:
+        """Take note of what cost more than was held for it."""
+        if held_usd is not None and usd > held_usd + max(_SLACK_USD, held_usd * _SLACK_SHARE):
+            self.overruns.append(Overrun(what, held_usd, usd))
 
     def _ask(self, event: Asked, _place: int) -> None:
         self.asked = event

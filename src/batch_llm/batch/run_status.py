@@ -6,10 +6,11 @@ import time
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from ..base.usd_text import usd_text
+from .plan import why_unlimited
 from .run_state import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from .plan import Held
     from .run_state import ChunkState, RunState
@@ -45,7 +46,8 @@ class RunStatus(dict[str, Any]):
 
     Attributes:
         total: jobs.
-        completed: jobs that have ended, in whatever way.
+        completed: jobs that have ended, in whatever way. One that is tried again is pending or in
+            flight; its result is the one that it had, until there is another.
         succeeded, failed, expired, cancelled: how they ended.
         pending: jobs that wait to be submitted, those among them that a provider did not take.
         in_flight: jobs that were submitted, or are about to be, and have not ended.
@@ -54,6 +56,8 @@ class RunStatus(dict[str, Any]):
         stopped_because: why it ended before all jobs had; None where it did not.
         cost_usd: what was spent, as far as it is known.
         unpriced: jobs that have cost, or may cost, a sum that nobody knows; it is in none of these.
+        overruns: batches and live calls that have cost more than was held for them: under a limit,
+            nothing more goes.
         reserved_usd: the most that what is under way may cost.
         cost_limit_usd: what it all may cost; None without a limit.
         batches: how each remote batch stands, as `RemoteBatchStatus`.
@@ -75,6 +79,7 @@ class RunStatus(dict[str, Any]):
     stopped_because: str | None
     cost_usd: float
     unpriced: int
+    overruns: int
     reserved_usd: float
     cost_limit_usd: float | None
     batches: list[RemoteBatchStatus]
@@ -142,7 +147,7 @@ def status_of(
     ended, total = sum(state.counts.values()), len(state)
     pending = state.pending + _refused_jobs(state)
     whys = {**{each.number: each.reason for each in held or ()}, **(why or {})}
-    now = time.time()
+    waiting, now = [*(each.reason for each in held or ()), *not_live], time.time()
     return RunStatus(
         total=total + refused_rows,
         completed=ended + refused_rows,
@@ -154,13 +159,21 @@ def status_of(
         stopped_because=stopped_because,
         cost_usd=state.spent_usd,
         unpriced=state.unpriced,
+        overruns=len(state.overruns),
         reserved_usd=state.reserved_usd,
         cost_limit_usd=cost_limit_usd,
         batches=[_batch(chunk, whys.get(chunk.number, ""), now) for chunk in list(state.chunks)],
-        waiting=list(dict.fromkeys([*(each.reason for each in held or ()), *not_live])),
+        waiting=list(dict.fromkeys([*_unlimited(state, pending, cost_limit_usd), *waiting])),
         deadline_at=None if state.deadline is None else state.deadline.at,
         live=live,
     )
+
+
+def _unlimited(state: RunState, pending: int, cost_limit_usd: float | None) -> Iterator[str]:
+    """Yield why a limit cannot be kept, where that is so and holds jobs back."""
+    why = why_unlimited(state.unpriced, state.overruns)
+    if pending and cost_limit_usd is not None and why is not None:
+        yield why
 
 
 def _refused_jobs(state: RunState) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from ..base import JobResult
+from ..base import JobResult, PricedModel
 from ..exceptions import StateError
+from ..pricing import lacks_batch_price
 from ..rows.result_row import INPUT_ERROR
 from ..wire.custom_ids import new_nonce
 from .deadline import deadline_at
@@ -18,7 +20,7 @@ from .drafts import Draft, cut_to_budget, drafts_of
 from .events import ChunkPlanned, Released, WentLive
 from .halving import Halving
 from .late_jobs import LateJobs, free_ids
-from .plan import Hold, plan, refused_candidates, refused_chunks, standing_of
+from .plan import Hold, plan, refused_candidates, refused_chunks, standing_of, why_unlimited
 from .remote_chunk import NEVER_TAKEN, RemoteChunk, go_again
 from .run_state import Step
 
@@ -39,7 +41,7 @@ _SUBMITTING_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 0.02
 _LIVE: Final = -1
 """Stands for the live lane among the tasks, which have the numbers of their chunks."""
-_OF_MONEY: Final = (Hold.COST_LIMIT, Hold.UNPRICED)
+_OF_MONEY: Final = (Hold.COST_LIMIT, Hold.UNPRICED, Hold.OVERRUN)
 _UNTIL_ONE_ENDS: Final = (Hold.CONCURRENCY, Hold.COST_LIMIT)
 
 
@@ -79,6 +81,7 @@ class Runner:
         pending = self._unless_stopped(list(journal.state.pending_ids()))
         self._drafting = Drafting(self._drafts_of(pending), self._changed.set)
         self._halving = Halving(self._draft_parts)
+        self._noted_prices: set[PricedModel] = set()
         self._held: list[Held] = []
         self._given_up: list[Held] = []
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -304,8 +307,8 @@ class Runner:
         """
         state, waiting = self._journal.state, self._drafting.waiting
         left_usd = (self._params.cost_limit_usd or 0.0) - state.spent_usd - state.reserved_usd
-        if state.unpriced:
-            left_usd = 0.0  # nobody knows how much is
+        if why_unlimited(state.unpriced, state.overruns) is not None:
+            left_usd = -math.inf  # nobody knows how much is: not even what is free may go
         of_money = [each for each in self._held if each.hold in _OF_MONEY and each.number < 0]
         for each, draft in [(each, waiting[-1 - each.number]) for each in of_money]:
             place = waiting.index(draft)
@@ -340,6 +343,7 @@ class Runner:
     def _begin(self, chunk: ChunkState, *, is_new: bool) -> None:
         job_id = next(self._journal.state.job_ids_of(chunk))
         client = self._book.client_of(chunk.plan.provider, job_id)
+        self._note_price(PricedModel(client.provider, chunk.plan.model))
         remote = RemoteChunk(
             chunk,
             self._journal,
@@ -359,6 +363,19 @@ class Runner:
         task = asyncio.create_task(self._live(remote, chunk, is_new))
         self._tasks[chunk.number] = task
         task.add_done_callback(lambda _: self._changed.set())
+
+    def _note_price(self, priced: PricedModel) -> None:
+        """Say once of a model that its costs are told at live prices."""
+        if priced in self._noted_prices:
+            return
+        self._noted_prices.add(priced)
+        if lacks_batch_price(priced):
+            logger.warning(
+                "No price of batches is listed for %s: its costs are told at the live price, and "
+                "%s may bill half of them.",
+                priced.model,
+                priced.provider,
+            )
 
     def _may_submit(self) -> bool:
         return self._stop is None and self.late is None

@@ -104,8 +104,7 @@ class Session:
         try:
             with self._time_limited(self._home):
                 await opened.runner.run()
-            if self._setup.deadline is not None:
-                opened.keep_unanswered()
+            opened.tell_rest()
         except Exception as error:
             self.fault = error
             raise

@@ -228,15 +228,16 @@ def _loaded(path: Path) -> BatchState:
         total_cost_usd=run.spent_usd,
     )
     for result in results_of(path, run):
-        _sort_in(state, result, run.outcome(result["job_id"]))
+        outcome = run.outcome(result["job_id"])
+        if outcome is not None:  # else it is tried again, and among the pending ones
+            _sort_in(state, result, outcome)
     return state
 
 
-def _sort_in(state: BatchState, result: dict[str, Any], outcome: Outcome | None) -> None:
+def _sort_in(state: BatchState, result: dict[str, Any], outcome: Outcome) -> None:
     if outcome == "succeeded":
         state.completed_results[result["job_id"]] = JobResult.from_dict(result)
     else:
-        assert outcome is not None, "a result is of a job that has ended"
         state.failed_jobs[result["job_id"]] = result.get("error") or outcome
 
 

@@ -63,8 +63,9 @@ class PathLock:
 def hold_file(file: int, place: Path, kind: FileKind) -> None:
     """Hold an open file itself, under whichever of its names, until it is closed.
 
-    A `PathLock` holds a name, and a file may have two (hard links). Where the system cannot hold
-    the file (Windows, some network drives), the lock of the name is all there is.
+    A `PathLock` holds a name: a file may have two (hard links), and the file of the lock may be
+    tidied away. Where the system cannot hold the file itself (Windows, some network drives), the
+    lock of the name is all there is.
 
     Args:
         file: its descriptor.
@@ -80,8 +81,8 @@ def hold_file(file: int, place: Path, kind: FileKind) -> None:
         except BlockingIOError:
             raise kind.error(
                 f"The {kind.noun} {str(place)!r} is in use by another run, which knows the file by "
-                f"another name (a hard link). One run at a time can write a {kind.noun}: wait for "
-                f"it to end, or name another file.",
+                f"another name (a hard link), or whose lock beside it was removed. One run at a "
+                f"time can write a {kind.noun}: wait for it to end, or name another file.",
                 place,
                 "locked",
             ) from None

@@ -7,7 +7,7 @@ from ..base.token_estimate import estimate_tokens
 from .billing import Billing, billing_of
 from .estimate import Estimate
 from .model_limits import ModelLimits, limits_of
-from .price_list import BilledTokens, Lane, cost_usd, most_usd, price
+from .price_list import BilledTokens, Lane, cost_usd, lacks_batch_price, most_usd, price
 from .provider_addresses import provider_at
 from .spending import Spending
 
@@ -21,6 +21,7 @@ __all__ = [
     "billing_of",
     "cost_usd",
     "estimate_tokens",
+    "lacks_batch_price",
     "limits_of",
     "most_usd",
     "price",

@@ -126,6 +126,17 @@ def cost_usd(priced: PricedModel, usage: TokenUsage, *, lane: Lane = "live") -> 
     )
 
 
+def lacks_batch_price(priced: PricedModel) -> bool:
+    """Return whether batches count at the live price, because no other is listed.
+
+    That is what they cost at the most, and may be twice what the provider bills. A model of which
+    no price is known lacks none: its batches count as unknown.
+    """
+    now = int(time.time() // _HALF_HOUR_SECONDS)
+    live = _tiers(priced.provider, priced.model, "live", now)
+    return live != () and live == _tiers(priced.provider, priced.model, "batch", now)
+
+
 def most_usd(priced: PricedModel, bound: TokenBound, *, lane: Lane = "live") -> float | None:
     """Return the most that a call within `bound` can cost, in USD; None where nothing bounds it.
 

@@ -89,6 +89,13 @@ def test_a_json_schema_is_copied() -> None:
         ({"prompt": "p", "response_model": int}, "response_model", "pydantic model class"),
         ({"prompt": "p", "response_model": {"type": 7}}, "response_model", "not a valid JSON"),
         ({"prompt": "p", "response_model": {"type": {1}}}, "response_model", "cannot be used"),
+        ({"prompt": "a \ud83d b"}, "prompt", "half of a surrogate pair"),
+        ({"text": "\ud83d"}, "text", "half of a surrogate pair"),
+        ({"prompt": "p", "system": "\udfff"}, "system", "half of a surrogate pair"),
+        ({"prompt": "p", "model": "\udfff"}, "model", "half of a surrogate pair"),
+        ({"prompt": "p", "stop": ["\udfff"]}, "stop", "half of a surrogate pair"),
+        ({"prompt": "p", "file": "\udcfc.pdf"}, "file", "half of a surrogate pair"),
+        ({"messages": [{"role": "user", "content": "\ud83d"}]}, "messages", "half of a surrogate"),
         ({"text": "t", "system": "s"}, "system", "embedded"),
         ({"text": "t", "enable_citations": True}, "enable_citations", "embedded"),
         ({"text": "t", "response_model": Invoice}, "response_model", "embedded"),
@@ -114,6 +121,15 @@ def test_an_id_names_something(bad: Any) -> None:
     with pytest.raises(JobError, match="A job: id is a text") as caught:
         Job(bad, prompt="p", model="m")
     assert (caught.value.job_id, caught.value.field) == (None, "id")
+
+
+def test_an_id_is_one_that_a_file_can_hold() -> None:
+    with pytest.raises(JobError, match=r"Job 'a\\ud83d': id has a text that is not Unicode"):
+        Job("a\ud83d", prompt="p", model="m")
+
+
+def test_whole_surrogate_pairs_are_texts_as_any() -> None:
+    assert Job("\U0001f600", prompt="\U0001f600", model="m").prompt == "\U0001f600"
 
 
 def test_the_error_travels_between_processes() -> None:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, computed_field
 
 from batch_llm import InputError, JobResult
 from batch_llm.base import Citation, CitedValue
+from batch_llm.base.json_text import as_json
 
 
 class Line(BaseModel):
@@ -34,6 +35,12 @@ class Invoice(BaseModel):
 
 class TwoNames(BaseModel):
     x: int = Field(default=0, validation_alias="in", serialization_alias="out")
+
+
+class Measured(BaseModel):
+    price: float
+    weights: list[float] = []
+    discount: float | None = None
 
 
 class Keyed(BaseModel):
@@ -71,6 +78,21 @@ def test_a_model_comes_back_as_the_model() -> None:
 def test_a_model_that_reads_other_names_than_it_writes_comes_back_by_its_text() -> None:
     result = JobResult("a", '```json\n{"in": 7}\n```', TwoNames.model_validate({"in": 7}))
     assert kept(result, TwoNames) == result
+
+
+@pytest.mark.parametrize("answered", ["NaN", "-Infinity", "1e999", "1.5"])
+def test_a_number_that_json_has_no_word_for_comes_back_by_the_text(answered: str) -> None:
+    text = f'{{"price": {answered}, "weights": [{answered}], "discount": {answered}}}'
+    result = JobResult("a", text, Measured.model_validate_json(text))
+    told = json.loads(as_json(result.to_dict()))
+    back = JobResult.from_dict(told, response_model=Measured).parsed_response
+    assert repr(back) == repr(result.parsed_response)
+    assert repr(JobResult.from_dict(result.to_dict(), response_model=Measured)) == repr(result)
+
+
+def test_a_model_that_was_made_of_something_else_than_the_text_comes_back() -> None:
+    result = JobResult("a", '{"price": 1}', Measured(price=2.5))
+    assert JobResult.from_dict(result.to_dict(), response_model=Measured) == result
 
 
 def test_a_dictionary_with_an_error_stays_one_whatever_the_model_is_called() -> None:

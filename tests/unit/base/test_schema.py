@@ -67,6 +67,24 @@ def test_what_is_not_json_is_told_so(source: Any, text: str) -> None:
         OutputSchema(source).parse(text)
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "-1e999"])
+@pytest.mark.parametrize("source", [{}, {"type": "number"}])
+def test_what_is_no_finite_number_is_not_json(source: Any, number: str) -> None:
+    schema = OutputSchema(source)
+    with pytest.raises(OutputValidationError, match=r"not JSON .*(no number of JSON|too large)"):
+        schema.parse(number)
+    assert "not JSON" in schema.explain(number)
+    assert schema.parse("-1.5e300") == -1.5e300
+
+
+@SCHEMAS
+def test_half_of_a_surrogate_pair_is_not_json(source: Any) -> None:
+    schema = OutputSchema(source)
+    with pytest.raises(OutputValidationError, match="not JSON"):
+        schema.parse('{"name": "\\ud83d", "people": 1}')
+    assert value(schema, '{"name": "\\ud83d\\ude00", "people": 1}')["name"] == "\U0001f600"
+
+
 @SCHEMAS
 @pytest.mark.parametrize(
     ("text", "field"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,14 @@ def test_a_text_that_is_embedded_has_no_answer() -> None:
     usage = TokenUsage(input_tokens=estimate_tokens(TEXT))
     priced = PricedModel("openai", "text-embedding-3-small")
     assert found.low_usd == pytest.approx(cost_usd(priced, usage, lane="batch"))
+
+
+def test_live_prices_are_told_apart() -> None:
+    of = batch().add_job("a", text=TEXT, model="text-embedding-3-small")
+    embeds, chats = dry(of.add_job("b", prompt=TEXT)).models.values()
+    assert (embeds.is_at_live_prices, chats.is_at_live_prices) == (True, False)
+    assert str(embeds).endswith("USD (at live prices: none of batches is listed)")
+    assert str(chats).endswith(" USD")
 
 
 def test_pages_and_images_are_counted_wherever_they_stand(tmp_path: Path) -> None:
@@ -103,7 +112,7 @@ def test_it_reads_as_a_table(tmp_path: Path) -> None:
     lines = str(dry(of)).splitlines()
     assert lines[0].startswith("openai:gpt-4o-mini: 2 jobs, in 1 batch, about ")
     assert "1 PDF (3 pages)" in lines[0]
-    assert " to $" in lines[0]
-    assert lines[1].startswith("2 jobs in all: $")
+    assert re.search(r": 0\.0{5}\d{3} USD to 0\.0\d+ USD$", lines[0]), "small sums are no zeros"
+    assert lines[1].startswith("2 jobs in all: 0.0")
     assert lines[2].startswith("1 job cannot be sent: gone: file ")
     assert lines[3] == "1 row made no job"

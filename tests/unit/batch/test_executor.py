@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from concurrent.futures import CancelledError
 
@@ -67,6 +68,25 @@ def test_what_exceeds_the_limit_is_not_submitted() -> None:
         assert len(all_completed(executor)) == 2
         assert executor.cost_tracker.used_usd == 1.0
     assert [request.jobs[0].id for request in provider.requests] == ["a", "c"]
+
+
+def test_an_estimate_that_is_no_amount_is_refused_under_a_limit() -> None:
+    for told in (-1.0, math.nan, None):
+        provider = priced(a=0.5)
+        provider.estimate_cost = lambda jobs, told=told: told  # type: ignore[method-assign,misc]
+        with ConcurrentExecutor(1, cost_limit_usd=1.0) as executor:
+            assert executor.submit_if_allowed(provider, jobs_named("a")) is None
+
+
+def test_a_cost_that_is_no_amount_stays_held() -> None:
+    for told in (-1.0, math.nan):
+        provider = priced(a=told)
+        provider.estimate_cost = lambda jobs: 0.75  # type: ignore[method-assign]
+        with ConcurrentExecutor(1, cost_limit_usd=1.0) as executor:
+            assert executor.submit_if_allowed(provider, jobs_named("a")) is not None
+            assert len(all_completed(executor)) == 1
+            stats = executor.cost_tracker.get_stats()
+            assert (stats["used_usd"], stats["held_usd"]) == (0, 0.75)
 
 
 def test_what_a_batch_did_not_cost_makes_room() -> None:

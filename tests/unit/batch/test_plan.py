@@ -20,7 +20,7 @@ from batch_llm.batch.plan import (
     refused_candidates,
     standing_of,
 )
-from batch_llm.batch.run_state import ChunkState, RunState
+from batch_llm.batch.run_state import ChunkState, Overrun, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,6 +90,17 @@ def test_nothing_goes_under_a_limit_in_a_run_with_jobs_of_unknown_cost() -> None
     chosen = plan([chunk(0, reserved_usd=0.5), chunk(1)], standing)
     assert (chosen.submit, holds(chosen)) == ([], {0: Hold.UNPRICED, 1: Hold.UNPRICED})
     assert "what 3 jobs of this run cost is not known" in chosen.held[0].reason
+    standing.max_cost_usd = None
+    assert plan([chunk(0), chunk(1)], standing).submit == [0, 1]
+
+
+def test_nothing_goes_under_a_limit_after_an_overrun() -> None:
+    overruns = [Overrun("a batch of m", 0.0005, 0.08), Overrun("a live call", 0.1, 0.2)]
+    standing = Standing(now=0.0, max_cost_usd=10.0, overruns=overruns)
+    chosen = plan([chunk(0, reserved_usd=0.0), chunk(1, refusals=1)], standing)
+    assert (chosen.submit, holds(chosen)) == ([], {0: Hold.OVERRUN, 1: Hold.OVERRUN})
+    assert "a batch of m cost 0.0800 USD, more than the 0.000500 USD" in chosen.held[0].reason
+    assert chosen.is_stuck(standing)
     standing.max_cost_usd = None
     assert plan([chunk(0), chunk(1)], standing).submit == [0, 1]
 

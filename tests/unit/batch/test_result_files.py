@@ -30,6 +30,27 @@ def test_ids_that_differ_have_files_that_differ() -> None:
     assert len({file_stem(job_id) for job_id in ids}) == len(ids)
 
 
+def test_no_file_of_a_job_is_that_of_another_where_case_does_not_count(tmp_path: Path) -> None:
+    ids = ["a", "A", "straße", "STRASSE", "strasse", "a/b", "a%2fb", "x" * 200, "X" * 200]
+    stems = [file_stem(job_id) for job_id in ids]
+    assert len({stem.lower() for stem in stems}) == len(ids)
+    assert stems[1].startswith("A+")
+    files = ResultFiles(tmp_path)
+    files.write(JobResult("Row-1", "hello"))
+    assert files.has("Row-1")
+    assert not files.has("row-1")
+
+
+@pytest.mark.parametrize("job_id", ["con", "NUL", "nul.txt", "aux .b", "com1", f"lpt9.{'x' * 200}"])
+def test_no_file_is_called_like_a_device(job_id: str) -> None:
+    assert file_stem(job_id).startswith(f"%{ord(job_id[0]):02X}{job_id[1:3]}")
+
+
+@pytest.mark.parametrize("job_id", ["console", "row 7", "com", "com10", "a.con", "invoice-7.pdf"])
+def test_a_usual_id_is_the_name_of_its_file(job_id: str) -> None:
+    assert file_stem(job_id) == job_id
+
+
 @pytest.mark.parametrize(
     ("name", "says"), [("file", "is no folder"), ("file/sub", "Not a directory")]
 )

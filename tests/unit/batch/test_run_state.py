@@ -16,6 +16,8 @@ from batch_llm.batch.events import (
     Created,
     Event,
     JobAdded,
+    LiveCall,
+    LiveCallSettled,
     Outcome,
     Polled,
     Refused,
@@ -24,7 +26,7 @@ from batch_llm.batch.events import (
     Settled,
     Uploaded,
 )
-from batch_llm.batch.run_state import ImpossibleEventError, RunState, Step
+from batch_llm.batch.run_state import ImpossibleEventError, Overrun, RunState, Step
 
 
 def added(job_id: str) -> JobAdded:
@@ -97,8 +99,20 @@ def test_a_resubmitted_job_is_pending_again() -> None:
     state = folded(kept("a", "expired"))
     assert (state.outcome("a"), state.pending, state.counts["expired"]) == ("expired", 2, 1)
     state.apply(Resubmitted("a", 2))
-    assert (state.outcome("a"), state.attempt("a"), state.result_place("a")) == (None, 2, None)
+    assert (state.outcome("a"), state.attempt("a")) == (None, 2)
     assert (state.pending, state.ended, list(state.pending_ids())) == (3, 0, ["a", "b", "c"])
+
+
+def test_a_resubmitted_job_keeps_its_result_until_there_is_another() -> None:
+    state = folded()
+    assert (state.ends("a"), state.result_place("a"), list(state.answered_ids())) == (0, None, [])
+    state.apply(kept("a", "expired"), 70)
+    for event in (Resubmitted("a", 2), planned(0, "a")):
+        state.apply(event)
+        assert (state.ends("a"), state.result_place("a")) == (1, 70)
+        assert list(state.answered_ids()) == ["a"]
+    state.apply(kept("a", "succeeded"), 90)
+    assert (state.ends("a"), state.result_place("a")) == (2, 90)
 
 
 def test_a_chunk_may_turn_out_to_have_been_accepted_earlier() -> None:
@@ -156,6 +170,33 @@ def test_a_remote_id_that_is_written_is_never_overwritten() -> None:
     with pytest.raises(ImpossibleEventError, match="chunk 0 is created"):
         state.apply(Created(0, "second"))
     assert state.chunks[0].remote_id == "first"
+
+
+@pytest.mark.parametrize(
+    ("held_usd", "bill", "is_over"),
+    [
+        (2.0, Settled(2.0, 0), False),
+        (0.3, Settled(0.1 + 0.2, 0), False),  # in floats it is more, by rounding
+        (2.0, Settled(2.1, 0), True),
+        (0.0, Settled(0.1, 0), True),
+        (2.0, Settled(2.1, 0, held_usd=0.0), True),
+        (2.0, Settled(1.5, 0, held_usd=0.5), False),
+        (None, Settled(2.1, 0), False),
+    ],
+)
+def test_a_bill_above_what_was_held_is_an_overrun(
+    held_usd: float | None, bill: Settled, is_over: bool
+) -> None:
+    state = folded(planned(0, "a", reserved_usd=held_usd), Created(0, "r"), Collecting(0), bill)
+    expected = [Overrun("a batch of m", held_usd or 0.0, bill.usd)] if is_over else []
+    assert state.overruns == expected
+
+
+def test_a_live_call_above_what_was_held_is_an_overrun() -> None:
+    state = folded(LiveCall(0, 0.5), LiveCallSettled(0, 0.5), LiveCall(1, 0.5))
+    assert state.overruns == []
+    state.apply(LiveCallSettled(1, 0.75))
+    assert state.overruns == [Overrun("a live call", 0.5, 0.75)]
 
 
 def test_what_jobs_of_a_settled_chunk_may_have_cost_stays_held() -> None:

@@ -165,6 +165,17 @@ def test_jobs_of_unknown_cost_are_counted_and_cost_no_nothing() -> None:
     assert "unknown cost" not in str(priced)
 
 
+def test_an_overrun_is_why_the_rest_waits_under_a_limit() -> None:
+    over = state_of(
+        planned(0, "a", reserved_usd=0.1), Created(0, "r"), kept("a", "succeeded"), Settled(0.9, 0)
+    )
+    status = status_of(over, cost_limit_usd=1.0)
+    assert (status.overruns, status.pending) == (1, 5)
+    assert "a batch of m cost 0.900 USD, more than the 0.100 USD" in str(status)
+    without = status_of(over)
+    assert (without.overruns, without.waiting) == (1, [])
+
+
 def test_a_live_answer_of_unknown_cost_is_counted() -> None:
     answer = ResultKept(
         job_id="a", outcome="succeeded", is_unpriced=True, result=msgspec.Raw(b"{}")

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from tests.batch_runs import job, planned, result
 
 from batch_llm.base import Job, JobResult
-from batch_llm.batch.events import Created, Refused
+from batch_llm.batch.events import Created, Refused, Resubmitted
 from batch_llm.batch.job_book import digest_of
 from batch_llm.batch.journal import open_journal
 from batch_llm.batch.state import BatchState, StateManager
@@ -102,6 +102,21 @@ def test_expired_and_cancelled_jobs_say_so(tmp_path: Path) -> None:
     loaded = StateManager(tmp_path).load()
     assert loaded is not None
     assert loaded.failed_jobs == {"job-0": "expired", "job-1": "stopped"}
+
+
+def test_a_job_that_is_tried_again_is_pending_alone_and_keeps_its_result(tmp_path: Path) -> None:
+    with open_journal(tmp_path) as journal:
+        journal.add_jobs([job(0)])
+        journal.keep_results([result("job-0", error="no")], lambda _: "failed")
+        journal.write(Resubmitted("job-0", 2))
+    loaded = StateManager(tmp_path).load()
+    assert loaded is not None
+    assert (loaded.pending_jobs, loaded.failed_jobs) == ([Job.from_dict(job(0))], {})
+    loaded.pending_jobs = [job(0)]
+    StateManager(tmp_path).save(loaded)
+    with open_journal(tmp_path) as journal:
+        assert list(journal.state.pending_ids()) == ["job-0"]
+        assert journal.result("job-0") == result("job-0", error="no")
 
 
 def test_saving_takes_no_remote_batch_from_the_file(tmp_path: Path) -> None:

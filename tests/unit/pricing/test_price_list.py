@@ -10,7 +10,8 @@ from typing import Any, Literal
 import pytest
 from genai_prices import Usage, calc_price, data_snapshot
 
-from batch_llm.pricing import price, price_list
+from batch_llm.base import PricedModel
+from batch_llm.pricing import lacks_batch_price, price, price_list
 
 
 @dataclass
@@ -125,3 +126,25 @@ def test_importing_the_package_does_not_load_the_list() -> None:
     code = "import sys, batch_llm, batch_llm.pricing; print('genai_prices' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "lacks"),
+    [
+        ("openai", "gpt-4o-mini", False),
+        ("anthropic", "claude-sonnet-4-5", False),
+        ("gemini", "models/gemini-2.5-flash", False),
+        ("openai", "text-embedding-3-small", True),
+        ("gemini", "gemini-embedding-001", True),
+        ("anthropic", "claude-opus-4-1", True),
+        ("openai", "gpt-none", False),
+        ("local", "any", False),
+    ],
+)
+def test_without_a_listed_price_batches_count_at_the_live_one(
+    provider: str, model: str, lacks: bool
+) -> None:
+    assert lacks_batch_price(PricedModel(provider, model)) == lacks
+    usage = Billed(1_000, 100)
+    live, batch = price(provider, model, usage), price(provider, model, usage, lane="batch")
+    assert (live is not None and live == batch) == lacks

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import os
+import select
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +21,7 @@ from batch_llm.providers import MockBatchClient
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+QUIET_SECONDS = 0.2
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 ENDED: dict[str, Any] = {
     "is_running": False,
@@ -41,8 +43,12 @@ class Terminal:
         self.console = Console(file=self.file, width=100, force_terminal=True)
 
     def read(self) -> str:
+        """Return what was drawn: what is written at once need not come at once."""
         self.file.flush()
-        return os.read(self._outer, 1 << 20).decode()
+        shown = b""
+        while select.select([self._outer], [], [], QUIET_SECONDS)[0]:
+            shown += os.read(self._outer, 1 << 20)
+        return shown.decode()
 
     def close(self) -> None:
         self.file.close()

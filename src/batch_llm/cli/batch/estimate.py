@@ -58,4 +58,10 @@ def _cost(found: BatchEstimate) -> str:
     low = figures.usd(found.low_usd)
     if found.most_usd is None:
         return f"from {low}, with no upper bound: --max-tokens N gives one."
-    return f"from {low} to at most {figures.usd(found.most_usd)}, at the Batch API's prices."
+    return f"from {low} to at most {figures.usd(found.most_usd)}, {_prices(found)}."
+
+
+def _prices(found: BatchEstimate) -> str:
+    if any(each.is_at_live_prices for each in found.models.values()):
+        return "at live prices, for none of batches is listed: the provider may bill half of it"
+    return "at the Batch API's prices"

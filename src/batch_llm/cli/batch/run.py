@@ -6,16 +6,18 @@ import logging
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from ...batch.job_book import JobBook
 from ...batch.params import BatchParams
 from ...batch.resubmission import resubmit
 from ...batch.row_results import unusable_rows
 from ...batch.run import BatchRun
-from ...exceptions import BatchLLMError
+from ...exceptions import BatchLLMError, ConfigurationError, JobError
 from ...rows.formats import FORMATS, format_of
 from ...rows.output_lock import OutputLock
 from ...rows.sink import check_output
@@ -85,6 +87,8 @@ def carry_on(
     with opened(state) as journal:
         asked = _asked_now(journal, state, changes)
         refused = _refused(journal, asked)
+        if not task.cancels:
+            _check_schema(journal, asked, task.again)
         if task.again is not None and not resubmit(journal, task.again):
             console.say(f"{state}: {_NONE_TO_SEND[task.again]} that could be sent again.")
             return ExitStatus.SUCCEEDED
@@ -145,6 +149,28 @@ def _format_name(path: Path | None) -> str:
     row_format = format_of(path)
     row_format.check_installed()
     return next(name for name, each in FORMATS.items() if each is row_format)
+
+
+def _check_schema(journal: Journal, asked: Asked, again: Outcome | None) -> None:
+    """Refuse a schema that is another by now: what is to be sent was to fit the one before.
+
+    Rows share it, so that one of them tells.
+
+    Raises:
+        ConfigurationError: naming it.
+    """
+    state = journal.state
+    to_send = chain(state.pending_ids(), state.ended_ids(again) if again is not None else ())
+    job_id = next(to_send, None)
+    if job_id is None:
+        return
+    try:
+        JobBook((), journal, {}).job_to_send(job_id)
+    except JobError as error:
+        raise ConfigurationError(
+            f"--schema {asked.schema} has changed since the rows were read, and nothing was sent. "
+            f"Put it back, or send the rows anew, with another state."
+        ) from error
 
 
 def _refused(journal: Journal, asked: Asked) -> list[JobResult]:

@@ -85,8 +85,9 @@ def advice(
             yield Text(f"Not sent: {why}.", style="yellow")
         # Where nobody stopped it and nothing is under way, money alone holds rows back.
         is_limited = asked.max_cost_usd is not None and status.waiting and not was_stopped
-        more = ("--max-cost", "USD") if is_limited else ()
-        yield Text(f"To go on: {command_on(state, 'resume', *more)}", style="yellow")
+        if not (is_limited and status.overruns):  # then no higher limit helps
+            more = ("--max-cost", "USD") if is_limited else ()
+            yield Text(f"To go on: {command_on(state, 'resume', *more)}", style="yellow")
     if status.failed > asked.rows - asked.jobs:
         yield Text(f"To send the failed rows again: {command_on(state, 'retry-failed')}")
     if status.expired:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
+from tests.run_statuses import status
+
 from batch_llm.batch import RunStatus
 from batch_llm.batch.events import Asked
 from batch_llm.batch.run_status import RemoteBatchStatus
-from batch_llm.cli.batch.summary import End, summary
+from batch_llm.cli.batch.summary import End, advice, summary
 from batch_llm.rows.tally import Tally
 
 ASKED = Asked(
@@ -80,3 +83,12 @@ def test_a_remote_batch_that_never_was_does_not_count() -> None:
     ended_unrun = batch(number=2, state="refused", remote_id=None, provider_state="failed")
     assert ", 0 remote batches: " in said(never)
     assert ", 2 remote batches: " in said(batch(), never, ended_unrun)
+
+
+def test_a_higher_limit_is_advised_only_where_it_helps() -> None:
+    asked = msgspec.structs.replace(ASKED, max_cost_usd=1.0)
+    for overruns, is_advised in ((0, True), (1, False)):
+        waiting = status(waiting=["it waits"], overruns=overruns)
+        lines = "\n".join(text.plain for text in advice(waiting, asked, Path("s")))
+        assert "Not sent: it waits." in lines
+        assert ("To go on: " in lines) == is_advised

@@ -1,0 +1,21 @@
+"""An amount in USD, as a provider of the user's own tells it."""
+
+from __future__ import annotations
+
+import math
+from typing import SupportsFloat
+
+
+def told_usd(told: object) -> float | None:
+    """Return the amount; None for what can be none, and so is not known.
+
+    A sum that is negative would make room under a limit, and one that is no number (or infinite)
+    would make every later sum the same.
+    """
+    if not isinstance(told, (SupportsFloat, str)):
+        return None
+    try:
+        amount = float(told)
+    except (ValueError, OverflowError):
+        return None
+    return amount if math.isfinite(amount) and amount >= 0 else None
