@@ -390,7 +390,7 @@ def test_a_chunk_refused_for_tokens_says_why_it_waits(
     simulator.set_speed(1_000)
     simulator.set_limits([Limit(provider="openai", enqueued_tokens=50)])
     run = batch_of("openai", simulator, items_per_batch=5).run()
-    status = until(run, lambda status: any("refused it" in why for why in status.waiting))
+    status = until(run, lambda status: any("did not take it" in why for why in status.waiting))
     assert "nqueued" in "".join(status.waiting)
     assert "nqueued" in whys(status)
     assert status.failed == 0

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +22,6 @@ from batch_llm.testing.simulator import Fault, FaultKind, Simulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 FAST = 10_000
 SLOW = 0.001
@@ -90,12 +90,12 @@ class Program:
     def send(self, provider: Provider, *more: str) -> subprocess.CompletedProcess[bytes]:
         return self.run(*self.sending(provider, *more))
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, stdout: Any = subprocess.PIPE) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             self.command(*arguments),
             cwd=self.directory,
             env=self.environment,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
         )
 
@@ -201,6 +201,14 @@ def test_one_bad_row_fails_alone_and_repeats_its_fields(program: Program) -> Non
     assert bad["error"] == "InputError: Line 2 has no field 'text'."
     assert "retry-failed" not in done.stderr.decode()  # it would not help
     assert program.status()["failed"] == 1
+
+
+def test_a_row_whose_text_is_null_is_not_sent(program: Program) -> None:
+    program.write("in.jsonl", {"id": "a", "text": "x"}, {"id": "b", "text": None})
+    assert program.send(OPENAI, "--order", "input").returncode == 1
+    _, bad = program.results()
+    assert bad["error"] == "InputError: Line 2 has null in the field 'text'."
+    assert {record.prompt for record in program.simulator.books.records} == {"Say x"}
 
 
 def test_results_in_the_order_of_the_input(program: Program) -> None:
@@ -609,6 +617,60 @@ def test_results_of_a_run_that_goes_on(program: Program) -> None:
     }
 
 
+def test_a_status_that_cannot_be_printed_is_one_sentence(program: Program) -> None:
+    program.send(OPENAI)
+    for more in ([], ["--json"]):
+        with Path("/dev/full").open("wb") as full:
+            process = program.start("status", "out.jsonl.state", *more, stdout=full)
+            _, said = process.communicate(timeout=PATIENCE_SECONDS)
+        assert process.returncode == 1
+        why = "Error: Writing to standard output failed: No space left on device.\n"
+        assert said.decode() == why
+
+
+def test_a_status_whose_reader_goes_away_is_no_failure(program: Program) -> None:
+    program.send(OPENAI)
+    process = program.start("status", "out.jsonl.state")
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    assert (process.returncode, said) == (0, b"")
+
+
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]], ids=["told", "quiet"])
+def test_results_whose_reader_goes_away_are_in_the_state(
+    program: Program, quiet: list[str]
+) -> None:
+    model = ["-m", OPENAI.model, "-p", "{text}", "--poll-interval", "0.02"]
+    process = program.start("in.jsonl", "-o", "-", "--state", "s", *model, *quiet)
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    said = process.communicate(timeout=PATIENCE_SECONDS)[1].decode()
+    assert process.returncode == 1
+    assert "Writing to standard output failed after 0 rows: Broken pipe.\n" in said
+    assert "Results: in the state; batch-llm batch results s -o FILE writes them\n" in said
+    done = program.run("results", "s", "-o", "out.jsonl")
+    assert done.returncode == 0
+    assert len(program.results()) == 10
+
+
+def test_a_provider_that_is_not_reached_has_refused_nothing_and_has_nothing(
+    program: Program,
+) -> None:
+    program.environment["OPENAI_BASE_URL"] = "http://127.0.0.1:9/v1"
+    process = program.start(*program.sending(OPENAI))
+    program.wait_until(lambda: bool(program.steps("refused")))
+    time.sleep(0.3)  # it is shown
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=PATIENCE_SECONDS)[1].decode()
+    assert process.returncode == 130
+    assert "openai did not take it (The connection to 127.0.0.1:9 failed" in said
+    assert "go on at the provider" not in said
+    assert "To go on: batch-llm batch resume out.jsonl.state\n" in said
+
+
 def test_a_terminal_shows_each_remote_batch(program: Program) -> None:
     program.simulator.set_speed(SLOW)
     controller, terminal = pty.openpty()
@@ -645,6 +707,7 @@ def test_a_terminal_shows_each_remote_batch(program: Program) -> None:
     ("arguments", "said"),
     [
         (["-m", "local"], "has no Batch API. Use batch-llm run"),
+        (["-m", "gpt-4.1-nano "], "'gpt-4.1-nano ' has white space around a name"),
         (["-m", "nonsense"], "No provider is known for the model 'nonsense'"),
         (["-m", "http://127.0.0.1:1/v1"], "names none"),
         (["-p", "{txet}"], "no row has the field 'txet', which the prompt template names"),

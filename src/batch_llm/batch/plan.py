@@ -288,7 +288,8 @@ def _refusal(candidate: Candidate, standing: Standing) -> Held | None:
     until = goes_again_at(candidate)
     if standing.now >= until:
         return None
-    reason = f"{candidate.provider} refused it ({candidate.reason}); it goes again"
+    # The reason may be that the provider was never reached.
+    reason = f"{candidate.provider} did not take it ({candidate.reason}); it goes again"
     return Held(candidate.number, Hold.REFUSED, reason, until)
 
 

@@ -200,7 +200,7 @@ class Runner:
     async def _take_drafts(self) -> None:
         try:
             self._drafting.take_made()
-        except Exception as error:
+        except Exception as error:  # whatever it is, what is under way ends before it is told
             self._fail(error)
         if self._refused and not self._drafting.is_at_work:
             refused, self._refused = self._refused, []

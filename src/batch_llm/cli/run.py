@@ -81,7 +81,7 @@ def carry_out(job: Job, monitor: Monitor, display: Display) -> BatchLLMError | N
             raise
         # The second Ctrl-C; the rows that are still open say so below.
     except OutputError as error:
-        return error
+        return OutputError(f"{error} The run was stopped.")
     except LedgerError as error:
         trouble = error
     except SourceError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +10,7 @@ from ..base.json_text import as_json
 from ..ledger import read_ledger
 from .exit_status import ExitStatus
 from .process import is_alive
+from .stdout import print_lines
 from .wording import in_words_of_the_command
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def status(path: Path, *, as_json_text: bool) -> ExitStatus:
     Raises:
         ConfigurationError: if there is no such ledger.
         LedgerError: if it cannot be read.
+        OutputError: if standard output cannot be written.
     """
     ledger = read_ledger(path)
     found = ledger.summary()
@@ -47,7 +48,7 @@ def status(path: Path, *, as_json_text: bool) -> ExitStatus:
         lines = [as_json(_document(found, failures, has_unpriced=has_unpriced)).decode()]
     else:
         lines = list(_lines(path, found, failures, has_unpriced=has_unpriced))
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    print_lines(lines)
     return ExitStatus.SUCCEEDED
 
 

@@ -102,6 +102,8 @@ class Abilities:
         thinks_unasked: whether it may think before it answers, without being told to.
         wants_object: whether a schema that its answers keep to is of an object, and of no array.
         makes_vectors: whether it embeds texts, and does not answer; None where nobody knows.
+        is_asked_by_responses: whether it is asked at "/v1/responses", which takes less than
+            "/v1/chat/completions".
     """
 
     provider: str
@@ -114,6 +116,7 @@ class Abilities:
     thinks_unasked: bool
     wants_object: bool
     makes_vectors: bool | None
+    is_asked_by_responses: bool = False
 
 
 @lru_cache(maxsize=1_024)

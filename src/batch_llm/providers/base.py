@@ -59,6 +59,8 @@ class BatchClient(ABC):
     """The most that one remote batch holds."""
     gives_partial_results: ClassVar[bool] = True
     """Whether a batch that was cut short has the results of all that it has run."""
+    asks_by_responses: bool = False
+    """Whether chat models are asked at OpenAI's "/v1/responses"."""
     has_usual_address: bool = False
     """Whether it goes where the provider's strategies go to which no address is given."""
 

@@ -10,6 +10,7 @@ from ..base.job import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from ..base.job_file import PDF, TEXT, media_type_of
 from ..base.request import FilePart, ImagePart
 from ..exceptions import JobError
+from ..wire.openai_responses import LEAST_OUTPUT_TOKENS
 from ..wire.strict_schema import root_type
 from . import registry
 from .abilities import ROOM_TO_THINK_TOKENS, abilities_of, names_of
@@ -50,7 +51,9 @@ def abilities_for(model: str, clients: Mapping[str, BatchClient]) -> Abilities |
     speaks = route.provider if own is None else own.provider
     if speaks not in _HOTTEST:
         return None
-    return abilities_of(speaks, route.model, is_own_server=route.provider != speaks)
+    able = abilities_of(speaks, route.model, is_own_server=route.provider != speaks)
+    is_asked_otherwise = own is not None and own.asks_by_responses
+    return dataclasses.replace(able, is_asked_by_responses=True) if is_asked_otherwise else able
 
 
 def check_job(job: Job, able: Abilities) -> None:
@@ -178,6 +181,9 @@ def _schema(job: Job, able: Abilities) -> Iterator[_Fault]:
 
 
 def _limit(job: Job, able: Abilities) -> Iterator[_Fault]:
+    if able.is_asked_by_responses and (job.max_tokens or LEAST_OUTPUT_TOKENS) < LEAST_OUTPUT_TOKENS:
+        why = f"OpenAI's Responses take {LEAST_OUTPUT_TOKENS} or more"
+        yield "max_tokens", f"max_tokens is {job.max_tokens}, and {why}."
     most = able.config.max_output_tokens
     if able.is_known and job.max_tokens is not None and job.max_tokens > most:
         yield "max_tokens", f"max_tokens is {job.max_tokens:,}, and {able.model} writes {most:,}."
@@ -201,6 +207,8 @@ def _sampling(job: Job, able: Abilities) -> Iterator[_Fault]:
 def _stop(job: Job, able: Abilities) -> Iterator[_Fault]:
     if job.stop and not able.takes_stop:
         yield "stop", f"{able.model} knows no stop texts. Leave stop out."
+    if job.stop and able.is_asked_by_responses:
+        yield "stop", "OpenAI's Responses know no stop texts. Leave stop out."
     most = _MOST_STOPS.get(able.provider)
     if most is not None and len(job.stop) > most:
         yield "stop", f"stop has {len(job.stop)} texts, and {able.provider} takes {most} at most."

@@ -96,6 +96,7 @@ class OpenAIBatchClient(BatchClient):
         self.has_usual_address = endpoint.is_usual
         self._connection = Connection(endpoint, error_from_response)
         self._chat_endpoint = chat_endpoint
+        self.asks_by_responses = chat_endpoint == "/v1/responses"
         self._is_openais = endpoint.is_the_providers
         self._named_limit: TokenLimitField | None = token_limit_field
         self._retries = retries or Retries()

@@ -56,8 +56,11 @@ def find_route(model: str, others: Mapping[str, BatchClient] | None = None) -> R
 
     Raises:
         ConfigurationError: for a name that no provider is known by; it says which forms there are.
+            For white space around a name, too, which no provider would find it by.
     """
     provider, colon, name = model.partition(":")
+    if any(part != part.strip() for part in (provider, name)):
+        raise ConfigurationError(f"The model {model!r} has white space around a name; remove it.")
     if colon and name and (provider in _PROVIDERS or provider in (others or {})):
         return Route(provider, name)
     for provider, beginning in _NAMES:

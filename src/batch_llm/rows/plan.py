@@ -105,6 +105,9 @@ class RowPlan:
             raise InputError(f"has no {_name_fields(absent)}")
         if missing:
             raise InputError(f"has nothing (None or NaN) in the {_name_fields(missing)}")
+        nulls = [path for path, value in values.items() if value is None]
+        if nulls:
+            raise InputError(f"has null in the {_name_fields(nulls)}")
         prompt = self.template.fill(values)
         if not prompt.strip():
             raise InputError("makes an empty prompt")

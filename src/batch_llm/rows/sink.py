@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
+from ..base import figures
 from ..exceptions import BatchLLMError, ConfigurationError
 from .output_lock import OutputLock
 from .result_row import RESULT_COLUMNS
@@ -178,7 +179,7 @@ class RowSink:
 
     def _failure(self, reason: str) -> OutputError:
         self._broken = OutputError(
-            f"Writing to {self.name} failed after {self.rows} rows: {reason}. The run was stopped."
+            f"Writing to {self.name} failed after {figures.plural(self.rows, 'row')}: {reason}."
         )
         return self._broken
 

@@ -88,10 +88,10 @@ def test_each_remote_batch_says_how_it_stands() -> None:
 
 def test_a_refused_batch_says_why_it_waits() -> None:
     state = state_of(planned(0, "a"), Refused(0, "too many tokens are enqueued"))
-    held = [Held(0, Hold.REFUSED, "openai refused it; it goes again", until=5.0)]
+    held = [Held(0, Hold.REFUSED, "openai did not take it; it goes again", until=5.0)]
     assert status_of(state).batches[0]["why_waiting"] == "too many tokens are enqueued"
     told = status_of(state, held=held)
-    assert told.batches[0]["why_waiting"] == "openai refused it; it goes again"
+    assert told.batches[0]["why_waiting"] == "openai did not take it; it goes again"
 
 
 def test_reasons_stand_there_once() -> None:

@@ -164,6 +164,20 @@ def test_what_a_model_can_do_or_may(model: str, fields: dict[str, Any]) -> None:
     assert refusal(model, **fields) is None
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "is_refused"), [("/v1/responses", True), ("/v1/chat/completions", False)]
+)
+@pytest.mark.parametrize("fields", [{"stop": ["END"]}, {"max_tokens": 15}], ids=["stop", "limit"])
+def test_what_cannot_be_asked_by_responses(endpoint: Any, is_refused: bool, fields: Any) -> None:
+    batch = Batch(clients={"openai": OpenAIBatchClient(api_key="k", chat_endpoint=endpoint)})
+    if not is_refused:
+        batch.add_job("x", model="gpt-4o-mini", prompt="p", **fields)
+        return
+    with pytest.raises(JobError, match="OpenAI's Responses") as refused:
+        batch.add_job("x", model="gpt-4o-mini", prompt="p", **fields)
+    assert [refused.value.field] == list(fields)
+
+
 # -- what nobody asked for
 
 

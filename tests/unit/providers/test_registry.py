@@ -39,6 +39,12 @@ def test_of_another_name_it_is_said_which_there_are(model: str) -> None:
         find_route(model)
 
 
+@pytest.mark.parametrize("model", ["gpt-4.1-nano ", " gpt-4.1-nano", "openai: llama", "gpt-4\n"])
+def test_white_space_around_a_name_is_told_of(model: str) -> None:
+    with pytest.raises(ConfigurationError, match="has white space around a name"):
+        find_route(model)
+
+
 def test_a_slash_in_the_place_of_the_colon_is_told_of() -> None:
     with pytest.raises(ConfigurationError, match="Write 'anthropic:claude-haiku-4-5'"):
         find_route("anthropic/claude-haiku-4-5")

@@ -210,7 +210,7 @@ def test_a_full_disk_is_said_and_nothing_follows_half_a_group(
     sink = RowSink(disk, PARQUET, "out.parquet")
     sink.write(result())
     disk.room = 20
-    with pytest.raises(OutputError, match=r"out\.parquet failed after 1 rows: No space left"):
+    with pytest.raises(OutputError, match=r"out\.parquet failed after 1 row: No space left"):
         sink.write(result())
     disk.room = 10_000
     before = disk.tell()

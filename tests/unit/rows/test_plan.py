@@ -52,6 +52,13 @@ def test_a_row_that_lacks_the_named_id_cannot_be_used() -> None:
     assert (entry.own_id, entry.prompt) == (None, None)
 
 
+def test_a_null_fills_no_gap() -> None:
+    plan = RowPlan(PromptTemplate("Ask {text} of {who.name}: {all}"))
+    row = Row(3, {"text": None, "who": {"name": None}, "all": [None]})
+
+    assert plan.entry(0, row).reason == "Line 3 has null in the fields 'text', 'who.name'."
+
+
 def test_an_empty_prompt_is_not_sent() -> None:
     entry = RowPlan(PromptTemplate("{text}")).entry(0, Row(3, {"text": " \n"}))
 

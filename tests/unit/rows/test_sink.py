@@ -69,7 +69,7 @@ def test_a_full_disk_is_said_and_nothing_follows_half_a_row() -> None:
     sink = RowSink(disk, JSONL, "out.jsonl")  # type: ignore[arg-type]
     sink.write(ROW)
 
-    said = r"Writing to out\.jsonl failed after 1 rows: No space left on device\."
+    said = r"Writing to out\.jsonl failed after 1 row: No space left on device\."
     with pytest.raises(OutputError, match=said):
         sink.write(ROW)
     disk.room = 10_000

@@ -32,7 +32,7 @@ from .display import display_for
 from .hints import command_on
 from .output import check_is_ours, shown, write_output
 from .state import asked_of, opened
-from .summary import End, summary
+from .summary import End, place_of_results, summary
 from .watch import Watch
 
 if TYPE_CHECKING:
@@ -247,6 +247,8 @@ def _tell(end: End, troubles: list[BatchLLMError], console: ErrorConsole, *, qui
         console.print(line, soft_wrap=True)
     for trouble in troubles:
         console.say(f"Error: {in_words_of_the_command(str(trouble))}", style="red")
+    if quiet and troubles and end.tally is None:
+        console.say(f"Results: {place_of_results(end)}")
 
 
 def _report(end: End, *, quiet: bool) -> Iterator[Text]:

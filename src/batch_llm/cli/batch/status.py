@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from ...base.json_text import as_json
 from ...batch.run_status import status_of
 from ...progress.run_text import batch_lines, money
 from ..exit_status import ExitStatus
+from ..stdout import print_lines
 from .display import WORDS
 from .output import shown
 from .state import read_state, running_process
@@ -35,6 +35,7 @@ def status(state: Path, *, as_json_text: bool) -> ExitStatus:
     Raises:
         ConfigurationError: if there is no such state.
         StateError: if it cannot be read.
+        OutputError: if standard output cannot be written.
     """
     path, folded = read_state(state)
     pid = running_process(path)
@@ -43,7 +44,7 @@ def status(state: Path, *, as_json_text: bool) -> ExitStatus:
         lines = [as_json(_document(path, folded.state.asked, found, pid)).decode()]
     else:
         lines = list(_lines(state, folded.state, found, pid))
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    print_lines(lines)
     return ExitStatus.SUCCEEDED
 
 

@@ -57,7 +57,7 @@ def summary(end: End) -> Iterator[Text]:
         yield from truncated_answers(end.tally)
         yield from failures(end.tally)
     yield from advice(end.status, end.asked, end.state, was_stopped=end.was_stopped)
-    yield Text(f"Results: {_place_of_results(end)}")
+    yield Text(f"Results: {place_of_results(end)}")
     yield Text(f"State: {end.state}")
 
 
@@ -126,7 +126,8 @@ def _money(end: End) -> Iterator[str]:
         yield f"Left of --max-cost {limit}: {figures.usd(left)}."
 
 
-def _place_of_results(end: End) -> str:
+def place_of_results(end: End) -> str:
+    """Return where the results are."""
     if end.tally is None:
         return f"in the state; {command_on(end.state, 'results')} -o FILE writes them"
     rows = f" ({figures.count(end.tally.done)} of {figures.count(end.tally.total)} rows)"

@@ -53,11 +53,24 @@ class Watch:
             self._wait_for_the_last_step()
 
     def _look(self, display: Display) -> None:
-        is_on_screen = True
+        is_on_screen, is_told = True, False
         while not self._is_over():
+            status = self._run.status()
             if is_on_screen:
-                is_on_screen = _show(display, self._run.status())
+                is_on_screen = _show(display, status)
+            if self.is_stopped and not is_told:
+                is_told = True
+                self._tell_of_rest(status)
             time.sleep(_LOOK_SECONDS)
+
+    def _tell_of_rest(self, status: RunStatus) -> None:
+        """Say what becomes of remote batches, where there are any, now that it is to stop."""
+        if status.in_flight and not self._quiet:
+            self._console.say(
+                f"Remote batches go on at the provider without this program; later, "
+                f"{self._resume} collects them and sends the rest.",
+                style="yellow",
+            )
 
     def _is_over(self) -> bool:
         try:
@@ -73,12 +86,6 @@ class Watch:
 
     def _stop(self) -> None:
         self.is_stopped = True
-        if not self._quiet:
-            self._console.say(
-                f"Remote batches go on at the provider without this program; later, "
-                f"{self._resume} collects them and sends the rest.",
-                style="yellow",
-            )
         self._shut_down(waits=True)
 
     def _leave(self) -> None:
