@@ -454,7 +454,7 @@ class Runner:
                 task.result()
             except StateError:
                 raise
-            except Exception as error:
+            except Exception as error:  # a defect in one chunk: the others end first
                 self._fail(error)
 
     def _fail(self, error: Exception) -> None:
