@@ -14,9 +14,6 @@ import msgspec
 VERSION: Final = 1
 FORMAT: Final = "batch-llm batch state"
 
-UNKNOWN_DIGEST: Final = "0" * 32
-"""Of a job that is known by its result alone: any job of its id is the same."""
-
 Outcome: TypeAlias = Literal["succeeded", "failed", "expired", "cancelled"]
 OUTCOMES: Final[tuple[Outcome, ...]] = ("succeeded", "failed", "expired", "cancelled")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from ..base import Job
@@ -10,7 +9,7 @@ from ..exceptions import JobError
 from ..wire.batch_item import BatchRequestLine
 from ..wire.embedding import EmbeddingText
 from .clients import Clients
-from .events import UNKNOWN_DIGEST
+from .digest import UNKNOWN_DIGEST, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -168,18 +167,6 @@ class JobLines:
 
     def __iter__(self) -> Iterator[BatchRequestLine]:
         return (self._book.line(self._book.job_to_send(job_id)) for job_id in self._job_ids)
-
-
-def digest_of(job: Job) -> str:
-    """Return what tells whether a job is the same: files count by what is in them.
-
-    Raises:
-        JobError: if its file cannot be read.
-    """
-    content = job.file_digest()
-    if content is None:
-        return job.digest()
-    return hashlib.blake2b((job.digest() + content).encode(), digest_size=16).hexdigest()
 
 
 def request_of(job: Job) -> LLMRequest | EmbeddingText:

@@ -13,7 +13,8 @@ import msgspec
 
 from ..exceptions import StateError, StateMismatchError
 from ..files import PathLock, Place
-from .events import UNKNOWN_DIGEST, JobAdded, Note, ResultKept, encode_line, must_survive
+from .digest import UNKNOWN_DIGEST
+from .events import JobAdded, Note, ResultKept, encode_line, must_survive
 from .run_state import ImpossibleEventError, Step
 from .state_file import (
     STATE,

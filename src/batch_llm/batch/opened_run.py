@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..base import JobResult
 from ..exceptions import InputError
-from .job_book import JobBook, digest_of
+from .digest import digest_of
+from .job_book import JobBook
 from .result_files import ResultFiles
 from .run_status import RunStatus, status_of
 from .runner import Runner

@@ -10,8 +10,8 @@ from uuid import uuid4
 from ..base import Job, JobResult
 from ..exceptions import JobError, StateError, StateMismatchError
 from ..files import PathLock
-from .events import UNKNOWN_DIGEST, VERSION, Resubmitted, Settled
-from .job_book import digest_of
+from .digest import UNKNOWN_DIGEST, digest_of
+from .events import VERSION, Resubmitted, Settled
 from .journal import job_digest, open_journal, results_of, specs_of
 from .state_file import (
     STATE,

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from tests.batch_runs import job, planned, result
 
 from batch_llm.base import Job, JobResult
+from batch_llm.batch.digest import digest_of
 from batch_llm.batch.events import Created, Refused, Resubmitted
-from batch_llm.batch.job_book import digest_of
 from batch_llm.batch.journal import open_journal
 from batch_llm.batch.state import BatchState, StateManager
 from batch_llm.exceptions import ConfigurationError, StateError, StateMismatchError
