@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from batch_llm.batch.events import (
+from batch_llm.batch.state.events import (
     Again,
     Cancelled,
     ChunkPlanned,
@@ -30,8 +30,8 @@ from batch_llm.batch.events import (
     Uploaded,
     WentLive,
 )
-from batch_llm.batch.journal import Journal
-from batch_llm.batch.run_state import ChunkState, Step
+from batch_llm.batch.state.journal import Journal
+from batch_llm.batch.state.run_state import ChunkState, Step
 
 Action = Callable[[], object]
 

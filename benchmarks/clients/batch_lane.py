@@ -26,10 +26,10 @@ from self_measure import Meter
 
 from batch_llm import Batch, JobResult
 from batch_llm.base import PricedModel
-from batch_llm.batch.answers import result_of
-from batch_llm.batch.drafts import drafts_of
-from batch_llm.batch.job_book import JobBook, JobLines
-from batch_llm.batch.journal import open_journal
+from batch_llm.batch.chunks.drafts import drafts_of
+from batch_llm.batch.jobs.job_book import JobBook, JobLines
+from batch_llm.batch.results.answers import result_of
+from batch_llm.batch.state.journal import open_journal
 from batch_llm.providers import AnthropicBatchClient, GeminiBatchClient, OpenAIBatchClient
 from batch_llm.providers.base import read_results
 from batch_llm.providers.spool import Spool

@@ -262,8 +262,8 @@ def test_the_model_of_another_provider_is_refused(own: Case, simulator: Simulato
 def test_a_create_whose_answer_is_lost_is_found(
     own: Case, simulator: Simulator, kind: FaultKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("batch_llm.batch.client_provider._LOOK_SECONDS", 0.01)
-    monkeypatch.setattr("batch_llm.batch.client_provider._LOOKS", 500)
+    monkeypatch.setattr("batch_llm.batch.faces.client_provider._LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("batch_llm.batch.faces.client_provider._LOOKS", 500)
     simulator.add_fault(Fault(kind=kind, operation="batches.create", calls=(1,)))
     request = own.open(simulator).create_batch(jobs_of(own))
     assert isinstance(request, BatchRequest)

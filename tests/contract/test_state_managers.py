@@ -10,7 +10,7 @@ import pytest
 from tests.batch_runs import job as told_job
 
 from batch_llm.base import Job, JobResult
-from batch_llm.batch.state import BatchState, StateManager
+from batch_llm.batch.state.state import BatchState, StateManager
 from batch_llm.exceptions import InputError
 from batch_llm.testing import MockStateManager
 

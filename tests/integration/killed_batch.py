@@ -21,8 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from batch_llm.batch import Batch, chunk_results, journal
-from batch_llm.batch.events import (
+from batch_llm.batch import Batch
+from batch_llm.batch.chunks import chunk_results
+from batch_llm.batch.state import journal
+from batch_llm.batch.state.events import (
     Again,
     ChunkPlanned,
     Collected,
@@ -32,7 +34,7 @@ from batch_llm.batch.events import (
     Settled,
     Uploaded,
 )
-from batch_llm.batch.journal import Journal
+from batch_llm.batch.state.journal import Journal
 from batch_llm.providers import (
     AnthropicBatchClient,
     BatchClient,

@@ -216,7 +216,7 @@ def test_results_that_cannot_be_read_stay_at_the_provider(
 def test_a_create_that_is_refused_for_a_while_goes_again(
     provider: str, status: int, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("batch_llm.batch.plan._FIRST_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr("batch_llm.batch.chunks.plan._FIRST_WAIT_SECONDS", 0.05)
     simulator.add_fault(
         Fault(kind=FaultKind.STATUS, status=status, operation="batches.create", times=3)
     )
@@ -228,7 +228,7 @@ def test_a_create_that_is_refused_for_a_while_goes_again(
 def test_a_create_goes_again_when_the_provider_asks_and_no_sooner(
     provider: str, simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("batch_llm.batch.plan._FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr("batch_llm.batch.chunks.plan._FIRST_WAIT_SECONDS", 0.01)
     state = tmp_path / "state.jsonl"
     fault = {"kind": FaultKind.STATUS, "status": 429, "operation": "batches.create"}
     simulator.add_fault(Fault(**fault, retry_after_seconds=1_000, times=1))
@@ -386,7 +386,7 @@ def test_a_batch_is_found_though_the_list_lags_behind(provider: str, simulator: 
 def test_a_chunk_refused_for_tokens_says_why_it_waits(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("batch_llm.batch.plan._FIRST_WAIT_SECONDS", 3600)
+    monkeypatch.setattr("batch_llm.batch.chunks.plan._FIRST_WAIT_SECONDS", 3600)
     simulator.set_speed(1_000)
     simulator.set_limits([Limit(provider="openai", enqueued_tokens=50)])
     run = batch_of("openai", simulator, items_per_batch=5).run()

@@ -240,7 +240,7 @@ def test_a_run_that_ends_while_it_is_cancelled_is_no_error(
     async def for_ever(_: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("batch_llm.batch.runner.Runner.cancel", for_ever)
+    monkeypatch.setattr("batch_llm.batch.running.runner.Runner.cancel", for_ever)
     run = with_jobs(batch_of(OPENAI, open_client("openai", simulator))).run()
     run.cancel()
     assert run.status().succeeded == 6

@@ -26,9 +26,9 @@ from tests.integration.killed_batch import AT_ONCE
 from tests.memory_world import MemoryWorld
 
 from batch_llm.batch import Batch, BatchRun
-from batch_llm.batch import session as session_module
-from batch_llm.batch.journal import Journal, open_journal
-from batch_llm.batch.result_files import ResultFiles
+from batch_llm.batch.results.result_files import ResultFiles
+from batch_llm.batch.running import session as session_module
+from batch_llm.batch.state.journal import Journal, open_journal
 from batch_llm.exceptions import (
     AuthenticationError,
     ConfigurationError,
@@ -1043,7 +1043,7 @@ def test_a_killed_process_loses_nothing(environment: Path, simulator: Simulator)
 def test_what_is_refused_for_tokens_goes_again(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("batch_llm.batch.plan._FIRST_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr("batch_llm.batch.chunks.plan._FIRST_WAIT_SECONDS", 0.05)
     simulator.set_limits([Limit(provider="openai", enqueued_tokens=50)])
     provider, state = PROVIDERS[0], tmp_path / "state.jsonl"
     client = client_of(provider, simulator)

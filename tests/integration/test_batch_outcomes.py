@@ -13,7 +13,7 @@ from tests.batch_lane import open_client
 from tests.integration.killed_batch import name_of
 from tests.simulated_batches import PROVIDERS, empty_batch, told_apart
 
-from batch_llm.batch.answers import VALIDATION_ERROR
+from batch_llm.batch.results.answers import VALIDATION_ERROR
 from batch_llm.testing.simulator import Fault, FaultKind, ModelCall, Simulator
 
 if TYPE_CHECKING:

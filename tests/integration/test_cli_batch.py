@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.batch_lane import Provider
 
-from batch_llm.batch.state_file import fold
+from batch_llm.batch.state.state_file import fold
 from batch_llm.testing.simulator import Fault, FaultKind, Simulator
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from pydantic import BaseModel
 from tests.batch_lane import PROVIDERS, Provider
 
 from batch_llm import Batch, ProcessorConfig, RetryConfig
-from batch_llm.batch.events import LiveCall, LiveCallSettled
-from batch_llm.batch.journal import open_journal
+from batch_llm.batch.state.events import LiveCall, LiveCallSettled
+from batch_llm.batch.state.journal import open_journal
 from batch_llm.testing.simulator import BatchTimes, Fault, FaultKind, Latency, Simulator
 
 if TYPE_CHECKING:

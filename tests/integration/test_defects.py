@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from batch_llm.batch import Batch
-from batch_llm.batch.journal import open_journal
+from batch_llm.batch.state.journal import open_journal
 from batch_llm.exceptions import StateError
 from batch_llm.providers import MockBatchClient
 

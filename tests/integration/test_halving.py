@@ -9,7 +9,7 @@ import pytest
 from tests.simulated_batches import batch_of, told_apart
 
 from batch_llm.batch import Batch
-from batch_llm.batch.journal import Journal
+from batch_llm.batch.state.journal import Journal
 from batch_llm.exceptions import (
     AuthenticationError,
     InvalidRequestError,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from batch_llm.batch import Batch, BatchRun
-from batch_llm.batch import session as session_module
-from batch_llm.batch.journal import Journal, open_journal
+from batch_llm.batch.running import session as session_module
+from batch_llm.batch.state.journal import Journal, open_journal
 from batch_llm.exceptions import AuthenticationError, ConfigurationError, ServerError, StateError
 from batch_llm.providers import MockBatchClient, Retries
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.batch_runs import Meaning, meaning, play
 
-from batch_llm.batch.journal import Journal, open_journal
-from batch_llm.batch.run_state import RunState
+from batch_llm.batch.state.journal import Journal, open_journal
+from batch_llm.batch.state.run_state import RunState
 
 
 def whereabouts(state: RunState) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_llm.batch.chunking import (
+from batch_llm.batch.chunks.chunking import (
     ENVELOPE_BYTES,
     Chunk,
     ChunkLimits,

@@ -3,21 +3,21 @@
 from ..base import Citation, CitedValue, Job, JobResult, ModelConfig
 from ..exceptions import JobError
 from .batch import Batch, to_batch
-from .batch_request import BatchRequest
-from .built_in_providers import AnthropicProvider, GeminiProvider, OpenAIProvider
-from .client_provider import ClientProvider
-from .cost import CostStats, CostTracker
-from .estimate import BatchEstimate, ModelEstimate
-from .executor import ConcurrentExecutor
-from .export import EXPORT_FORMATS, ExportFormat, export
-from .job_settings import JobSettings
-from .mock_provider import MockProvider
+from .faces.built_in_providers import AnthropicProvider, GeminiProvider, OpenAIProvider
+from .faces.client_provider import ClientProvider
+from .faces.executor import ConcurrentExecutor
+from .faces.mock_provider import MockProvider
+from .jobs.job_settings import JobSettings
+from .money.cost import CostStats, CostTracker
+from .money.estimate import BatchEstimate, ModelEstimate
 from .params import BatchConfig, BatchParams
-from .provider import BatchStatus, Provider
-from .provider_registry import ProviderRegistry
-from .run import BatchRun
-from .run_status import RemoteBatchStatus, RunStatus
-from .state import BatchState, StateManager
+from .results.export import EXPORT_FORMATS, ExportFormat, export
+from .running.run import BatchRun
+from .running.run_status import RemoteBatchStatus, RunStatus
+from .seam.batch_request import BatchRequest
+from .seam.provider import BatchStatus, Provider
+from .seam.provider_registry import ProviderRegistry
+from .state.state import BatchState, StateManager
 
 __all__ = [
     "EXPORT_FORMATS",

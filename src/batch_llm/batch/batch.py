@@ -9,16 +9,16 @@ from ..base import Job
 from ..core.duration import duration_seconds
 from ..exceptions import ConfigurationError
 from ..lanes import LiveItems, LiveLane, LiveStrategies, jobs_of
-from .callbacks import check_callback
-from .deadline import Deadline
-from .estimate import BatchEstimate, estimate
-from .job_list import JobList
-from .job_settings import JobSettings, SharedSettings, known_settings
-from .known_models import KnownModels
+from .jobs.job_list import JobList
+from .jobs.job_settings import JobSettings, SharedSettings, known_settings
+from .jobs.known_models import KnownModels
+from .jobs.row_jobs import RowJobs, tell_of_refused
+from .jobs.turns import has_system, readable_twice
+from .late.deadline import Deadline
+from .money.estimate import BatchEstimate, estimate
 from .params import BatchParams
-from .row_jobs import RowJobs, tell_of_refused
-from .run import BatchRun
-from .turns import has_system, readable_twice
+from .running.callbacks import check_callback
+from .running.run import BatchRun
 
 if TYPE_CHECKING:
     import os
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from ..lanes import GivenStrategies
     from ..providers import BatchClient
     from ..rows.frames import Rows
-    from .run_status import RunStatus
-    from .turns import Turns
+    from .jobs.turns import Turns
+    from .running.run_status import RunStatus
 
 _POLL_SECONDS: Final = 30.0
 

@@ -1,6 +1,6 @@
 """What tests of code that uses this package need: mocks, and time that jumps."""
 
-from ..batch.mock_provider import MockProvider
+from ..batch.faces.mock_provider import MockProvider
 from ..providers import MockBatchClient
 from .batches import MockBatchRequest, MockCostTracker
 from .mocks import MockAgent, MockResult, MockUsage, mock_strategy

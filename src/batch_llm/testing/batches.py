@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..batch.batch_request import BatchRequest
-from ..batch.cost import CostTracker
-from ..batch.mock_provider import MockProvider
+from ..batch.faces.mock_provider import MockProvider
+from ..batch.money.cost import CostTracker
+from ..batch.seam.batch_request import BatchRequest
 from ..exceptions import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..base import Job, JobResult
-    from ..batch.provider import BatchStatus, Provider
+    from ..batch.seam.provider import BatchStatus, Provider
 
 
 class MockBatchRequest(BatchRequest):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from ..batch.state import BatchState
+from ..batch.state.state import BatchState
 
 if TYPE_CHECKING:
     from pathlib import Path

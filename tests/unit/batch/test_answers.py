@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, field_validator
 
 from batch_llm.base import Job, JobResult, PricedModel
-from batch_llm.batch.answers import missing_result, result_of
+from batch_llm.batch.results.answers import missing_result, result_of
 from batch_llm.exceptions import (
     InvalidRequestError,
     MalformedAnswerError,

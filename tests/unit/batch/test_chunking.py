@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from batch_llm.batch.chunking import ENVELOPE_BYTES, LIMITS, ChunkLimits, SizedJob, chunked
+from batch_llm.batch.chunks.chunking import ENVELOPE_BYTES, LIMITS, ChunkLimits, SizedJob, chunked
 from batch_llm.exceptions import ConfigurationError, InputError
 
 

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from batch_llm.batch import CostTracker, cost
+from batch_llm.batch import CostTracker
+from batch_llm.batch.money import cost
 from batch_llm.pricing import Spending
 
 

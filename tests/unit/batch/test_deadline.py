@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from tests.batch_runs import job, result
 
-from batch_llm.batch.deadline import Deadline, deadline_at
-from batch_llm.batch.events import DeadlineSet, Resubmitted, WentLive
-from batch_llm.batch.journal import Journal, open_journal
-from batch_llm.batch.run_status import status_of
+from batch_llm.batch.late.deadline import Deadline, deadline_at
+from batch_llm.batch.running.run_status import status_of
+from batch_llm.batch.state.events import DeadlineSet, Resubmitted, WentLive
+from batch_llm.batch.state.journal import Journal, open_journal
 
 LANE: Any = None
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from batch_llm.base import Job
-from batch_llm.batch.chunking import Chunk
-from batch_llm.batch.drafts import Draft, cut_to_budget, drafts_of
-from batch_llm.batch.job_book import JobBook
+from batch_llm.batch.chunks.chunking import Chunk
+from batch_llm.batch.chunks.drafts import Draft, cut_to_budget, drafts_of
+from batch_llm.batch.jobs.job_book import JobBook
 from batch_llm.providers import OpenAIBatchClient
 
 if TYPE_CHECKING:

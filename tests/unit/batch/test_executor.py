@@ -9,7 +9,7 @@ from concurrent.futures import CancelledError
 import pytest
 
 from batch_llm import BatchRequest, ConcurrentExecutor, Job, JobResult, MockProvider
-from batch_llm.batch.executor import Completed
+from batch_llm.batch.faces.executor import Completed
 from batch_llm.exceptions import (
     ConfigurationError,
     InputError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from batch_llm.base import Job
-from batch_llm.batch.job_list import JobList
+from batch_llm.batch.jobs.job_list import JobList
 from batch_llm.exceptions import JobError
 from batch_llm.rows.plan import Entry
 

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from batch_llm.batch.job_settings import SharedSettings, known_settings
+from batch_llm.batch.jobs.job_settings import SharedSettings, known_settings
 from batch_llm.exceptions import ConfigurationError
 from batch_llm.providers.abilities import Abilities, abilities_of
 

@@ -15,12 +15,19 @@ import pytest
 from msgspec.structs import replace
 from tests.batch_runs import job, planned, result
 
-from batch_llm.batch.events import Collected, Collecting, Created, Note, Resubmitted, Settled
-from batch_llm.batch.journal import Journal, job_digest, next_step, open_journal
-from batch_llm.batch.run_state import ImpossibleEventError, Step
-from batch_llm.batch.run_status import status_of
-from batch_llm.batch.state import StateManager
-from batch_llm.batch.state_file import UPGRADES
+from batch_llm.batch.running.run_status import status_of
+from batch_llm.batch.state.events import (
+    Collected,
+    Collecting,
+    Created,
+    Note,
+    Resubmitted,
+    Settled,
+)
+from batch_llm.batch.state.journal import Journal, job_digest, next_step, open_journal
+from batch_llm.batch.state.run_state import ImpossibleEventError, Step
+from batch_llm.batch.state.state import StateManager
+from batch_llm.batch.state.state_file import UPGRADES
 from batch_llm.exceptions import StateError, StateMismatchError
 
 held_by_any_name = pytest.mark.skipif(
@@ -64,9 +71,7 @@ def test_the_file_is_private(path: Path) -> None:
 
 
 def test_one_process_at_a_time(path: Path) -> None:
-    program = (
-        "import sys; from batch_llm.batch.journal import open_journal; open_journal(sys.argv[1])"
-    )
+    program = "import sys; from batch_llm.batch.state.journal import open_journal; open_journal(sys.argv[1])"
     with open_journal(path):
         with pytest.raises(StateError, match="another run of this process"):
             open_journal(path)
@@ -115,7 +120,7 @@ def test_a_new_and_an_upgraded_file_are_held_too(
 ) -> None:
     """Either is another file than the one that was first opened."""
     for version in (1, 2):
-        monkeypatch.setattr("batch_llm.batch.state_file.VERSION", version)
+        monkeypatch.setattr("batch_llm.batch.state.state_file.VERSION", version)
         monkeypatch.setitem(UPGRADES, 1, dict)
         with open_journal(path):
             other = path.with_name(f"name {version}")

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 from tests.batch_runs import job, planned
 
-from batch_llm.batch.events import (
+from batch_llm.batch.late.late_jobs import free_ids
+from batch_llm.batch.state.events import (
     Collected,
     Collecting,
     Created,
@@ -18,8 +19,7 @@ from batch_llm.batch.events import (
     ResultKept,
     WentLive,
 )
-from batch_llm.batch.journal import open_journal
-from batch_llm.batch.late_jobs import free_ids
+from batch_llm.batch.state.journal import open_journal
 
 
 def kept(job_id: str, outcome: Any) -> ResultKept:

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 from tests.batch_runs import job, planned
 
-from batch_llm.batch.events import (
+from batch_llm.batch.late.live_money import LiveBudget, LiveReservations
+from batch_llm.batch.state.events import (
     Collected,
     Collecting,
     Created,
@@ -20,9 +21,8 @@ from batch_llm.batch.events import (
     ResultKept,
     Settled,
 )
-from batch_llm.batch.journal import Journal, open_journal
-from batch_llm.batch.live_money import LiveBudget, LiveReservations
-from batch_llm.batch.state_file import fold
+from batch_llm.batch.state.journal import Journal, open_journal
+from batch_llm.batch.state.state_file import fold
 from batch_llm.exceptions import BudgetExceededError
 from batch_llm.files import GroupWriter
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_llm.batch.pauses import Pauses
+from batch_llm.batch.chunks.pauses import Pauses
 
 
 @given(st.floats(0.01, 3600), st.integers(1, 300))
@@ -17,7 +17,7 @@ def test_waits_stay_between_the_interval_and_ten_times_as_much(interval: float, 
 
 
 def test_waits_grow_and_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batch_llm.batch.pauses.random.uniform", lambda _low, high: high)
+    monkeypatch.setattr("batch_llm.batch.chunks.pauses.random.uniform", lambda _low, high: high)
     pauses = Pauses(2.0)
     waits = [pauses.next_seconds() for _ in range(30)]
     assert waits[0] == 2.0

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.pdfs import packed_pdf, plain_pdf
 
-from batch_llm.batch.pdf_pages import count_pages
+from batch_llm.batch.jobs.pdf_pages import count_pages
 
 
 @pytest.mark.parametrize("made", [plain_pdf, packed_pdf])

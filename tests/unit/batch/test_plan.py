@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.batch_runs import planned
 
-from batch_llm.batch.events import Collecting, Created, JobAdded, Polled, Refused
-from batch_llm.batch.plan import (
+from batch_llm.batch.chunks.plan import (
     Candidate,
     Hold,
     Plan,
@@ -20,7 +19,8 @@ from batch_llm.batch.plan import (
     refused_candidates,
     standing_of,
 )
-from batch_llm.batch.run_state import ChunkState, Overrun, RunState
+from batch_llm.batch.state.events import Collecting, Created, JobAdded, Polled, Refused
+from batch_llm.batch.state.run_state import ChunkState, Overrun, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

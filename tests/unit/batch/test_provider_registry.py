@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from batch_llm import MockProvider, ModelConfig, OpenAIProvider, ProviderRegistry
-from batch_llm.batch.clients import Clients
+from batch_llm.batch.seam.clients import Clients
 from batch_llm.exceptions import ConfigurationError, MissingKeyError
 from batch_llm.providers import MockBatchClient
 from batch_llm.providers.registry import Route

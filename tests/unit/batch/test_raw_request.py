@@ -9,7 +9,7 @@ import pytest
 
 from batch_llm.base import Message
 from batch_llm.base.request import FilePart, LLMRequest, TextPart
-from batch_llm.batch.raw_request import raw_request
+from batch_llm.batch.jobs.raw_request import raw_request
 from batch_llm.providers import (
     AnthropicBatchClient,
     BatchClient,

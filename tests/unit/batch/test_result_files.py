@@ -10,7 +10,7 @@ import pytest
 
 from batch_llm import ConfigurationError
 from batch_llm.base import JobResult
-from batch_llm.batch.result_files import ResultFiles, file_stem
+from batch_llm.batch.results.result_files import ResultFiles, file_stem
 
 if TYPE_CHECKING:
     from pathlib import Path

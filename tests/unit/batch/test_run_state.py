@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from tests.batch_runs import planned
 
-from batch_llm.batch.events import (
+from batch_llm.batch.state.events import (
     Again,
     Cancelled,
     Collected,
@@ -26,7 +26,7 @@ from batch_llm.batch.events import (
     Settled,
     Uploaded,
 )
-from batch_llm.batch.run_state import ImpossibleEventError, Overrun, RunState, Step
+from batch_llm.batch.state.run_state import ImpossibleEventError, Overrun, RunState, Step
 
 
 def added(job_id: str) -> JobAdded:

@@ -10,7 +10,9 @@ import msgspec
 import pytest
 from tests.batch_runs import planned
 
-from batch_llm.batch.events import (
+from batch_llm.batch.chunks.plan import Held, Hold
+from batch_llm.batch.running.run_status import RunStatus, status_of
+from batch_llm.batch.state.events import (
     Collected,
     Collecting,
     Created,
@@ -22,9 +24,7 @@ from batch_llm.batch.events import (
     ResultKept,
     Settled,
 )
-from batch_llm.batch.plan import Held, Hold
-from batch_llm.batch.run_state import RunState
-from batch_llm.batch.run_status import RunStatus, status_of
+from batch_llm.batch.state.run_state import RunState
 
 
 def kept(job_id: str, outcome: Outcome) -> ResultKept:

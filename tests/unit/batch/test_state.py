@@ -10,10 +10,11 @@ from pydantic import BaseModel
 from tests.batch_runs import job, planned, result
 
 from batch_llm.base import Job, JobResult
-from batch_llm.batch.digest import digest_of
-from batch_llm.batch.events import Created, Refused, Resubmitted
-from batch_llm.batch.journal import open_journal
-from batch_llm.batch.state import BatchState, StateManager
+from batch_llm.batch.jobs.digest import digest_of
+from batch_llm.batch.state import state_file
+from batch_llm.batch.state.events import Created, Refused, Resubmitted
+from batch_llm.batch.state.journal import open_journal
+from batch_llm.batch.state.state import BatchState, StateManager
 from batch_llm.exceptions import ConfigurationError, StateError, StateMismatchError
 
 
@@ -201,7 +202,7 @@ def test_a_damaged_file_goes_when_it_is_given_up(tmp_path: Path) -> None:
 def test_an_older_state_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     under_way(tmp_path)
     expected = StateManager(tmp_path).load()
-    monkeypatch.setitem(__import__("batch_llm.batch.state_file", fromlist=["x"]).UPGRADES, 1, dict)
-    monkeypatch.setattr("batch_llm.batch.state_file.VERSION", 2)
-    monkeypatch.setattr("batch_llm.batch.state.VERSION", 2)
+    monkeypatch.setitem(state_file.UPGRADES, 1, dict)
+    monkeypatch.setattr("batch_llm.batch.state.state_file.VERSION", 2)
+    monkeypatch.setattr("batch_llm.batch.state.state.VERSION", 2)
     assert StateManager(tmp_path).load() == expected

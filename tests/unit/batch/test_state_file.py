@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from tests.batch_runs import job, planned
 
-import batch_llm.batch.events
-import batch_llm.batch.state_file
-from batch_llm.batch.journal import open_journal
-from batch_llm.batch.state_file import state_path
+import batch_llm.batch.state.events
+import batch_llm.batch.state.state_file
+from batch_llm.batch.state.journal import open_journal
+from batch_llm.batch.state.state_file import state_path
 from batch_llm.exceptions import ConfigurationError, StateError
 
 
@@ -62,8 +62,8 @@ def test_an_older_state_is_upgraded(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def step(line: dict[str, Any]) -> dict[str, Any]:
         return {**line, "spec": {**line["spec"], "new": 1}} if line["kind"] == "job" else line
 
-    monkeypatch.setitem(batch_llm.batch.state_file.UPGRADES, 1, step)
-    monkeypatch.setattr("batch_llm.batch.state_file.VERSION", 2)
+    monkeypatch.setitem(batch_llm.batch.state.state_file.UPGRADES, 1, step)
+    monkeypatch.setattr("batch_llm.batch.state.state_file.VERSION", 2)
     with open_journal(path) as journal:
         assert journal.nonce == nonce
         assert [spec["new"] for spec in journal.specs(["job-0", "job-1"])] == [1, 1]

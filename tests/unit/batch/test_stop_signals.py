@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from batch_llm.batch.stop_signals import StopSignals, stopping_signals
+from batch_llm.batch.running.stop_signals import StopSignals, stopping_signals
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 

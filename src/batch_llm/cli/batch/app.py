@@ -16,7 +16,7 @@ from .default_command import DEFAULT, InputOrCommand
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from ...batch.events import Outcome
+    from ...batch.state.events import Outcome
     from .options import BatchFlags, ChangeFlags
 
 HELP = (

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urldefrag
 
-from ...batch.deadline import Deadline
+from ...batch.late.deadline import Deadline
 from ...exceptions import ConfigurationError
 from ...lanes import LiveLane
 from ...llm_strategies import strategy_by_name

@@ -7,13 +7,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ...base import Job
-from ...batch.estimate import BatchEstimate
-from ...batch.estimate import estimate as estimate_jobs
-from ...batch.events import Asked
-from ...batch.journal import open_journal
-from ...batch.row_results import row_read
-from ...batch.state import StateManager
-from ...batch.state_file import fold, state_path
+from ...batch.money.estimate import BatchEstimate
+from ...batch.money.estimate import estimate as estimate_jobs
+from ...batch.results.row_results import row_read
+from ...batch.state.events import Asked
+from ...batch.state.journal import open_journal
+from ...batch.state.state import StateManager
+from ...batch.state.state_file import fold, state_path
 from ...exceptions import ConfigurationError, LaneError
 from ...providers.job_checks import abilities_for, check_job
 from ...rows.formats import FORMATS
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from ...batch.events import Event, RowRead
-    from ...batch.journal import Journal
+    from ...batch.state.events import Event, RowRead
+    from ...batch.state.journal import Journal
     from ...providers import BatchClient
     from ...rows.plan import Entry
     from ...rows.source import RowSource

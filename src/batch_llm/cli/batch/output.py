@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ...batch.row_results import result_rows
+from ...batch.results.row_results import result_rows
 from ...exceptions import ConfigurationError
 from ...rows.formats import FORMATS
 from ...rows.sink import OutputError, open_sink
 from ...rows.tally import Tally
 
 if TYPE_CHECKING:
-    from ...batch.events import Asked
-    from ...batch.journal import Journal
+    from ...batch.state.events import Asked
+    from ...batch.state.journal import Journal
     from ...rows.sink import RowSink
 
 _KEPT_DIGESTS = 2

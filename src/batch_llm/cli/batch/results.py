@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...batch.row_results import result_rows
+from ...batch.results.row_results import result_rows
 from ...rows.sink import OutputError, check_output, open_sink
 from ..door import format_or
 from ..exit_status import ExitStatus

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ...batch.job_book import JobBook
+from ...batch.jobs.job_book import JobBook
 from ...batch.params import BatchParams
-from ...batch.resubmission import resubmit
-from ...batch.row_results import unusable_rows
-from ...batch.run import BatchRun
+from ...batch.results.row_results import unusable_rows
+from ...batch.running.run import BatchRun
+from ...batch.state.resubmission import resubmit
 from ...exceptions import BatchLLMError, ConfigurationError, JobError
 from ...rows.formats import FORMATS, format_of
 from ...rows.output_lock import OutputLock
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from ...base import JobResult
-    from ...batch.events import Asked, Outcome
-    from ...batch.journal import Journal
+    from ...batch.state.events import Asked, Outcome
+    from ...batch.state.journal import Journal
     from ...rows.tally import Tally
     from ..stderr import ErrorConsole
     from .options import Changes

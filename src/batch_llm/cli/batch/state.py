@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...batch.journal import open_journal
-from ...batch.state_file import STATE, fold, read_header, state_path
+from ...batch.state.journal import open_journal
+from ...batch.state.state_file import STATE, fold, read_header, state_path
 from ...exceptions import ConfigurationError, StateError
 from ...files import holder_of
 from ..process import is_alive
@@ -16,10 +16,10 @@ from .hints import command_on
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ...batch.events import Asked
-    from ...batch.journal import Journal
-    from ...batch.run_state import RunState
-    from ...batch.state_file import FoldedFile
+    from ...batch.state.events import Asked
+    from ...batch.state.journal import Journal
+    from ...batch.state.run_state import RunState
+    from ...batch.state.state_file import FoldedFile
 
 
 def read_state(state: Path) -> tuple[Path, FoldedFile]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...base import figures
 from ...base.json_text import as_json
-from ...batch.run_status import status_of
+from ...batch.running.run_status import status_of
 from ...progress.run_text import batch_lines, money
 from ..exit_status import ExitStatus
 from ..stdout import print_lines
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...batch import RunStatus
-    from ...batch.events import Asked
-    from ...batch.run_state import RunState
+    from ...batch.state.events import Asked
+    from ...batch.state.run_state import RunState
 
 
 def status(state: Path, *, as_json_text: bool) -> ExitStatus:

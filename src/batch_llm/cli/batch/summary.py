@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...batch import RunStatus
-    from ...batch.events import Asked
+    from ...batch.state.events import Asked
     from ...rows.tally import Tally
 
 

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from ...batch.stop_signals import stopping_signals
+from ...batch.running.stop_signals import stopping_signals
 from ...exceptions import BatchLLMError
 
 if TYPE_CHECKING:

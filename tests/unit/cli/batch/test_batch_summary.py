@@ -9,8 +9,8 @@ import msgspec
 from tests.run_statuses import status
 
 from batch_llm.batch import RunStatus
-from batch_llm.batch.events import Asked
-from batch_llm.batch.run_status import RemoteBatchStatus
+from batch_llm.batch.running.run_status import RemoteBatchStatus
+from batch_llm.batch.state.events import Asked
 from batch_llm.cli.batch.summary import End, advice, summary
 from batch_llm.rows.tally import Tally
 

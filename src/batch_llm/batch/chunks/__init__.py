@@ -1,0 +1,1 @@
+"""Jobs that go together as one remote batch: cut, planned, submitted, polled, collected."""

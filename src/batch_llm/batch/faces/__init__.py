@@ -1,0 +1,1 @@
+"""Providers as plain synchronous objects, and what drives them."""

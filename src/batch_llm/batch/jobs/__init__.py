@@ -1,0 +1,1 @@
+"""Jobs: how they are made, named, checked and read again."""

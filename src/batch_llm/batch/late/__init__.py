@@ -1,0 +1,1 @@
+"""What has no answer by the deadline."""

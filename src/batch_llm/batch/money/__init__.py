@@ -1,0 +1,1 @@
+"""What jobs cost: before, at the most, and in the end."""

@@ -1,0 +1,1 @@
+"""What providers answered, as results; files and tables of them."""

@@ -1,0 +1,1 @@
+"""Who answers batches: the seam, and who is found for a model."""

@@ -1,0 +1,38 @@
+"""Jobs that ended, and are to be tried once more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..jobs.job_book import JobBook
+from .events import Resubmitted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...base import Job
+    from .events import Outcome
+    from .journal import Journal
+
+
+def resubmit(journal: Journal, outcome: Outcome, jobs: Sequence[Job] = ()) -> int:
+    """Let the jobs that ended so be pending again; return how many there are.
+
+    Their results stay until there are others: not all of them may be sent.
+
+    Args:
+        journal: the state.
+        outcome: how they ended.
+        jobs: those that were added in this process.
+
+    Raises:
+        JobError: for one that could not be sent as it was; none is pending then.
+        StateError: if the state cannot be written.
+    """
+    job_ids = list(journal.state.ended_ids(outcome))
+    book = JobBook(jobs, journal, {})
+    for job_id in job_ids:
+        book.job_to_send(job_id)
+    attempt = journal.state.attempt
+    journal.write(*(Resubmitted(job_id, attempt(job_id) + 1) for job_id in job_ids))
+    return len(job_ids)
