@@ -254,11 +254,13 @@ class BatchRun:
     def resubmit_cancelled(self) -> Self:
         """Run the jobs that were cancelled once more, once the run has ended.
 
-        Jobs that were never submitted go too; nothing else is sent again.
+        Jobs that were never submitted go too; nothing else is sent again. Until a job has ended
+        again, its result is the one that it has now.
 
         Raises:
             ConfigurationError: if the run goes on.
             StateMismatchError: if the file of a job has changed; nothing is sent.
+            JobError: so for a job that the state alone holds, or if its `response_model` has.
         """
         return self._run_again("cancelled")
 
