@@ -267,6 +267,16 @@ def test_a_schema_that_has_changed_is_refused_while_rows_are_to_fit_it(program: 
     assert all(isinstance(row["output"]["stars"], int) for row in program.results())
 
 
+def test_a_limit_is_given_up_by_name(program: Program) -> None:
+    assert program.send(OPENAI, "--max-cost", "0.0000001").returncode == 1
+    both = program.run("resume", "out.jsonl.state", "--max-cost", "1", "--no-max-cost")
+    assert both.returncode == 2
+    assert "--no-max-cost and --max-cost do not go together" in both.stderr.decode()
+    done = program.run("resume", "out.jsonl.state", "--no-max-cost")
+    assert done.returncode == 0, done.stderr.decode()
+    assert all(row["status"] == "succeeded" for row in program.results())
+
+
 def test_standard_streams(program: Program) -> None:
     rows = b'{"id": "a", "text": "x"}\n'
     arguments = ["-", "--format", "jsonl", "-m", OPENAI.model, "-p", "{text}", "-o", "-"]

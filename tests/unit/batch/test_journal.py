@@ -71,7 +71,10 @@ def test_the_file_is_private(path: Path) -> None:
 
 
 def test_one_process_at_a_time(path: Path) -> None:
-    program = "import sys; from batch_llm.batch.state.journal import open_journal; open_journal(sys.argv[1])"
+    program = (
+        "import sys; from batch_llm.batch.state.journal import open_journal; "
+        "open_journal(sys.argv[1])"
+    )
     with open_journal(path):
         with pytest.raises(StateError, match="another run of this process"):
             open_journal(path)

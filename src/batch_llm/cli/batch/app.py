@@ -117,6 +117,7 @@ def resume_command(
     force: flags.ForceOption = False,
     quiet: QuietOption = False,
     max_cost: flags.NewMaxCostOption = None,
+    no_max_cost: flags.NoMaxCostOption = False,
     max_concurrent: flags.MaxConcurrentOption = None,
     deadline: flags.DeadlineOption = None,
     poll_interval: flags.PollIntervalOption = None,
@@ -128,6 +129,7 @@ def resume_command(
         output=output,
         force=force,
         max_cost=max_cost,
+        no_max_cost=no_max_cost,
         max_concurrent=max_concurrent,
         poll_interval=poll_interval,
         deadline=deadline,
@@ -153,6 +155,7 @@ def retry_failed_command(
     force: flags.ForceOption = False,
     quiet: QuietOption = False,
     max_cost: flags.NewMaxCostOption = None,
+    no_max_cost: flags.NoMaxCostOption = False,
     poll_interval: flags.PollIntervalOption = None,
 ) -> None:
     """Send the rows that failed once more, and go on with the run."""
@@ -162,6 +165,7 @@ def retry_failed_command(
         quiet=quiet,
         force=force,
         max_cost=max_cost,
+        no_max_cost=no_max_cost,
         poll_interval=poll_interval,
     )
 
@@ -173,6 +177,7 @@ def resubmit_expired_command(
     force: flags.ForceOption = False,
     quiet: QuietOption = False,
     max_cost: flags.NewMaxCostOption = None,
+    no_max_cost: flags.NoMaxCostOption = False,
     poll_interval: flags.PollIntervalOption = None,
 ) -> None:
     """Send the rows that the provider did not come to once more, and go on with the run."""
@@ -182,6 +187,7 @@ def resubmit_expired_command(
         quiet=quiet,
         force=force,
         max_cost=max_cost,
+        no_max_cost=no_max_cost,
         poll_interval=poll_interval,
     )
 
@@ -193,6 +199,7 @@ def resubmit_cancelled_command(
     force: flags.ForceOption = False,
     quiet: QuietOption = False,
     max_cost: flags.NewMaxCostOption = None,
+    no_max_cost: flags.NoMaxCostOption = False,
     poll_interval: flags.PollIntervalOption = None,
 ) -> None:
     """Send the rows that were cancelled once more, and go on with the run."""
@@ -202,6 +209,7 @@ def resubmit_cancelled_command(
         quiet=quiet,
         force=force,
         max_cost=max_cost,
+        no_max_cost=no_max_cost,
         poll_interval=poll_interval,
     )
 

@@ -128,3 +128,11 @@ NewMaxCostOption = Annotated[
         rich_help_panel=MONEY,
     ),
 ]
+NoMaxCostOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-max-cost",
+        help="Keep no limit in USD any longer: the way on where none can be kept.",
+        rich_help_panel=MONEY,
+    ),
+]

@@ -39,6 +39,7 @@ class ChangeFlags(TypedDict, total=False):
     output: str | None
     force: bool
     max_cost: float | None
+    no_max_cost: bool
     max_concurrent: int | None
     poll_interval: str | None
     deadline: str | None
@@ -74,6 +75,7 @@ class Changes:
     output: str | None = None
     overwrite: bool = False
     max_cost_usd: float | None = None
+    drops_max_cost: bool = False
     max_concurrent: int | None = None
     poll_interval_seconds: float | None = None
     deadline_seconds: float | None = None
@@ -107,12 +109,16 @@ def read_changes(**flags: Unpack[ChangeFlags]) -> Changes:
     """Return what a command that takes a state sets anew.
 
     Raises:
-        ConfigurationError: for a value that cannot be read.
+        ConfigurationError: for a value that cannot be read, or two that contradict each other.
     """
+    max_cost, drops = flags.get("max_cost"), flags.get("no_max_cost", False)
+    if drops and max_cost is not None:
+        raise ConfigurationError("--no-max-cost and --max-cost do not go together: give one.")
     return Changes(
         output=flags.get("output"),
         overwrite=flags.get("force", False),
-        max_cost_usd=_above("--max-cost", flags.get("max_cost")),
+        max_cost_usd=_above("--max-cost", max_cost),
+        drops_max_cost=drops,
         max_concurrent=flags.get("max_concurrent"),
         poll_interval_seconds=_duration("--poll-interval", flags.get("poll_interval")),
         deadline_seconds=_duration("--deadline", flags.get("deadline")),

@@ -133,6 +133,8 @@ def _changed(asked: Asked, state: Path, changes: Changes) -> Asked:
         )
         if (value := getattr(changes, name)) is not None
     }
+    if changes.drops_max_cost:
+        new["max_cost_usd"] = None
     if changes.output is not None:
         path = read_path(changes.output)
         check_apart("STATE", state, None, path)

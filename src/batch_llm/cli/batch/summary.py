@@ -85,15 +85,21 @@ def advice(
             yield Text(f"Not sent: {why}.", style="yellow")
         # Where nobody stopped it and nothing is under way, money alone holds rows back.
         is_limited = asked.max_cost_usd is not None and status.waiting and not was_stopped
-        if not (is_limited and status.overruns):  # then no higher limit helps
-            more = ("--max-cost", "USD") if is_limited else ()
-            yield Text(f"To go on: {command_on(state, 'resume', *more)}", style="yellow")
+        more = _about_limit(status) if is_limited else ()
+        yield Text(f"To go on: {command_on(state, 'resume', *more)}", style="yellow")
     if status.failed > asked.rows - asked.jobs:
         yield Text(f"To send the failed rows again: {command_on(state, 'retry-failed')}")
     if status.expired:
         yield Text(f"To send the expired rows again: {command_on(state, 'resubmit-expired')}")
     if status.cancelled:
         yield Text(f"To send the cancelled rows again: {command_on(state, 'resubmit-cancelled')}")
+
+
+def _about_limit(status: RunStatus) -> tuple[str, ...]:
+    """Return the option that lets a run go on which its limit holds."""
+    # Where costs are not what they are held for, or not known, no higher limit helps.
+    can_be_kept = not (status.overruns or status.unpriced)
+    return ("--max-cost", "USD") if can_be_kept else ("--no-max-cost",)
 
 
 def _outcome(end: End) -> Text:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from tests.run_statuses import status
 
 from batch_llm.batch import RunStatus
@@ -85,10 +86,17 @@ def test_a_remote_batch_that_never_was_does_not_count() -> None:
     assert ", 2 remote batches: " in said(batch(), never, ended_unrun)
 
 
-def test_a_higher_limit_is_advised_only_where_it_helps() -> None:
+@pytest.mark.parametrize(
+    ("found", "option"),
+    [
+        ({}, "--max-cost USD"),
+        ({"overruns": 1}, "--no-max-cost"),
+        ({"unpriced": 1}, "--no-max-cost"),
+    ],
+)
+def test_a_higher_limit_is_advised_only_where_it_helps(found: dict[str, int], option: str) -> None:
     asked = msgspec.structs.replace(ASKED, max_cost_usd=1.0)
-    for overruns, is_advised in ((0, True), (1, False)):
-        waiting = status(waiting=["it waits"], overruns=overruns)
-        lines = "\n".join(text.plain for text in advice(waiting, asked, Path("s")))
-        assert "Not sent: it waits." in lines
-        assert ("To go on: " in lines) == is_advised
+    waiting = status(waiting=["it waits"], **found)
+    lines = [text.plain for text in advice(waiting, asked, Path("s"))]
+    assert "Not sent: it waits." in lines
+    assert f"To go on: batch-llm batch resume s {option}" in lines
