@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from batch_llm.batch import RunStatus
 
 JOBS = 6
+QUICK: dict[str, Any] = {"poll_interval_seconds": 0.01, "orphan_grace_seconds": 0.05}
 
 
 class Opening:
@@ -48,7 +49,7 @@ def opening(monkeypatch: pytest.MonkeyPatch) -> Opening:
 
 
 def run_of(client: MockBatchClient, **settings: Any) -> BatchRun:
-    batch = Batch(clients={"openai": client}, poll_interval_seconds=0.01, orphan_grace_seconds=0.05)
+    batch = Batch(clients={"openai": client}, **QUICK)
     batch.defaults(model="gpt-4o-mini")
     for n in range(JOBS):
         batch.add_job(f"job {n}", prompt=f"question {n}")

@@ -87,13 +87,13 @@ class OpenedRun:
             )
 
     def results(self) -> Iterator[JobResult]:
-        """Yield how jobs ended that have; refused rows come first.
+        """Yield how jobs ended that have, in the order in which they were added.
 
-        Those that are tried again come last, as they ended before.
+        Refused rows come first. Jobs that are tried again are among them, as they ended before.
         """
         yield from self._refused
-        ended = list(self.ended)
-        ended += self._untold(ended)
+        with self.journal.steady() as state:
+            ended = list(state.answered_ids())
         for start in range(0, len(ended), READ_AT_ONCE):
             yield from self.results_of(ended[start : start + READ_AT_ONCE])
 

@@ -299,9 +299,10 @@ class BatchRun:
         return status
 
     def results(self) -> dict[str, JobResult]:
-        """Return how jobs ended that have, by id; refused rows are among them.
+        """Return how jobs ended that have, by id, in the order in which they were added.
 
-        So are jobs that are tried again, with the result that they had before.
+        Rows of which no job could be made come first. Jobs that are tried again are among them,
+        with the result that they had before.
 
         Raises:
             ConfigurationError: if it was not started.
@@ -339,7 +340,7 @@ class BatchRun:
         format: ExportFormat,  # noqa: A002 - the contract's name
         path: str | os.PathLike[str],
     ) -> None:
-        """Write the results that there are to a file, as `batch_llm.batch.export` does."""
+        """Write `results()` to a file, as `batch_llm.batch.export` does."""
         export(self._opened().results(), format, path)
 
     def __repr__(self) -> str:
