@@ -19,6 +19,7 @@ from ..wire.http_errors import json_or_none
 from ..wire.openai_batch import (
     OPENAI_ENDPOINTS,
     decode_batch,
+    decode_created,
     decode_page,
     encode_create,
     encode_line,
@@ -140,7 +141,7 @@ class OpenAIBatchClient(BatchClient):
             reply = await self._connection.request(
                 "POST", self._connection.url("/batches"), json=order
             )
-            return decode_batch(reply.body).id
+            return decode_created(reply.body)
         except ProviderError as error:
             raise submission_error(error) from error
 

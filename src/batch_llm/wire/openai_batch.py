@@ -188,9 +188,13 @@ class _Problems(msgspec.Struct):
     data: list[_Problem] | None = None
 
 
+class _Created(msgspec.Struct):
+    id: str
+
+
 class _Batch(msgspec.Struct):
     id: str
-    status: str
+    status: Any
     input_file_id: str | None = None
     output_file_id: str | None = None
     error_file_id: str | None = None
@@ -211,6 +215,7 @@ class _Page(msgspec.Struct):
     last_id: str | None = None
 
 
+_CREATED = msgspec.json.Decoder(_Created)
 _BATCHES = msgspec.json.Decoder(_Batch)
 _PAGES = msgspec.json.Decoder(_Page)
 # OpenAI's own words, and those of servers that speak its Batch API in their own way.
@@ -243,8 +248,17 @@ def encode_create(
     }
 
 
+def decode_created(body: bytes) -> str:
+    """Return the id of a batch that was made: who names one has made it, whatever else he says.
+
+    Raises:
+        MalformedAnswerError: for a body without an id.
+    """
+    return decoded(_CREATED, body, "a batch of OpenAI's").id
+
+
 def decode_batch(body: bytes) -> RemoteStatus:
-    """Return how a batch stands.
+    """Return how a batch stands; a state that is no word counts as one that is not known.
 
     Raises:
         MalformedAnswerError: for a body that is no batch.
@@ -266,7 +280,9 @@ def decode_page(body: bytes) -> RemotePage:
 
 def _status(batch: _Batch) -> RemoteStatus:
     counts = batch.request_counts or _Counts()
-    word = batch.status.lower()
+    status: object = batch.status
+    told = status if isinstance(status, str) else msgspec.json.encode(status).decode()
+    word = told.lower()
     end = _ENDED_AS.get(word)
     moments = (batch.completed_at, batch.failed_at, batch.expired_at, batch.cancelled_at)
     outputs = (batch.output_file_id, batch.error_file_id)
@@ -275,7 +291,7 @@ def _status(batch: _Batch) -> RemoteStatus:
         id=batch.id,
         state="ended" if end is not None else _STATES.get(word, "in_progress"),
         ended_as=end,
-        provider_state=batch.status,
+        provider_state=told,
         is_state_known=end is not None or word in _STATES,
         counts=RemoteCounts(counts.total, counts.completed, counts.failed),
         created_at=batch.created_at,

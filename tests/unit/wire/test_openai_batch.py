@@ -20,6 +20,7 @@ from batch_llm.wire.embedding import EmbeddingText
 from batch_llm.wire.openai_batch import (
     OpenAIEndpoint,
     decode_batch,
+    decode_created,
     decode_page,
     encode_create,
     encode_lines,
@@ -212,6 +213,19 @@ def test_words_for_states(word: str, state: str, end: str | None) -> None:
 def test_an_unknown_word_counts_as_in_progress() -> None:
     status = decode_batch(b'{"id": "b", "status": "a word of tomorrow"}')
     assert (status.state, status.ended_as, status.is_state_known) == ("in_progress", None, False)
+
+
+@pytest.mark.parametrize(("status", "told"), [("null", "null"), ("3", "3"), ('["a"]', '["a"]')])
+def test_a_state_that_is_no_word_is_one_that_is_not_known(status: str, told: str) -> None:
+    found = decode_batch(f'{{"id": "b", "status": {status}}}'.encode())
+    assert (found.state, found.provider_state, found.is_state_known) == ("in_progress", told, False)
+
+
+@pytest.mark.parametrize("rest", ["", ', "status": null', ', "metadata": 3, "request_counts": "x"'])
+def test_who_names_a_batch_has_made_it_whatever_else_he_says(rest: str) -> None:
+    assert decode_created(f'{{"id": "b"{rest}}}'.encode()) == "b"
+    with pytest.raises(MalformedAnswerError, match="a batch of OpenAI's"):
+        decode_created(b'{"status": "validating"}')
 
 
 def test_why_a_batch_failed() -> None:
