@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _FIRST_WAIT_SECONDS: Final = 60.0
 _LONGEST_WAIT_SECONDS: Final = 3600.0
+MOST_LOST: Final = 3
+"""So many creates of one chunk may be lost in a run: each may have been taken, and be billed."""
 
 
 class Hold(str, Enum):
@@ -24,6 +26,7 @@ class Hold(str, Enum):
     CONCURRENCY = "max_concurrent"
     ENQUEUED_TOKENS = "enqueued_tokens"
     REFUSED = "refused"
+    LOST = "lost"
     COST_LIMIT = "cost_limit"
     UNPRICED = "unpriced"
     OVERRUN = "overrun"
@@ -44,6 +47,7 @@ class Candidate:
         reason: the provider's reason.
         not_before: when it may go again at the earliest, by the same clock; None where the
             provider does not say.
+        lost: how many creates of it were lost in this run, the last of them at `refused_at`.
     """
 
     number: int
@@ -55,6 +59,7 @@ class Candidate:
     refused_at: float = 0.0
     reason: str = ""
     not_before: float | None = None
+    lost: int = 0
 
 
 @dataclass(slots=True)
@@ -74,6 +79,8 @@ class Standing:
             unlimited, as far as is known. A chunk that is over it by itself goes alone.
         ended_at: when a remote batch of that provider and model last ended in this run that was
             not refused.
+        lost_usd: what of `committed_usd` is held for creates that were lost.
+        grace_seconds: how long a lost create was looked for before it counted as lost.
     """
 
     now: float
@@ -86,6 +93,8 @@ class Standing:
     enqueued_tokens: Mapping[tuple[str, str], int] = field(default_factory=dict)
     max_enqueued_tokens: Mapping[tuple[str, str], int] = field(default_factory=dict)
     ended_at: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    lost_usd: float = 0.0
+    grace_seconds: float = 0.0
 
 
 @dataclass(slots=True)
@@ -133,7 +142,8 @@ def plan(candidates: Iterable[Candidate], standing: Standing) -> Plan:
     A chunk that waits lets those after it pass which have no reason to. One that was refused goes
     again when a remote batch of its model has ended since, or after a wait that doubles from a
     minute to an hour: others of the account may have filled the queue. None goes before the time
-    that the provider has named.
+    that the provider has named. What was sent in vain without an answer goes again at once, then
+    after twice the time of grace, and then in this run no more.
     """
     chosen, standing = Plan(), _own(standing)
     for candidate in candidates:
@@ -182,6 +192,7 @@ def standing_of(state: RunState, now: float) -> Standing:
         committed_usd=committed_usd,
         unpriced=state.unpriced,
         overruns=tuple(state.overruns),
+        lost_usd=state.lost_usd,
     )
     tokens = dict[tuple[str, str], int]()
     for chunk in state.open_chunks.values():
@@ -235,6 +246,8 @@ def _own(standing: Standing) -> Standing:
         enqueued_tokens=dict(standing.enqueued_tokens),
         max_enqueued_tokens=standing.max_enqueued_tokens,
         ended_at=standing.ended_at,
+        lost_usd=standing.lost_usd,
+        grace_seconds=standing.grace_seconds,
     )
 
 
@@ -248,7 +261,8 @@ def _take(candidate: Candidate, standing: Standing) -> None:
 
 def _why_held(candidate: Candidate, standing: Standing) -> Held | None:
     return (
-        _money(candidate, standing)
+        _loss(candidate, standing)
+        or _money(candidate, standing)
         or _refusal(candidate, standing)
         or _tokens(candidate, standing)
         or _concurrency(candidate, standing)
@@ -269,11 +283,35 @@ def _money(candidate: Candidate, standing: Standing) -> Held | None:
     left = limit - standing.committed_usd
     if standing.committed_usd + needed <= limit:
         return None
+    lost = (
+        f" ({usd_text(standing.lost_usd)} is held for batches that may have been taken without an "
+        f"answer)"
+        if standing.lost_usd
+        else ""
+    )
     reason = (
         f"what is next may cost {usd_text(needed)}, and {usd_text(max(left, 0.0))} is left of the "
-        f"limit of {usd_text(limit)}: raise it, or lower max_tokens"
+        f"limit of {usd_text(limit)}{lost}: raise it, or lower max_tokens"
     )
     return Held(candidate.number, Hold.COST_LIMIT, reason)
+
+
+def _loss(candidate: Candidate, standing: Standing) -> Held | None:
+    """Hold back what was lost: the second time for a while, and at last for the rest of the run."""
+    if candidate.lost >= MOST_LOST:
+        reason = (
+            f"{candidate.provider} was sent a batch {candidate.lost} times without an answer that "
+            f"names it, and its list of batches names none: each may run there, and be billed. "
+            f"Look there what has become of them; a later run looks once more, and sends it again"
+        )
+        return Held(candidate.number, Hold.LOST, reason)
+    if candidate.lost < 2:
+        return None
+    until = candidate.refused_at + standing.grace_seconds * 2.0 ** (candidate.lost - 1)
+    if standing.now >= until:
+        return None
+    reason = f"{candidate.provider} has not said whether it took it; it goes again"
+    return Held(candidate.number, Hold.LOST, reason, until)
 
 
 def _refusal(candidate: Candidate, standing: Standing) -> Held | None:

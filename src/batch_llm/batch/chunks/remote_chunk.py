@@ -16,6 +16,7 @@ from ...providers.orphan import Found, Unprovable
 from ...wire.custom_ids import new_nonce
 from ..jobs.job_book import JobLines
 from ..state.events import (
+    NEVER_TAKEN,
     Again,
     Cancelled,
     Collected,
@@ -29,7 +30,6 @@ from ..state.events import (
 from ..state.run_state import Step
 from .batch_name import batch_name
 from .chunk_results import ChunkResults
-from .doubles import Doubles
 from .outage import Outage
 from .pauses import Pauses
 from .refusals import has_no_credit, is_bad_key, is_for_good, jobs_wait, may_be_of_one
@@ -51,8 +51,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("batch_llm")
 
-NEVER_TAKEN: Final = "no remote batch of it was found"
-"""Why a chunk goes again whose create nobody saw the end of."""
 WITHDRAWN: Final = "the run was stopped before it was sent"
 """Why a chunk goes again whose create was never made."""
 
@@ -156,11 +154,14 @@ class RemoteChunk:
                 await self._discard([handle] if handle is not None else [])
                 await self._refused(error)
                 return True
+            before = len(self._chunk.lost)
+            again = f" {before} of its creates ended so before." if before else ""
             logger.warning(
                 "%s: %s Whether the provider has taken it is not known. It is looked for there, "
-                "and sent again only where it is not found.",
+                "and sent again only where it is not found.%s",
                 self._name,
                 error,
+                again,
             )
             return False
         except InputError as error:
@@ -318,7 +319,7 @@ class RemoteChunk:
     async def _look(self, outage: Outage) -> tuple[str, object]:
         """Return what a search brings for any of the chunk's nonces, the newest first."""
         state, chunk = self._journal.state, self._chunk
-        known = {remote_id for each in state.chunks for remote_id in each.remote_ids}
+        known = state.known_remote_ids
         unprovable: tuple[str, object] | None = None
         found: object = None
         try:
@@ -352,7 +353,7 @@ class RemoteChunk:
     async def _ended(self) -> RemoteStatus | None:
         """Return how the batch ended; None where the provider knows it no longer."""
         pauses, outage = Pauses(self._params.poll_interval_seconds), self._outage()
-        remote_id, doubles = self._chunk.remote_id, self._doubles()
+        remote_id = self._chunk.remote_id
         assert remote_id is not None, "it was created"
         while True:
             if self._recalled.is_set():
@@ -360,18 +361,9 @@ class RemoteChunk:
                     await self.cancel()
             status = await self._poll(remote_id, outage)
             has_ended = outage.is_gone or (status is not None and status.has_ended)
-            if doubles is not None:
-                await doubles.look(is_last=has_ended)
             if has_ended:
                 return status
             await self._pause(pauses, outage.retry_after_seconds)
-
-    def _doubles(self) -> Doubles | None:
-        """Return what looks for batches of earlier submissions, where there may be any."""
-        if NEVER_TAKEN not in self._chunk.reasons:
-            return None
-        grace_seconds = self._params.orphan_grace_seconds
-        return Doubles(self._chunk, self._journal, self._client, self._intent, grace_seconds)
 
     async def _tell_of_recall(self, remote_id: str | None) -> None:
         assert remote_id is not None, "it was created"

@@ -14,14 +14,15 @@ from ...exceptions import StateError
 from ...pricing import lacks_batch_price
 from ...rows.result_row import INPUT_ERROR
 from ...wire.custom_ids import new_nonce
+from ..chunks.doubles import Doubles
 from ..chunks.drafting import Drafting
 from ..chunks.drafts import Draft, cut_to_budget, drafts_of
 from ..chunks.halving import Halving
 from ..chunks.plan import Hold, plan, refused_candidates, refused_chunks, standing_of, why_unlimited
-from ..chunks.remote_chunk import NEVER_TAKEN, RemoteChunk, go_again
+from ..chunks.remote_chunk import RemoteChunk, go_again
 from ..late.deadline import deadline_at
 from ..late.late_jobs import LateJobs, free_ids
-from ..state.events import ChunkPlanned, Released, WentLive
+from ..state.events import NEVER_TAKEN, Again, ChunkPlanned, Created, Released, WentLive
 from ..state.run_state import Step
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ class Runner:
         pending = self._unless_stopped(list(journal.state.pending_ids()))
         self._drafting = Drafting(self._drafts_of(pending), self._changed.set)
         self._halving = Halving(self._draft_parts)
+        self._doubles = Doubles(journal, book, params, self._adopt)
+        self._watch: asyncio.Task[None] | None = None
         self._noted_prices: set[PricedModel] = set()
         self._held: list[Held] = []
         self._given_up: list[Held] = []
@@ -219,10 +222,44 @@ class Runner:
             await self._take_drafts()
             if self._stop is None:
                 await self._go_on()
+            self._watch_doubles()
             if not self._tasks and (self._stop is not None or self._is_over()):
-                break
+                await self._doubles.look()
+                if not self._tasks:
+                    break
             await self._wait()
-        self.stopped_because = self._reason()
+        may_run = self._doubles.tell_of_the_rest()
+        self.stopped_because = self._reason(may_run)
+
+    def _watch_doubles(self) -> None:
+        """Look on for batches of creates that were lost, while there are any.
+
+        Raises:
+            StateError: if what came of it could not be written.
+        """
+        if self._watch is not None and self._watch.done():
+            watch, self._watch = self._watch, None
+            try:
+                watch.result()
+            except StateError:
+                raise
+            except Exception as error:  # a defect in a client: what is under way ends first
+                self._fail(error)
+                return
+        if self._watch is None and self._failure is None and self._doubles.is_open:
+            self._watch = asyncio.create_task(self._doubles.watch())
+            self._watch.add_done_callback(lambda _: self._changed.set())
+
+    def _adopt(self, chunk: ChunkState, nonce: str, remote_id: str) -> bool:
+        """Go on with a batch that has turned up of a chunk whose jobs wait yet."""
+        if chunk.step is not Step.REFUSED or chunk.number in self._tasks:
+            return False
+        # Cut off in between, it is one that may have been taken, and is looked for.
+        self._journal.write(Again(chunk.number, nonce, chunk.plan.reserved_usd))
+        self._journal.write(Created(chunk.number, remote_id, adopted=True))
+        self._begin(chunk, is_new=False)
+        self._changed.set()
+        return True
 
     async def _go_on(self) -> None:
         """Submit what may go; from the deadline on, hand over to the live lane."""
@@ -235,12 +272,14 @@ class Runner:
         # It is due, or no time will change what the batch lane could not do. Of jobs in a draft
         # that is being made, it shows only then which of them cannot be sent.
         if not self._drafting.is_at_work:
+            await self._look_before_live()
             self._go_live()
 
     def _standing(self) -> Standing:
         standing = standing_of(self._journal.state, time.time())
         standing.max_concurrent = self._params.max_concurrent
         standing.max_cost_usd = self._params.cost_limit_usd
+        standing.grace_seconds = self._params.orphan_grace_seconds
         return standing
 
     def _has_room(self) -> bool:
@@ -250,16 +289,20 @@ class Runner:
 
     def _candidates(self) -> list[Candidate]:
         # A refused chunk has a task until it has ended.
-        again = [
-            # Whose create never came to the provider was refused by nobody, and who starts the
-            # program once more may have mended the reason: these go at once.
-            replace(each, refusals=0)
-            if each.reason == NEVER_TAKEN or each.refused_at < self._began_at
-            else each
-            for each in refused_candidates(self._journal.state)
-            if each.number not in self._tasks
-        ]
+        refused = refused_candidates(self._journal.state)
+        again = [self._since_begun(each) for each in refused if each.number not in self._tasks]
         return again + [draft.candidate(-1 - n) for n, draft in enumerate(self._drafting.waiting)]
+
+    def _since_begun(self, refused: Candidate) -> Candidate:
+        """Return it by what this run has met: who starts it once more may have mended the rest.
+
+        Whose create was lost was refused by nobody.
+        """
+        chunk = self._journal.state.chunks[refused.number]
+        lost = sum(each.at >= self._began_at for each in chunk.lost)
+        if refused.reason == NEVER_TAKEN or refused.refused_at < self._began_at:
+            return replace(refused, refusals=0, lost=lost)
+        return refused
 
     async def _submit(self) -> None:
         waiting = self._drafting.waiting
@@ -279,9 +322,14 @@ class Runner:
 
     async def _go_again(self, chunk: ChunkState) -> None:
         """Submit a refused chunk anew; jobs among which one has changed are cut anew instead."""
+        if chunk.lost and chunk.changed_at < self._began_at:
+            # What an earlier run has lost may be listed by now.
+            await self._doubles.look(chunk)
+            if self._stop is not None or chunk.step is not Step.REFUSED:
+                return
         job_ids = list(self._journal.state.job_ids_of(chunk))
         are_same = await asyncio.to_thread(self._book.can_all_be_sent, job_ids)
-        if self._stop is not None:
+        if self._stop is not None or chunk.step is not Step.REFUSED:
             return
         if are_same:
             go_again(self._journal, chunk)
@@ -356,7 +404,8 @@ class Runner:
         )
         if is_new:
             remote.plan_to_submit()
-        if self._cancels or (chunk.cancel_asked and chunk.step is Step.CREATED):
+        is_late = self._cancels or self.late is not None
+        if is_late or (chunk.cancel_asked and chunk.step is Step.CREATED):
             # An earlier run may have had no time to tell the provider.
             remote.recall()
         self.active[chunk.number] = remote
@@ -401,6 +450,13 @@ class Runner:
     def _is_due(self) -> bool:
         is_past = self._deadline_at is not None and time.time() >= self._deadline_at
         return self._deadline is not None and (is_past or self._journal.state.went_live)
+
+    async def _look_before_live(self) -> None:
+        """Adopt what has turned up of jobs that would go live now: it is recalled with the rest."""
+        if self._deadline is not None:
+            for chunk in refused_chunks(self._journal.state):
+                if chunk.lost and chunk.number not in self._tasks:
+                    await self._doubles.look(chunk)
 
     def _go_live(self) -> None:
         """Submit nothing more, recall what is under way, and let late jobs go as they come free."""
@@ -484,15 +540,17 @@ class Runner:
         except TimeoutError:
             return
 
-    def _reason(self) -> str | None:
+    def _reason(self, may_run: list[str]) -> str | None:
+        """Return why not all jobs have ended, and what may run yet; None where they have."""
         state = self._journal.state
         if state.ended == len(state):
             return None
         if self._stop is not None:
-            return self._stop
+            return "; ".join([self._stop, *may_run])
         reasons = [*self.unproved.values(), *(held.reason for held in self.held)]
         if self.late is not None:
             reasons += self.late.reasons
+        reasons += may_run
         return "; ".join(dict.fromkeys(reasons)) or "nothing can go"
 
     async def _end_tasks(self) -> None:
@@ -504,9 +562,10 @@ class Runner:
                 break
             await asyncio.sleep(_LOOK_SECONDS)
         left = list(self.active.values())
-        for task in self._tasks.values():
+        tasks = [*self._tasks.values(), *([] if self._watch is None else [self._watch])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         for remote in left:
             remote.give_back()
         self._tasks.clear()

@@ -14,6 +14,12 @@ import msgspec
 VERSION: Final = 1
 FORMAT: Final = "batch-llm batch state"
 
+NEVER_TAKEN: Final = "no remote batch of it was found"
+"""The reason of `Refused` for a create that nobody saw the end of: it was lost.
+
+The provider's list has not named it for the time of grace. It may have been taken all the same.
+"""
+
 Outcome: TypeAlias = Literal["succeeded", "failed", "expired", "cancelled"]
 OUTCOMES: Final[tuple[Outcome, ...]] = ("succeeded", "failed", "expired", "cancelled")
 
@@ -200,6 +206,17 @@ class Released(_Event, tag="released"):
     chunk: int
 
 
+class DoubleStopped(_Event, tag="double"):
+    """A remote batch of a create that was lost was found after its jobs had gone again.
+
+    The provider has cancelled it, or it had ended. What it has run may be billed.
+    """
+
+    chunk: int
+    nonce: str
+    remote_id: str
+
+
 class LiveCall(_Event, tag="live_call"):
     """A call of the live lane is about to be made, which may cost `usd` at the most."""
 
@@ -260,7 +277,16 @@ class Note(_Event, tag="note"):
 
 
 ChunkEvent: TypeAlias = (
-    Again | Uploaded | Created | Refused | Polled | Collecting | Collected | Cancelled | Released
+    Again
+    | Uploaded
+    | Created
+    | Refused
+    | Polled
+    | Collecting
+    | Collected
+    | Cancelled
+    | Released
+    | DoubleStopped
 )
 LiveEvent: TypeAlias = DeadlineSet | WentLive | LiveCall | LiveCallSettled
 Event: TypeAlias = (

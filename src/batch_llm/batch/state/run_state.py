@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from dataclasses import dataclass, field
 from enum import Enum
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from .events import (
+    NEVER_TAKEN,
     OUTCOMES,
     Again,
     Asked,
@@ -19,6 +21,7 @@ from .events import (
     Collecting,
     Created,
     DeadlineSet,
+    DoubleStopped,
     JobAdded,
     LiveCall,
     LiveCallSettled,
@@ -87,6 +90,26 @@ class Overrun(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
+class LostCreate:
+    """A submission of which nobody knows whether it was taken, and whose jobs may go again.
+
+    Attributes:
+        nonce: what it was stamped with.
+        reserved_usd: what was held for it, and is until its chunk is settled; None where no price
+            is known.
+        at: since when it counts as lost, in unix seconds.
+        stopped_id: the remote id of its batch, once that was found and stopped.
+        job_numbers: of its jobs.
+    """
+
+    nonce: str
+    reserved_usd: float | None
+    at: float
+    job_numbers: array[int] = field(repr=False)
+    stopped_id: str | None = None
+
+
+@dataclass(slots=True, eq=False)
 class ChunkState:
     """A chunk as it stands. Jobs are in `waiting`, by their numbers, until it is collected.
 
@@ -100,6 +123,7 @@ class ChunkState:
         remote_ids: those of all, refused ones included.
         status: the provider's word for its state, as last polled.
         counts: the provider's counts, as last polled.
+        lost: submissions that may have been taken all the same, besides the present one.
         reasons: why it was refused, each time.
         not_before: until when the provider wants it no more, in unix seconds; None where it does
             not say.
@@ -126,6 +150,7 @@ class ChunkState:
     remote_ids: list[str] = field(default_factory=list)
     status: str | None = None
     counts: dict[str, int] = field(default_factory=dict)
+    lost: list[LostCreate] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     not_before: float | None = None
     ended_at: float | None = None
@@ -194,6 +219,7 @@ class RunState:
         self._calls_usd = 0.0
         self._unpriced = 0
         self._unsettled: dict[int, ChunkState] = {}
+        self._losing: dict[int, ChunkState] = {}
         self._numbers: dict[str, int] = {}
         self._ids: list[str] = []
         self._digests = bytearray()
@@ -227,10 +253,17 @@ class RunState:
     def reserved_usd(self) -> float:
         """What is held for chunks and calls that are not settled.
 
-        Collected chunks without a bill are among them, and calls whose answers never came.
+        Collected chunks without a bill are among them, creates that were lost, and calls whose
+        answers never came.
         """
         chunks = sum(chunk.reserved_usd or 0.0 for chunk in self._unsettled.values())
-        return chunks + self._calls_usd
+        return chunks + self.lost_usd + self._calls_usd
+
+    @property
+    def lost_usd(self) -> float:
+        """What is held for creates that were lost: each may have been taken, and billed."""
+        losing = self._unsettled_losing()
+        return math.fsum(lost.reserved_usd or 0.0 for chunk in losing for lost in chunk.lost)
 
     @property
     def unpriced(self) -> int:
@@ -238,8 +271,33 @@ class RunState:
 
         Those of chunks under way are among them. While there is one, no limit can be kept.
         """
-        chunks = [chunk for chunk in self._unsettled.values() if chunk.reserved_usd is None]
-        return self._unpriced + sum(chunk.jobs for chunk in chunks)
+        chunks = {n for n, chunk in self._unsettled.items() if chunk.reserved_usd is None}
+        chunks |= {
+            chunk.number
+            for chunk in self._unsettled_losing()
+            if NEVER_TAKEN in chunk.reasons
+            and any(lost.reserved_usd is None for lost in chunk.lost)
+        }
+        return self._unpriced + sum(self.chunks[number].jobs for number in chunks)
+
+    @property
+    def losing_chunks(self) -> list[ChunkState]:
+        """The chunks of which a create was lost, those included that are open no more."""
+        return [chunk for chunk in self._losing.values() if chunk.lost]
+
+    def _unsettled_losing(self) -> list[ChunkState]:
+        return [chunk for chunk in self.losing_chunks if chunk.settled_usd is None]
+
+    @property
+    def known_remote_ids(self) -> set[str]:
+        """The ids of all remote batches that were written down."""
+        known = {remote_id for chunk in self.chunks for remote_id in chunk.remote_ids}
+        stopped = {lost.stopped_id for chunk in self.losing_chunks for lost in chunk.lost}
+        return known | {remote_id for remote_id in stopped if remote_id is not None}
+
+    def lost_ids(self, lost: LostCreate) -> Iterator[str]:
+        """Yield the ids of the jobs of a create that was lost, as they were submitted."""
+        return (self._ids[number] for number in lost.job_numbers)
 
     @property
     def open_calls(self) -> dict[int, float]:
@@ -421,9 +479,12 @@ class RunState:
         _require(
             is_found or chunk.step is Step.REFUSED, f"chunk {chunk.number} is {chunk.step.value}"
         )
+        if is_found and event.nonce != chunk.nonce:
+            self._lose(chunk, event.at)
+        chunk.lost = [lost for lost in chunk.lost if lost.nonce != event.nonce]
         chunk.step, chunk.changed_at, chunk.file = Step.PLANNED, event.at, None
         chunk.nonce, chunk.reserved_usd = event.nonce, event.reserved_usd
-        if not is_found:
+        if event.nonce not in chunk.nonces:
             chunk.nonces.append(event.nonce)
         self._unsettled[chunk.number] = chunk
 
@@ -439,11 +500,26 @@ class RunState:
 
     def _refuse(self, event: Refused, _place: int) -> None:
         chunk = self._open(event.chunk, Step.PLANNED, Step.UPLOADED, Step.CREATED, Step.ENDED)
+        if chunk.may_be_orphan and event.reason == NEVER_TAKEN:
+            self._lose(chunk, event.at)
         chunk.step, chunk.changed_at = Step.REFUSED, event.at
         chunk.remote_id = chunk.file = None
         chunk.reasons.append(event.reason)
         chunk.not_before = event.not_before
         self._unsettled.pop(chunk.number, None)
+
+    def _lose(self, chunk: ChunkState, at: float) -> None:
+        """Take note that the present submission may have been taken, and is not waited for."""
+        lost = LostCreate(chunk.nonce, chunk.reserved_usd, at, chunk.job_numbers)
+        chunk.lost.append(lost)
+        self._losing[chunk.number] = chunk
+
+    def _stop_double(self, event: DoubleStopped, _place: int) -> None:
+        chunk = self._losing.get(event.chunk)
+        nonces = [] if chunk is None else [lost.nonce for lost in chunk.lost]
+        if chunk is None or event.nonce not in nonces:
+            raise ImpossibleEventError(f"chunk {event.chunk} has lost no create {event.nonce!r}")
+        chunk.lost[nonces.index(event.nonce)].stopped_id = event.remote_id
 
     def _poll(self, event: Polled, _place: int) -> None:
         chunk = self._open(event.chunk, Step.CREATED, Step.ENDED, Step.COLLECTING)
@@ -582,6 +658,7 @@ _APPLY: Final[dict[type, Callable[..., None]]] = {
     DeadlineSet: RunState._set_deadline,
     WentLive: RunState._go_live,
     Released: RunState._release,
+    DoubleStopped: RunState._stop_double,
     LiveCall: RunState._call,
     LiveCallSettled: RunState._settle_call,
     Asked: RunState._ask,
