@@ -41,6 +41,25 @@ def test_without_limits_all_go() -> None:
     assert plan([chunk(0), chunk(1, reserved_usd=None)], Standing(now=0.0)).submit == [0, 1]
 
 
+def test_what_was_lost_goes_at_once_then_after_a_while_and_then_no_more() -> None:
+    standing = Standing(now=100.0, grace_seconds=30.0)
+    lost = [chunk(n, lost=n, refused_at=90.0) for n in range(5)]
+    chosen = plan(lost, standing)
+    assert (chosen.submit, [held.hold for held in chosen.held]) == ([0, 1], [Hold.LOST] * 3)
+    assert [held.until for held in chosen.held] == [150.0, None, None]
+    assert "sent a batch 3 times without an answer" in chosen.held[1].reason
+    assert plan(lost, Standing(now=150.0, grace_seconds=30.0)).submit == [0, 1, 2]
+
+
+def test_what_is_held_for_lost_creates_is_told_where_the_limit_has_no_room_for_it() -> None:
+    standing = Standing(now=0.0, committed_usd=1.5, lost_usd=1.0, max_cost_usd=2.0)
+    (held,) = plan([chunk(0)], standing).held
+    assert held.hold is Hold.COST_LIMIT
+    assert (
+        "(1.00 USD is held for batches that may have been taken without an answer)" in held.reason
+    )
+
+
 def test_remote_batches_at_a_time() -> None:
     chosen = plan(map(chunk, range(3)), Standing(now=0.0, in_flight=1, max_concurrent=3))
     assert (chosen.submit, holds(chosen)) == ([0, 1], {2: Hold.CONCURRENCY})

@@ -9,11 +9,13 @@ import pytest
 from tests.batch_runs import planned
 
 from batch_llm.batch.state.events import (
+    NEVER_TAKEN,
     Again,
     Cancelled,
     Collected,
     Collecting,
     Created,
+    DoubleStopped,
     Event,
     JobAdded,
     LiveCall,
@@ -21,6 +23,7 @@ from batch_llm.batch.state.events import (
     Outcome,
     Polled,
     Refused,
+    Released,
     Resubmitted,
     ResultKept,
     Settled,
@@ -90,6 +93,53 @@ def test_a_refused_chunk_keeps_its_jobs_its_reasons_and_every_nonce_it_was_sent_
     assert list(state.job_ids_of(chunk)) == ["a", "b"]
 
 
+def test_what_is_held_for_lost_creates_stays_until_their_chunk_is_settled() -> None:
+    state = folded(planned(0, "a", "b", reserved_usd=2.0), Refused(0, NEVER_TAKEN, at=5.0))
+    chunk = state.chunks[0]
+    assert (state.reserved_usd, state.lost_usd) == (2.0, 2.0)
+    assert [(lost.nonce, lost.at) for lost in chunk.lost] == [("nonce-0", 5.0)]
+    state.apply(Again(0, "second", 2.0))
+    assert (state.reserved_usd, state.lost_usd) == (4.0, 2.0)
+    for event in (Created(0, "r"), kept("a", chunk=0), kept("b", chunk=0), Settled(1.0, 0)):
+        state.apply(event)
+    assert (state.reserved_usd, state.lost_usd, state.spent_usd) == (0.0, 0.0, 1.0)
+
+
+def test_what_is_held_for_lost_creates_stays_where_the_chunk_is_released() -> None:
+    lost = (planned(0, "a", "b", reserved_usd=2.0), Refused(0, NEVER_TAKEN))
+    state = folded(*lost, Again(0, "second", 2.0), Refused(0, "a bad line"), Released(0))
+    assert (state.reserved_usd, state.pending) == (2.0, 3)
+    (loss,) = state.losing_chunks[0].lost
+    assert list(state.lost_ids(loss)) == ["a", "b"]
+
+
+def test_a_lost_create_that_is_found_is_lost_no_more() -> None:
+    state = folded(planned(0, "a", reserved_usd=2.0), Refused(0, NEVER_TAKEN))
+    state.apply(Again(0, "nonce-0", 2.0))
+    chunk = state.chunks[0]
+    assert (state.reserved_usd, chunk.lost, chunk.nonces) == (2.0, [], ["nonce-0"])
+
+
+def test_where_an_earlier_create_is_found_the_later_may_have_been_taken() -> None:
+    state = folded(planned(0, "a", reserved_usd=2.0), Refused(0, NEVER_TAKEN))
+    for event in (Again(0, "second", 2.0), Again(0, "nonce-0", 2.0)):
+        state.apply(event)
+    assert [lost.nonce for lost in state.chunks[0].lost] == ["second"]
+
+
+def test_a_lost_create_without_a_price_may_have_cost_any_sum() -> None:
+    state = folded(planned(0, "a", "b", reserved_usd=None), Refused(0, NEVER_TAKEN))
+    assert state.unpriced == 2
+    state.apply(Again(0, "second"))
+    assert state.unpriced == 2  # the same two
+
+
+def test_a_double_that_was_stopped_is_known() -> None:
+    state = folded(planned(0, "a"), Refused(0, NEVER_TAKEN), Again(0, "second"), Created(0, "r"))
+    state.apply(DoubleStopped(0, "nonce-0", "double"))
+    assert state.known_remote_ids == {"r", "double"}
+
+
 def test_an_asked_cancel_leaves_the_chunk_to_be_collected() -> None:
     state = folded(planned(0, "a"), Created(0, "batch_1"), Cancelled(0))
     assert (state.chunks[0].cancel_asked, state.chunks[0].step) == (True, Step.CREATED)
@@ -151,6 +201,7 @@ IMPOSSIBLE: dict[str, Callable[[], Event]] = {
     "chunk 3 is not open": lambda: Created(3, "r"),
     "1 jobs of chunk 0 have not ended": lambda: Collected(0),
     "'b' is not in chunk 0": lambda: kept("b", chunk=0),
+    "has lost no create 'n'": lambda: DoubleStopped(0, "n", "r"),
     "nothing is held for chunk 5": lambda: Settled(1.0, 5),
     "has not ended": lambda: Resubmitted("b", 2),
 }
