@@ -137,8 +137,11 @@ class Doubles:
             if not isinstance(found, Found):
                 return
             remote_id = found.remote_id
-        if chunk.may_be_orphan or chunk.step is not step or remote_id in state.known_remote_ids:
+        if chunk.step is not step or remote_id in state.known_remote_ids:
             return  # it has gone on meanwhile
+        holders = map(state.chunk_of, job_ids)
+        if any(holder is not None and holder.may_be_orphan for holder in holders):
+            return  # a provider that finds by jobs alone may mean what is being sent just now
         if chunk.step is not Step.REFUSED:
             await self._stop(chunk, lost, client, remote_id)
         elif self._adopt(chunk, lost.nonce, remote_id):
