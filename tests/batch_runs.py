@@ -11,6 +11,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from batch_llm.batch.state.events import (
+    NEVER_TAKEN,
     Again,
     Cancelled,
     ChunkPlanned,
@@ -18,6 +19,7 @@ from batch_llm.batch.state.events import (
     Collecting,
     Created,
     DeadlineSet,
+    DoubleStopped,
     LiveCall,
     LiveCallSettled,
     Note,
@@ -102,6 +104,11 @@ def _chunk_actions(
         yield "release", lambda: write(Released(number))
     if chunk.step in (Step.PLANNED, Step.CREATED):
         yield "refuse", lambda: write(Refused(number, "token_limit_exceeded", at=1.0))
+    if chunk.may_be_orphan:
+        yield "lose", lambda: write(Refused(number, NEVER_TAKEN, at=1.0))
+    if chunk.lost:
+        lost = chunk.lost[0].nonce
+        yield "stop double", lambda: write(DoubleStopped(number, lost, f"double-{number}"))
     if chunk.step is Step.CREATED:
         yield (
             "poll",
@@ -160,6 +167,15 @@ class Meaning:
     sizes: dict[int, int] = field(default_factory=dict)
     unpriced_chunks: dict[int, int] = field(default_factory=dict)
     unpriced: int = 0
+    nonces: dict[int, str] = field(default_factory=dict)
+    lost: dict[int, dict[str, bool]] = field(default_factory=dict)
+    never_taken: set[int] = field(default_factory=set)
+
+    @property
+    def unpriced_jobs(self) -> int:
+        """Jobs whose cost nobody knows: of each chunk once, however often it was sent."""
+        lost = {n for n in self.never_taken if any(self.lost.get(n, {}).values())}
+        return self.unpriced + sum(self.sizes[n] for n in lost | set(self.unpriced_chunks))
 
 
 def meaning(content: bytes) -> Meaning:
@@ -216,12 +232,28 @@ def _read_money(found: Meaning, event: dict[str, Any]) -> None:
             found.sizes[number] = len(event["job_ids"])
             _reserve(found, number, event)
         case "again":
+            if number in found.nonces and found.nonces[number] != event["nonce"]:
+                _lose(found, number)
+            found.lost.get(number, {}).pop(event["nonce"], None)
             _reserve(found, number, event)
-        case "refused" | "settled":
+        case "refused":
+            if event["reason"] == NEVER_TAKEN:
+                found.never_taken.add(number)
+                _lose(found, number)
+            found.nonces.pop(number, None)
+            found.unpriced_chunks.pop(number, None)
+        case "settled":
+            found.never_taken.discard(number)
             found.unpriced_chunks.pop(number, None)
 
 
+def _lose(found: Meaning, number: int) -> None:
+    of_chunk = found.lost.setdefault(number, {})
+    of_chunk[found.nonces[number]] = number in found.unpriced_chunks
+
+
 def _reserve(found: Meaning, number: int, event: dict[str, Any]) -> None:
+    found.nonces[number] = event["nonce"]
     found.unpriced_chunks.pop(number, None)
     if "reserved_usd" not in event:
         found.unpriced_chunks[number] = found.sizes[number]

@@ -156,6 +156,7 @@ def test_what_is_never_answered_is_sent_three_times_and_then_held(
     assert (client.creates, status.pending) == (3, 3)
     assert status.stopped_because is not None
     assert "sent a batch 3 times without an answer that names it" in status.stopped_because
+    assert "(2 more are named in the state file)" in status.stopped_because
     asked = [each for each in caplog.messages if "is not known" in each]
     assert [each.partition("not found.")[2] for each in asked] == [
         "",

@@ -46,7 +46,9 @@ def check(journal: Journal, expected: Meaning) -> None:
     assert all(c.waiting == len(list(state.waiting_ids(c))) for c in state.open_chunks.values())
     assert state.reserved_usd >= sum(expected.calls.values())
     assert state.open_calls == expected.calls
-    assert state.unpriced == expected.unpriced + sum(expected.unpriced_chunks.values())
+    assert state.unpriced == expected.unpriced_jobs
+    lost = {n: set(nonces) for n, nonces in expected.lost.items() if nonces}
+    assert {c.number: {each.nonce for each in c.lost} for c in state.losing_chunks} == lost
     assert set(state.late_ids()) == expected.late
     assert state.went_live == expected.went_live
 

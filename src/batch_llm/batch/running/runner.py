@@ -545,6 +545,8 @@ class Runner:
         state = self._journal.state
         if state.ended == len(state):
             return None
+        if len(may_run) > 1:
+            may_run = [f"{may_run[0]} ({len(may_run) - 1} more are named in the state file)"]
         if self._stop is not None:
             return "; ".join([self._stop, *may_run])
         reasons = [*self.unproved.values(), *(held.reason for held in self.held)]
