@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from batch_llm import OpenAICompatibleStrategy
 from batch_llm.batch import Batch
 from batch_llm.exceptions import InvalidRequestError, ServerError, SubmissionError
 from batch_llm.providers import MockBatchClient, Retries
@@ -244,3 +245,19 @@ def test_a_double_that_cannot_be_cancelled_is_named_at_the_end(
     assert run_of(client).status().succeeded == 3
     assert not any("It is cancelled" in each for each in caplog.messages)
     assert f"mock may run the batch {next(iter(client.batches))} (3 jobs" in caplog.messages[-1]
+
+
+def test_what_is_listed_by_the_deadline_is_adopted_and_not_called_live() -> None:
+    client = Unheard(2)
+    # Nobody looks in between: it is the deadline that does.
+    batch = batch_of(client, orphan_grace_seconds=0.4, poll_interval_seconds=30)
+    nobody = OpenAICompatibleStrategy("m", base_url="http://127.0.0.1:9/v1", api_key="any")
+    run = batch.live_lane(strategies={"mock:m": nobody}).run(deadline=1.3)
+    until = time.monotonic() + 20
+    while "has not said whether" not in str(run.status()):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    client.lists = True
+    run.wait()
+    assert (client.creates, run.status().succeeded) == (2, 3)
+    assert {result.lane for result in run.results().values()} == {"batch"}
