@@ -30,15 +30,16 @@ _TABLE = """
         | recipient receiver consignee empfanger destinataire
     first given forename vorname prenom 1st | second middle 2nd | third 3rd | fourth 4th
         | last family surname nachname final
-    origin source departure departing departs abfahrt depart
-        | destination target arrival arriving arrives ankunft arrivee
+    origin source departure dep departing departs abfahrt depart
+        | destination target arrival arr arriving arrives ankunft arrivee
     gross brutto brut | net netto
     debit debited | credit credited
     input inbound incoming inflow | output outbound outgoing outflow
-    old previous previously prior former formerly earlier vorherige ancien
-        | new current currently present now neu aktuell actuel nouveau | next following upcoming
+    old previous prev previously prior former formerly earlier vorherige ancien
+        | new current curr currently present now neu aktuell actuel nouveau
+        | next following upcoming
     incl including inclusive included inkl inklusive
-        | excl excluding exclusive excluded exkl exklusive zuzuglich
+        | excl excluding exclusive excluded exkl exklusive zuzuglich zuzgl zzgl
     billing | shipping delivery
     home heim | away visiting auswarts
     left links gauche | right rechts droite

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from .dates import DateMention, find_dates
 from .markers import Marker, find_markers
 from .numbers import NUMBER_WORDS, NumberMention, find_numbers
+from .sentences import SENTENCE_END, breaks
 from .words import Word, words_of
 
-_BOUNDARY = re.compile(r"[\n\t|;]|(?<=[.!?])\s+(?=[^\W\da-z])")
-_ROW = re.compile(r"[\n;]|(?<=[.!?])\s+(?=[^\W\da-z])")
+_CLAUSE = re.compile(rf"[\n\t|;]|{SENTENCE_END}")
+_ROW = re.compile(rf"[\n;]|{SENTENCE_END}")
 _RIGHT_STOP = re.compile(r"[\n\t|;,:)]|\.(?:\s|$)|\s(?:and|und|et|but|plus|to)\s")
 _RANGE = re.compile(r"\s*(?:[-\u2013\u2014]|to|until|bis|au|\u00e0|through)\s*")
 _YEAR = re.compile(r"[^\w(]{0,2}\((?:in )?([12]\d{3})\)")
@@ -94,15 +95,14 @@ class Passage:
 
     def row_start(self, at: int) -> int:
         """Return where the line or sentence around `at` begins."""
-        return max((match.end() for match in _ROW.finditer(self.text, 0, at)), default=0)
+        return max((match.end() for match in breaks(_ROW, self.text, 0, at)), default=0)
 
     def row_end(self, at: int) -> int:
         """Return where the line or sentence around `at` ends."""
-        match = _ROW.search(self.text, at)
-        return match.start() if match else len(self.text)
+        return next((match.start() for match in breaks(_ROW, self.text, at)), len(self.text))
 
     def _left(self, start: int, first: int) -> list[str]:
-        floor = max((match.end() for match in _BOUNDARY.finditer(self.text, 0, start)), default=0)
+        floor = max((match.end() for match in breaks(_CLAUSE, self.text, 0, start)), default=0)
         mentions = [end for begin, end in self._spans if floor <= begin and end <= start]
         cut = max(mentions, default=floor)
         before = [word for word in self.words[:first] if word.start >= floor]
