@@ -19,15 +19,16 @@ _TABLE = """
         | max maximum maximal highest high higher upper most peak hochst hochste
     before pre vor avant | after post nach apres
     opening initial starting start begin beginning | closing final ending end
-    buyer purchaser customer client kaufer kunde kunden acheteur
-        | seller vendor supplier verkaufer lieferant vendeur fournisseur
-    lender creditor glaubiger | borrower debtor schuldner
+    buyer purchaser customer client kaufer kaeufer kunde kunden acheteur
+        | seller vendor vendeur supplier fournisseur provider verkaufer verkaeufer lieferant
+    auftraggeber | auftragnehmer
+    lender creditor glaubiger glaeubiger | borrower debtor schuldner
     landlord lessor vermieter bailleur | tenant lessee mieter locataire
     licensor | licensee
     employer arbeitgeber employeur | employee arbeitnehmer salarie
-    plaintiff claimant klager | defendant respondent beklagter
+    plaintiff claimant klager klaeger | defendant respondent beklagter
     sender shipper consignor absender expediteur
-        | recipient receiver consignee empfanger destinataire
+        | recipient receiver consignee empfanger empfaenger destinataire
     first given forename vorname prenom 1st | second middle 2nd | third 3rd | fourth 4th
         | last family surname nachname final
     origin source departure dep departing departs abfahrt depart
@@ -39,7 +40,7 @@ _TABLE = """
         | new current curr currently present now neu aktuell actuel nouveau
         | next following upcoming
     incl including inclusive included inkl inklusive
-        | excl excluding exclusive excluded exkl exklusive zuzuglich zuzgl zzgl
+        | excl excluding exclusive excluded exkl exklusive zuzuglich zuzueglich zuzgl zzgl
     billing | shipping delivery
     home heim | away visiting auswarts
     left links gauche | right rechts droite

@@ -6,6 +6,7 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass, field
 
+from .appositions import apposition_at, last_definition
 from .dates import DateMention, find_dates
 from .markers import Marker, find_markers
 from .numbers import NUMBER_WORDS, NumberMention, find_numbers
@@ -18,10 +19,6 @@ _RIGHT_STOP = re.compile(r"[\n\t|;,:)]|\.(?:\s|$)|\s(?:and|und|et|but|plus|to)\s
 _RANGE = re.compile(r"\s*(?:[-\u2013\u2014]|to|until|bis|au|\u00e0|through)\s*")
 _YEAR = re.compile(r"[^\w(]{0,2}\((?:in )?([12]\d{3})\)")
 _CELL = re.compile(r"[^|\t]+")
-_APPOSITION = re.compile(
-    r",\s+(?:(?:the|as|an?|der|die|das|als|le|la)\s+|l['\u2019])([^\n,;.()]{2,40})[,;.)\n]",
-    re.IGNORECASE,
-)
 _HEAD = re.compile(r"[:=][ \u00a0]{0,2}[\"']?$")
 _END_OF_HEADED = re.compile(r"[\"']?(?:\s*(?:$|[.;\n|)])|,\s*[^\n:;.,]{1,30}[:=])")
 _LEFT_WORDS, _RIGHT_WORDS = 8, 4
@@ -29,15 +26,16 @@ _LEFT_WORDS, _RIGHT_WORDS = 8, 4
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """The words beside a place: those before it, and those after it."""
+    """The words beside a place: those before it, those after it, and what it is called there."""
 
     left: tuple[str, ...]
     right: tuple[str, ...]
+    apposition: tuple[str, ...] = ()
 
     @property
     def words(self) -> list[str]:
         """All of them."""
-        return [*self.left, *self.right]
+        return [*self.left, *self.right, *self.apposition]
 
 
 @dataclass(slots=True)
@@ -73,17 +71,21 @@ class Passage:
         """Return the marker that `start` to `end` is a part of."""
         return next((one for one in self.markers if one.start <= start and end <= one.end), None)
 
-    def label(self, start: int, end: int) -> Label:
-        """Return the words that stand beside `start` to `end`, in its clause and its column."""
-        first = bisect_left(self.words, start, key=lambda word: word.start)
-        role = self._roles.get(start)
-        left = [*self._left(start, first), *self._column(start), *([role] if role else [])]
-        return Label(tuple(left), tuple(self._right(end)))
+    def label(self, start: int, end: int, *, is_text: bool = False) -> Label:
+        """Return the words that stand beside `start` to `end`, in its clause and its column.
 
-    def apposition(self, end: int) -> tuple[str, ...]:
-        """Return what is said between commas of a name that ends at `end`: "X, the buyer, …"."""
-        match = _APPOSITION.match(self.text, end)
-        return tuple(word.folded for word in words_of(match[1])) if match else ()
+        Args:
+            start: the first character of a value.
+            end: the place after its last.
+            is_text: the value may be a name, so that what is said of names says something of it.
+        """
+        floor = max((match.end() for match in breaks(_CLAUSE, self.text, 0, start)), default=0)
+        if is_text:
+            floor = last_definition(self.text, floor, start)
+        role = self._roles.get(start)
+        left = [*self._left(floor, start), *self._column(start), *([role] if role else [])]
+        apposition = apposition_at(self.text, end) if is_text else ()
+        return Label(tuple(left), tuple(self._right(end)), apposition)
 
     def is_headed(self, start: int, end: int) -> bool:
         """Tell whether `start` to `end` is all that a name with a colon before it heads."""
@@ -101,8 +103,8 @@ class Passage:
         """Return where the line or sentence around `at` ends."""
         return next((match.start() for match in breaks(_ROW, self.text, at)), len(self.text))
 
-    def _left(self, start: int, first: int) -> list[str]:
-        floor = max((match.end() for match in breaks(_CLAUSE, self.text, 0, start)), default=0)
+    def _left(self, floor: int, start: int) -> list[str]:
+        first = bisect_left(self.words, start, key=lambda word: word.start)
         mentions = [end for begin, end in self._spans if floor <= begin and end <= start]
         cut = max(mentions, default=floor)
         before = [word for word in self.words[:first] if word.start >= floor]

@@ -32,6 +32,7 @@ class Candidate:
         source: which passage, by its place among all.
         place: where in the passage.
         is_near: words of the field's name stand beside it.
+        is_whole: all of them do.
         is_wide: they are elsewhere in the passage.
         is_parents: words of the names above stand beside it.
         is_of_other: what stands beside it speaks of another role, such as "due" for a start, or
@@ -48,6 +49,7 @@ class Candidate:
     source: int
     place: Place
     is_near: bool = False
+    is_whole: bool = False
     is_wide: bool = False
     is_parents: bool = False
     is_of_other: bool = False
@@ -64,6 +66,7 @@ class Candidate:
         return (
             3.0 * self.is_claimed
             + 3.0 * self.is_near
+            + 1.0 * self.is_whole
             + 2.0 * self.is_anchored
             + 1.5 * (self.is_wide and not self.is_near)
             + 1.0 * self.is_parents
@@ -101,7 +104,7 @@ def candidate(
     leaf: Leaf, source: int, passage: Passage, place: Place, others: Sequence[Leaf] = ()
 ) -> Candidate:
     """Return `place` with what its label says; `others` are the other fields that it may be of."""
-    label = passage.label(place.start, place.end)
+    label = passage.label(place.start, place.end, is_text=place.is_text)
     names = _telling_names(leaf)
     near = _says(names, label.words)
     rest = [word.folded for word in passage.words if not place.start <= word.start < place.end]
@@ -110,9 +113,8 @@ def candidate(
     said = [name for name in names if _is_said(name, label.words)]
     # A sentence before a long text is no label of it.
     is_label = not _is_long(leaf, place) or passage.is_after_head(place.start)
-    apposition = passage.apposition(place.end) if place.is_text else ()
     is_contrary = is_label and says_contrary(
-        leaf.name, leaf.parents, label.left, label.right, apposition
+        leaf.name, leaf.parents, label.left, label.right, label.apposition
     )
     is_headed = place.is_text and passage.is_headed(place.start, place.end)
     rivals = (one for one in others if _may_be_of(one, place, is_headed=is_headed))
@@ -121,6 +123,7 @@ def candidate(
         source,
         place,
         is_near=near,
+        is_whole=near and len(said) == len(names),
         is_wide=_says(names, rest),
         is_parents=_says(telling(list(leaf.parents)), label.words),
         is_of_other=is_contrary or (not near and exclude_each_other(roles, concepts_of(names))),
