@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from .units import unit_of
 from .words import stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _TABLE = """
-    min minimum minimal lowest low lower least mindest tiefste
-        | max maximum maximal highest high higher upper most peak hochst hochste
+    min minimum minimal lowest low lower least mindest mindestens tiefste
+        | max maximum maximal highest high higher upper most peak exceed capped hochste hochstens
     before pre vor avant | after post nach apres
     opening initial starting start begin beginning | closing final ending end
     buyer purchaser customer client kaufer kaeufer kunde kunden acheteur
@@ -42,6 +43,7 @@ _TABLE = """
     incl including inclusive included inkl inklusive
         | excl excluding exclusive excluded exkl exklusive zuzuglich zuzueglich zuzgl zzgl
     billing | shipping delivery
+    home privat | work office business mobile
     home heim | away visiting auswarts
     left links gauche | right rechts droite
     systolic | diastolic
@@ -60,8 +62,10 @@ _TABLE = """
     accepted approved | rejected denied declined
     import imports imported | export exports exported
     upload uploaded | download downloaded
+    q1 | q2 | q3 | q4
     hourly | daily taglich | weekly | monthly monatlich mensuel
         | quarterly | annual annually yearly jahrlich annuel
+    birth born geboren naissance | death died gestorben deces
     urban | rural
     summer | winter
 """
@@ -110,6 +114,8 @@ def says_contrary(
     left: Sequence[str],
     right: Sequence[str],
     apposition: Sequence[str] = (),
+    *,
+    leads_on: bool = False,
 ) -> bool:
     """Tell whether a label turns what a field is for into its opposite.
 
@@ -122,12 +128,16 @@ def says_contrary(
         left: the words before the value.
         right: the words after it.
         apposition: the words of "the buyer", after a name and a comma.
+        leads_on: the words after the value lead on to another one, and are of that where a word
+            before tells enough: "net 100 gross 119".
     """
     sides = _sides(name, parents)
     if not sides:
         return False
-    before, after, apposed = _stems(left)[::-1], _stems(right), _stems(apposition)
-    return any(_is_other(side, before, after, apposed) for side in sides)
+    before, apposed = _stems(left)[::-1], _stems(apposition)
+    # "12 minutes on max": the unit is a part of the value.
+    after = _stems(right[1:] if right and unit_of(right[0]) and right[0] != "min" else right)
+    return any(_is_other(side, before, after, apposed, leads_on=leads_on) for side in sides)
 
 
 @lru_cache(maxsize=1_024)
@@ -156,14 +166,16 @@ def _stems(words: Iterable[str]) -> list[str]:
     return [stem(word) for word in words if word not in _UNITS]
 
 
-def _is_other(side: _Side, before: list[str], after: list[str], apposed: list[str]) -> bool:
+def _is_other(
+    side: _Side, before: list[str], after: list[str], apposed: list[str], *, leads_on: bool
+) -> bool:
     words = side.own | side.others
     if (told := _first(apposed, words)) is not None:
         return told in side.others
     # A number of minutes is no minimum.
     told_after = _first(after, words - ({"min"} - side.own))
     if (told := _first(before, words)) is not None:
-        return told in side.others and told_after not in side.own
+        return told in side.others and (leads_on or told_after not in side.own)
     # "from Rome to Paris": so common are these that they tell only right beside the value.
     way = _first(before[:1], side.own_way | side.other_way)
     if way is not None:

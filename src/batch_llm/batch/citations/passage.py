@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from dataclasses import dataclass, field
+from functools import reduce
+from itertools import takewhile
 
 from .appositions import apposition_at, last_definition
 from .dates import DateMention, find_dates
 from .markers import Marker, find_markers
 from .numbers import NUMBER_WORDS, NumberMention, find_numbers
+from .ranges import words_of_ends
 from .sentences import SENTENCE_END, breaks
 from .words import Word, words_of
 
 _CLAUSE = re.compile(rf"[\n\t|;]|{SENTENCE_END}")
 _ROW = re.compile(rf"[\n;]|{SENTENCE_END}")
 _RIGHT_STOP = re.compile(r"[\n\t|;,:)]|\.(?:\s|$)|\s(?:and|und|et|but|plus|to)\s")
-_RANGE = re.compile(r"\s*(?:[-\u2013\u2014]|to|until|bis|au|\u00e0|through)\s*")
+_NEXT = re.compile(r"[,/]\s|\s(?:and|und|et|but)\s")
 _YEAR = re.compile(r"[^\w(]{0,2}\((?:in )?([12]\d{3})\)")
 _CELL = re.compile(r"[^|\t]+")
 _HEAD = re.compile(r"[:=][ \u00a0]{0,2}[\"']?$")
@@ -26,11 +29,21 @@ _LEFT_WORDS, _RIGHT_WORDS = 8, 4
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """The words beside a place: those before it, those after it, and what it is called there."""
+    """The words beside a place.
+
+    Attributes:
+        left: those before it.
+        right: those after it.
+        apposition: what it is called after it.
+        own: those before it, but not those that are of the number before: "100 in Q1 and 120".
+        leads_on: nothing parts those after it from the next number.
+    """
 
     left: tuple[str, ...]
     right: tuple[str, ...]
-    apposition: tuple[str, ...] = ()
+    apposition: tuple[str, ...]
+    own: tuple[str, ...]
+    leads_on: bool
 
     @property
     def words(self) -> list[str]:
@@ -48,15 +61,12 @@ class Passage:
     numbers: list[NumberMention]
     markers: list[Marker] = field(default_factory=list)
     _spans: list[tuple[int, int]] = field(default_factory=list)
-    _roles: dict[int, str] = field(default_factory=dict)
+    _roles: dict[int, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         spans = {(date.start, date.end) for date in self.dates}
         self._spans = sorted(spans | {(number.start, number.end) for number in self.numbers})
-        for here, after in zip(self._spans, self._spans[1:], strict=False):
-            if _RANGE.fullmatch(self.text, here[1], after[0]):
-                self._roles[here[0]] = "start"
-                self._roles[after[0]] = "end"
+        self._roles = words_of_ends(self.text, self._spans, self.numbers)
 
     @classmethod
     def read(cls, text: str) -> Passage:
@@ -82,10 +92,13 @@ class Passage:
         floor = max((match.end() for match in breaks(_CLAUSE, self.text, 0, start)), default=0)
         if is_text:
             floor = last_definition(self.text, floor, start)
-        role = self._roles.get(start)
-        left = [*self._left(floor, start), *self._column(start), *([role] if role else [])]
+        beside = [*self._column(start), *self._roles.get(start, ())]
+        left = [*self._left(floor, start), *beside]
+        own = [*self._own_left(floor, start), *beside]
         apposition = apposition_at(self.text, end) if is_text else ()
-        return Label(tuple(left), tuple(self._right(end)), apposition)
+        return Label(
+            tuple(left), tuple(self._right(end)), apposition, tuple(own), self._leads_on(end)
+        )
 
     def is_headed(self, start: int, end: int) -> bool:
         """Tell whether `start` to `end` is all that a name with a colon before it heads."""
@@ -103,10 +116,27 @@ class Passage:
         """Return where the line or sentence around `at` ends."""
         return next((match.start() for match in breaks(_ROW, self.text, at)), len(self.text))
 
+    def _own_left(self, floor: int, start: int) -> list[str]:
+        """Return the words before `start`, from the comma or "and" on that a number is before."""
+        cut = self._last_mention(floor, start)
+        ends = [match.end() for match in _NEXT.finditer(self.text, cut, start)]
+        if cut == floor or not ends:
+            return self._left(floor, start)
+        return [word.folded for word in self.words if ends[-1] <= word.start < start]
+
+    def _leads_on(self, end: int) -> bool:
+        after = next((begin for begin, _ in self._spans if begin >= end), None)
+        if after is None or _NEXT.search(self.text, end, after):
+            return False
+        return next(breaks(_CLAUSE, self.text, end, after), None) is None
+
+    def _last_mention(self, floor: int, start: int) -> int:
+        mentions = (end for begin, end in self._spans if floor <= begin and end <= start)
+        return max(mentions, default=floor)
+
     def _left(self, floor: int, start: int) -> list[str]:
         first = bisect_left(self.words, start, key=lambda word: word.start)
-        mentions = [end for begin, end in self._spans if floor <= begin and end <= start]
-        cut = max(mentions, default=floor)
+        cut = self._last_mention(floor, start)
         before = [word for word in self.words[:first] if word.start >= floor]
         near = [word for word in before if word.start >= cut]
         # "Revenue 2022: 4,310": the year is a part of the label.
@@ -118,6 +148,8 @@ class Passage:
         match = _RIGHT_STOP.search(self.text, end)
         stop = match.start() if match else len(self.text)
         stop = min([stop, *(begin for begin, _ in self._spans if begin >= end)])
+        if self.text[stop : stop + 1] == ":":
+            return []  # They head what follows.
         after = [word.folded for word in self.words if word.start >= end and word.end <= stop]
         # "500 (2023)": the year is of this number.
         year = _YEAR.match(self.text, end)
@@ -135,10 +167,16 @@ class Passage:
             (i for i, (begin, text) in enumerate(cells) if begin + len(text) > at - line_start), 0
         )
         words = [word.folded for word in words_of(cells[0][1])] if place else []
-        head = _cells(self.text.split("\n", 1)[0])
+        head = _cells(self._head_of_table(line_start))
         if line_start and place < len(head):
             words += [word.folded for word in words_of(head[place][1])]
         return words
+
+    def _head_of_table(self, line_start: int) -> str:
+        """Return the first of the lines with cells that lead on to `line_start`."""
+        before = reversed(self.text[:line_start].splitlines())
+        rows = takewhile(lambda line: "|" in line or "\t" in line, before)
+        return reduce(lambda _, line: line, rows, "")
 
 
 def _cells(line: str) -> list[tuple[int, str]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .contraries import says_contrary
-from .units import units_in_name
+from .units import unit_words
 from .vocabulary import STOP_WORDS, concepts_of, exclude_each_other, telling
 from .words import is_same_word
 
@@ -114,7 +114,12 @@ def candidate(
     # A sentence before a long text is no label of it.
     is_label = not _is_long(leaf, place) or passage.is_after_head(place.start)
     is_contrary = is_label and says_contrary(
-        leaf.name, leaf.parents, label.left, label.right, label.apposition
+        leaf.name,
+        leaf.parents,
+        label.own,
+        label.right,
+        label.apposition,
+        leads_on=label.leads_on,
     )
     is_headed = place.is_text and passage.is_headed(place.start, place.end)
     rivals = (one for one in others if _may_be_of(one, place, is_headed=is_headed))
@@ -160,7 +165,7 @@ def _has(words: list[str], wanted: str) -> bool:
 def _telling_names(leaf: Leaf) -> list[str]:
     names = list(leaf.name)
     own = telling(names)
-    without_units = [word for word in own if not units_in_name([word, word])]
+    without_units = [word for word in own if word not in unit_words(names)]
     if without_units or own:
         return without_units or own
     # "name" and "date" tell something where nothing else does.
