@@ -20,10 +20,11 @@ _DEFINITION = (
 )
 _STOP = rf",\s+(?:and|und|et)\s|{SENTENCE_END}"
 """What ends all that is said of a name: 'Al Kay, a Texan, and Bob Lee ("Buyer")'."""
-_DESCRIPTION = rf"(?:(?:,|\s[\u2013-]\s)(?:(?!{_STOP})[^()\n;]){{0,100}}?)?"
+_DESCRIPTION = rf"(?:(?!{_STOP})(?:,|\s[\u2013-]\s)(?:(?!{_STOP})[^()\n;]){{0,100}}?)?"
+_PLACE = rf"(?:(?!{_STOP}),[^().,;\n]{{2,30}}){{0,2}}"
 _APPOSITIONS = (
     re.compile(rf"\.?,\s+{_ARTICLE}([^\n,;.()]{{2,40}})[,;.)\n]"),
-    re.compile(rf"\.?\s*\(({_ROLE})\)"),
+    re.compile(rf"\.?{_PLACE}\s*\(({_ROLE})\)"),
     re.compile(rf"\.?{_DESCRIPTION}\s*({_DEFINITION})"),
 )
 """The nearest first."""

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import takewhile
+from typing import TYPE_CHECKING
 
 from .appositions import apposition_at, last_definition
 from .dates import DateMention, find_dates
@@ -15,6 +16,9 @@ from .numbers import NUMBER_WORDS, NumberMention, find_numbers
 from .ranges import words_of_ends
 from .sentences import SENTENCE_END, breaks
 from .words import Word, words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _CLAUSE = re.compile(rf"[\n\t|;]|{SENTENCE_END}")
 _ROW = re.compile(rf"[\n;]|{SENTENCE_END}")
@@ -48,7 +52,7 @@ class Label:
     @property
     def words(self) -> list[str]:
         """All of them."""
-        return [*self.left, *self.right, *self.apposition]
+        return [*self.left, *self.right, *self.apposition, *self.own]
 
 
 @dataclass(slots=True)
@@ -93,12 +97,11 @@ class Passage:
         if is_text:
             floor = last_definition(self.text, floor, start)
         beside = [*self._column(start), *self._roles.get(start, ())]
-        left = [*self._left(floor, start), *beside]
+        left = [*self._left(floor, start, _last_end(floor, start, self._spans)), *beside]
         own = [*self._own_left(floor, start), *beside]
         apposition = apposition_at(self.text, end) if is_text else ()
-        return Label(
-            tuple(left), tuple(self._right(end)), apposition, tuple(own), self._leads_on(end)
-        )
+        right = self._right(end, is_text=is_text)
+        return Label(tuple(left), tuple(right), apposition, tuple(own), self._leads_on(end))
 
     def is_headed(self, start: int, end: int) -> bool:
         """Tell whether `start` to `end` is all that a name with a colon before it heads."""
@@ -118,10 +121,12 @@ class Passage:
 
     def _own_left(self, floor: int, start: int) -> list[str]:
         """Return the words before `start`, from the comma or "and" on that a number is before."""
-        cut = self._last_mention(floor, start)
+        # "Total incl. 19% VAT: 1,190": the share is a part of the label.
+        shares = {(one.start, one.end) for one in self.numbers if one.unit == "percent"}
+        cut = _last_end(floor, start, (span for span in self._spans if span not in shares))
         ends = [match.end() for match in _NEXT.finditer(self.text, cut, start)]
         if cut == floor or not ends:
-            return self._left(floor, start)
+            return self._left(floor, start, cut)
         return [word.folded for word in self.words if ends[-1] <= word.start < start]
 
     def _leads_on(self, end: int) -> bool:
@@ -130,13 +135,8 @@ class Passage:
             return False
         return next(breaks(_CLAUSE, self.text, end, after), None) is None
 
-    def _last_mention(self, floor: int, start: int) -> int:
-        mentions = (end for begin, end in self._spans if floor <= begin and end <= start)
-        return max(mentions, default=floor)
-
-    def _left(self, floor: int, start: int) -> list[str]:
+    def _left(self, floor: int, start: int, cut: int) -> list[str]:
         first = bisect_left(self.words, start, key=lambda word: word.start)
-        cut = self._last_mention(floor, start)
         before = [word for word in self.words[:first] if word.start >= floor]
         near = [word for word in before if word.start >= cut]
         # "Revenue 2022: 4,310": the year is a part of the label.
@@ -144,12 +144,12 @@ class Passage:
             near = before
         return [word.folded for word in near[-_LEFT_WORDS:]]
 
-    def _right(self, end: int) -> list[str]:
+    def _right(self, end: int, *, is_text: bool) -> list[str]:
         match = _RIGHT_STOP.search(self.text, end)
         stop = match.start() if match else len(self.text)
         stop = min([stop, *(begin for begin, _ in self._spans if begin >= end)])
-        if self.text[stop : stop + 1] == ":":
-            return []  # They head what follows.
+        if is_text and self.text[stop : stop + 1] == ":":
+            return []  # "John Smith Seller:": they head what follows.
         after = [word.folded for word in self.words if word.start >= end and word.end <= stop]
         # "500 (2023)": the year is of this number.
         year = _YEAR.match(self.text, end)
@@ -177,6 +177,11 @@ class Passage:
         before = reversed(self.text[:line_start].splitlines())
         rows = takewhile(lambda line: "|" in line or "\t" in line, before)
         return reduce(lambda _, line: line, rows, "")
+
+
+def _last_end(floor: int, start: int, spans: Iterable[tuple[int, int]]) -> int:
+    """Return where the last of the spans between two places ends, or `floor`."""
+    return max((end for begin, end in spans if floor <= begin and end <= start), default=floor)
 
 
 def _cells(line: str) -> list[tuple[int, str]]:

@@ -30,6 +30,7 @@ _OUT_OF = re.compile(r"\d(?: [^\W\d_]+)?\s+(?:out of|of|von|sur)\s+$")
 _REACH = 30
 _RATINGS = word_set("rating score star grade mark note bewertung stern sterne punkte point etoile")
 _ENDS_OF_SCALES = word_set("max maximum highest top best scale of out total possible")
+_TIMES = word_set("second minute hour day week month year")
 
 _COUNTED = word_set("""
     amount betrag montant sum total price cost salary balance revenue count quantity qty
@@ -128,6 +129,8 @@ def _numbered(leaf: Leaf, number: Decimal, passage: Passage) -> Iterator[Place]:
 
 def _fits(leaf: Leaf, units: set[str], mention: NumberMention) -> bool:
     """Tell whether unit and currency allow that the mention is of the leaf."""
+    if "min" in leaf.name and (mention.currency or mention.unit not in _TIMES):
+        units = units - {"minute"}  # `temp_min` is no time.
     if mention.unit and (
         (units and mention.unit not in units) or (leaf.unit or mention.unit) != mention.unit
     ):

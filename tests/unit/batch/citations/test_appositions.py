@@ -13,6 +13,7 @@ from batch_llm.batch.citations.appositions import apposition_at, last_definition
         ('("Landlord") and Mary Jones ("Tenant")', "landlord"),
         (' (the "Company" or "Employer") and', "company employer"),
         (" (Vermieter) und", "vermieter"),
+        (", Leeds (seller) to Bob Lee, York (buyer)", "seller"),
         (" (the Lender) agrees", "the lender"),
         (" ('Seller') and", "seller"),
         (" (hereinafter the Lessor)", "hereinafter the lessor"),
@@ -35,8 +36,10 @@ def test_what_follows_a_name_says_what_it_is(text: str, said: str) -> None:
         ', of Austin, Texas, and Bob Lee ("Seller")',
         ' leases to Bob Lee ("Lessee")',
         " and Bob Lee, hereinafter Seller",
+        ', and Bob Lee ("Seller")',
         ', Leeds. Bob Lee ("Seller")',
         " (formerly Kay Ltd)",
+        ", Leeds, and Bob Lee (buyer)",
         " (34)",
     ],
 )
