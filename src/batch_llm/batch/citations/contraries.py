@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from .units import unit_of
+from .vocabulary import NEGATIONS
 from .words import stem
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 _TABLE = """
     min minimum minimal lowest low lower least mindest mindestens tiefste
-        | max maximum maximal highest high higher upper most peak exceed capped hochste hochstens
+        | max maximum maximal highest high higher upper most peak capped hochst hochste hochstens
     before pre vor avant | after post nach apres
     opening initial starting start begin beginning | closing final ending end
     buyer purchaser customer client kaufer kaeufer kunde kunden acheteur
@@ -86,6 +87,11 @@ def _groups(table: str) -> list[list[frozenset[str]]]:
 _GROUPS = _groups(_TABLE)
 _JOURNEY = next(group for group in _GROUPS if "origin" in group[0])
 _FROM, _TO = _groups(_FUNCTION_WORDS)[0]
+_BOUNDS = {
+    **dict.fromkeys(("less", "fewer", "weniger", "below", "moins"), "least"),
+    **dict.fromkeys(("more", "mehr", "exceed", "above", "plus"), "most"),
+}
+"""What is said after a "not": "no less than 5" is at least 5."""
 _BESIDE = 2
 _UNITS = frozenset({"seconds"})
 """Of these, the singular stands in the table and means something else."""
@@ -162,8 +168,10 @@ def _side(names: list[list[str]], group: list[frozenset[str]]) -> _Side | None:
     return None
 
 
-def _stems(words: Iterable[str]) -> list[str]:
-    return [stem(word) for word in words if word not in _UNITS]
+def _stems(words: Sequence[str]) -> list[str]:
+    pairs = zip(("", *words), words, strict=False)
+    bounded = (_BOUNDS.get(word, word) if before in NEGATIONS else word for before, word in pairs)
+    return [stem(word) for word in bounded if word not in _UNITS]
 
 
 def _is_other(

@@ -59,7 +59,7 @@ _OTHER = {
     " declined decreased",
     "place": "place ort lieu in at a",
     "low": "low minimum min lowest",
-    "high": "high maximum max highest up most exceed cap capped",
+    "high": "high maximum max highest up most cap capped",
     "old": "old was previous previously former",
     "new": "new now current currently",
 }
