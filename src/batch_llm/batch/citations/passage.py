@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from dataclasses import dataclass, field
-from functools import reduce
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,7 @@ _RIGHT_STOP = re.compile(r"[\n\t|;,:)]|\.(?:\s|$)|\s(?:and|und|et|but|plus|to)\s
 _NEXT = re.compile(r"[,/]\s|\s(?:and|und|et|but)\s")
 _YEAR = re.compile(r"[^\w(]{0,2}\((?:in )?([12]\d{3})\)")
 _CELL = re.compile(r"[^|\t]+")
+_RULE = re.compile(r"[-=+|:\s]*[-=]{2}[-=+|:\s]*")
 _HEAD = re.compile(r"[:=][ \u00a0]{0,2}[\"']?$")
 _END_OF_HEADED = re.compile(r"[\"']?(?:\s*(?:$|[.;\n|)])|,\s*[^\n:;.,]{1,30}[:=])")
 _LEFT_WORDS, _RIGHT_WORDS = 8, 4
@@ -175,8 +175,8 @@ class Passage:
     def _head_of_table(self, line_start: int) -> str:
         """Return the first of the lines with cells that lead on to `line_start`."""
         before = reversed(self.text[:line_start].splitlines())
-        rows = takewhile(lambda line: "|" in line or "\t" in line, before)
-        return reduce(lambda _, line: line, rows, "")
+        lines = takewhile(lambda line: "|" in line or "\t" in line or _RULE.fullmatch(line), before)
+        return next((row for row in reversed([*lines]) if not _RULE.fullmatch(row)), "")
 
 
 def _last_end(floor: int, start: int, spans: Iterable[tuple[int, int]]) -> int:

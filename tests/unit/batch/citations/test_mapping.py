@@ -164,10 +164,10 @@ def test_what_stands_beside_a_name_may_rule_it_out(text: str, found: list[str]) 
     assert list(quoted({"buyer": "Ann Lee", "auditor": "Bob Ray"}, text)) == found
 
 
-def test_a_table_below_a_text_has_a_head_of_its_own() -> None:
-    text = (
-        "Invoice | 7\n\nItem | Unit price | Amount\nDelivery | 45.00 | 45.00\nStool | 9.50 | 19.00"
-    )
+@pytest.mark.parametrize("rule", ["", "--- | --- | ---\n", "----------\n"])
+def test_a_table_below_a_text_has_a_head_of_its_own(rule: str) -> None:
+    rows = "Delivery | 45.00 | 45.00\nStool | 9.50 | 19.00"
+    text = f"Invoice | 7\n\n{rule}Item | Unit price | Amount\n{rule}{rows}"
     answer = {"items": [{"item": "Delivery", "unit_price": 45.0, "amount": 45.0}]}
     mapped = map_citations(answer, [cite(text)])
     price, amount = text.index("45.00"), text.rindex("45.00")
