@@ -23,7 +23,7 @@ _CLAUSE = re.compile(rf"[\n\t|;]|{SENTENCE_END}")
 _ROW = re.compile(rf"[\n;]|{SENTENCE_END}")
 _RIGHT_STOP = re.compile(r"[\n\t|;,:)]|\.(?:\s|$)|\s(?:and|und|et|but|plus|to)\s")
 _NEXT = re.compile(r"[,/]\s|\s(?:and|und|et|but)\s")
-_YEAR = re.compile(r"[^\w(]{0,2}\((?:in )?([12]\d{3})\)")
+_YEAR = re.compile(r"(?:[^\w(]{0,2}\((?:in )?|(?: [^\W\d_]+)? (?:in|im|en) )([12]\d{3})(?![.,]?\w)")
 _CELL = re.compile(r"[^|\t]+")
 _RULE = re.compile(r"[-=+|:\s]*[-=]{2}[-=+|:\s]*")
 _HEAD = re.compile(r"[:=][ \u00a0]{0,2}[\"']?$")
@@ -103,6 +103,11 @@ class Passage:
         right = self._right(end, is_text=is_text)
         return Label(tuple(left), tuple(right), apposition, tuple(own), self._leads_on(end))
 
+    def year_after(self, end: int) -> list[str]:
+        """Return the year that a number which ends at `end` is of: "500 (2023)", "500 in 2023"."""
+        year = _YEAR.match(self.text, end)
+        return [year[1]] if year else []
+
     def is_headed(self, start: int, end: int) -> bool:
         """Tell whether `start` to `end` is all that a name with a colon before it heads."""
         return self.is_after_head(start) and _END_OF_HEADED.match(self.text, end) is not None
@@ -151,9 +156,7 @@ class Passage:
         if is_text and self.text[stop : stop + 1] == ":":
             return []  # "John Smith Seller:": they head what follows.
         after = [word.folded for word in self.words if word.start >= end and word.end <= stop]
-        # "500 (2023)": the year is of this number.
-        year = _YEAR.match(self.text, end)
-        return [*after[:_RIGHT_WORDS], *([year[1]] if year else [])]
+        return [*after[:_RIGHT_WORDS], *self.year_after(end)]
 
     def _column(self, at: int) -> list[str]:
         """Return the words of the head of the column around `at`, and of its row's first cell."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NEUTRAL = 0.7
 IN_ORDER = 0.6
+_DIGITS_OF_YEAR = 4
 _WORDS_OF_NAME = 4
 """What has more words is no name of anybody, or anything."""
 
@@ -121,6 +122,7 @@ def candidate(
         label.apposition,
         leads_on=label.leads_on,
     )
+    is_of_other_year = _is_of_other_year(leaf, set(passage.year_after(place.end)))
     is_headed = place.is_text and passage.is_headed(place.start, place.end)
     rivals = (one for one in others if _may_be_of(one, place, is_headed=is_headed))
     return Candidate(
@@ -131,10 +133,17 @@ def candidate(
         is_whole=near and len(said) == len(names),
         is_wide=_says(names, rest),
         is_parents=_says(telling(list(leaf.parents)), label.words),
-        is_of_other=is_contrary or (not near and exclude_each_other(roles, concepts_of(names))),
+        is_of_other=is_contrary
+        or is_of_other_year
+        or (not near and exclude_each_other(roles, concepts_of(names))),
         is_of_rival=len(said) < len(names) and any(_takes(one, said, beside) for one in rivals),
         order=(source, place.start),
     )
+
+
+def _is_of_other_year(leaf: Leaf, years: set[str]) -> bool:
+    own = {word for word in leaf.name if word.isdigit() and len(word) == _DIGITS_OF_YEAR}
+    return bool(own and years) and not own & years
 
 
 def _is_long(leaf: Leaf, place: Place) -> bool:
