@@ -9,37 +9,42 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from .units import unit_of
+from .vocabulary import NEGATIONS
 from .words import stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _TABLE = """
-    min minimum minimal lowest low lower least mindest tiefste
-        | max maximum maximal highest high higher upper most peak hochst hochste
+    min minimum minimal lowest low lower least mindest mindestens tiefste
+        | max maximum maximal highest high higher upper most peak capped hochst hochste hochstens
     before pre vor avant | after post nach apres
     opening initial starting start begin beginning | closing final ending end
-    buyer purchaser customer client kaufer kunde kunden acheteur
-        | seller vendor supplier verkaufer lieferant vendeur fournisseur
-    lender creditor glaubiger | borrower debtor schuldner
+    buyer purchaser customer client kaufer kaeufer kunde kunden acheteur
+        | seller vendor vendeur supplier fournisseur provider verkaufer verkaeufer lieferant
+    auftraggeber | auftragnehmer
+    lender creditor glaubiger glaeubiger | borrower debtor schuldner
     landlord lessor vermieter bailleur | tenant lessee mieter locataire
     licensor | licensee
     employer arbeitgeber employeur | employee arbeitnehmer salarie
-    plaintiff claimant klager | defendant respondent beklagter
+    plaintiff claimant klager klaeger | defendant respondent beklagter
     sender shipper consignor absender expediteur
-        | recipient receiver consignee empfanger destinataire
+        | recipient receiver consignee empfanger empfaenger destinataire
     first given forename vorname prenom 1st | second middle 2nd | third 3rd | fourth 4th
         | last family surname nachname final
-    origin source departure departing departs abfahrt depart
-        | destination target arrival arriving arrives ankunft arrivee
+    origin source departure dep departing departs abfahrt depart
+        | destination target arrival arr arriving arrives ankunft arrivee
     gross brutto brut | net netto
     debit debited | credit credited
     input inbound incoming inflow | output outbound outgoing outflow
-    old previous previously prior former formerly earlier vorherige ancien
-        | new current currently present now neu aktuell actuel nouveau | next following upcoming
+    old previous prev previously prior former formerly earlier vorherige ancien
+        | new current curr currently present now neu aktuell actuel nouveau
+        | next following upcoming
     incl including inclusive included inkl inklusive
-        | excl excluding exclusive excluded exkl exklusive zuzuglich
+        | excl excluding exclusive excluded exkl exklusive zuzuglich zuzueglich zuzgl zzgl
     billing | shipping delivery
+    home privat | work office business mobile
     home heim | away visiting auswarts
     left links gauche | right rechts droite
     systolic | diastolic
@@ -58,8 +63,10 @@ _TABLE = """
     accepted approved | rejected denied declined
     import imports imported | export exports exported
     upload uploaded | download downloaded
+    q1 | q2 | q3 | q4
     hourly | daily taglich | weekly | monthly monatlich mensuel
         | quarterly | annual annually yearly jahrlich annuel
+    birth born geboren naissance | death died gestorben deces
     urban | rural
     summer | winter
 """
@@ -80,6 +87,11 @@ def _groups(table: str) -> list[list[frozenset[str]]]:
 _GROUPS = _groups(_TABLE)
 _JOURNEY = next(group for group in _GROUPS if "origin" in group[0])
 _FROM, _TO = _groups(_FUNCTION_WORDS)[0]
+_BOUNDS = {
+    **dict.fromkeys(("less", "fewer", "weniger", "below", "moins"), "least"),
+    **dict.fromkeys(("more", "mehr", "exceed", "above", "plus"), "most"),
+}
+"""What is said after a "not": "no less than 5" is at least 5."""
 _BESIDE = 2
 _UNITS = frozenset({"seconds"})
 """Of these, the singular stands in the table and means something else."""
@@ -108,6 +120,8 @@ def says_contrary(
     left: Sequence[str],
     right: Sequence[str],
     apposition: Sequence[str] = (),
+    *,
+    leads_on: bool = False,
 ) -> bool:
     """Tell whether a label turns what a field is for into its opposite.
 
@@ -120,12 +134,16 @@ def says_contrary(
         left: the words before the value.
         right: the words after it.
         apposition: the words of "the buyer", after a name and a comma.
+        leads_on: the words after the value lead on to another one, and are of that where a word
+            before tells enough: "net 100 gross 119".
     """
     sides = _sides(name, parents)
     if not sides:
         return False
-    before, after, apposed = _stems(left)[::-1], _stems(right), _stems(apposition)
-    return any(_is_other(side, before, after, apposed) for side in sides)
+    before, apposed = _stems(left)[::-1], _stems(apposition)
+    # "12 minutes on max": the unit is a part of the value.
+    after = _stems(right[1:] if right and unit_of(right[0]) and right[0] != "min" else right)
+    return any(_is_other(side, before, after, apposed, leads_on=leads_on) for side in sides)
 
 
 @lru_cache(maxsize=1_024)
@@ -150,18 +168,22 @@ def _side(names: list[list[str]], group: list[frozenset[str]]) -> _Side | None:
     return None
 
 
-def _stems(words: Iterable[str]) -> list[str]:
-    return [stem(word) for word in words if word not in _UNITS]
+def _stems(words: Sequence[str]) -> list[str]:
+    pairs = zip(("", *words), words, strict=False)
+    bounded = (_BOUNDS.get(word, word) if before in NEGATIONS else word for before, word in pairs)
+    return [stem(word) for word in bounded if word not in _UNITS]
 
 
-def _is_other(side: _Side, before: list[str], after: list[str], apposed: list[str]) -> bool:
+def _is_other(
+    side: _Side, before: list[str], after: list[str], apposed: list[str], *, leads_on: bool
+) -> bool:
     words = side.own | side.others
     if (told := _first(apposed, words)) is not None:
         return told in side.others
     # A number of minutes is no minimum.
     told_after = _first(after, words - ({"min"} - side.own))
     if (told := _first(before, words)) is not None:
-        return told in side.others and told_after not in side.own
+        return told in side.others and (leads_on or told_after not in side.own)
     # "from Rome to Paris": so common are these that they tell only right beside the value.
     way = _first(before[:1], side.own_way | side.other_way)
     if way is not None:

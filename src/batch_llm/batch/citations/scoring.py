@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .contraries import says_contrary
-from .units import units_in_name
+from .units import unit_words
 from .vocabulary import STOP_WORDS, concepts_of, exclude_each_other, telling
 from .words import is_same_word
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NEUTRAL = 0.7
 IN_ORDER = 0.6
+_DIGITS_OF_YEAR = 4
 _WORDS_OF_NAME = 4
 """What has more words is no name of anybody, or anything."""
 
@@ -32,6 +33,7 @@ class Candidate:
         source: which passage, by its place among all.
         place: where in the passage.
         is_near: words of the field's name stand beside it.
+        is_whole: all of them do.
         is_wide: they are elsewhere in the passage.
         is_parents: words of the names above stand beside it.
         is_of_other: what stands beside it speaks of another role, such as "due" for a start, or
@@ -48,6 +50,7 @@ class Candidate:
     source: int
     place: Place
     is_near: bool = False
+    is_whole: bool = False
     is_wide: bool = False
     is_parents: bool = False
     is_of_other: bool = False
@@ -64,6 +67,7 @@ class Candidate:
         return (
             3.0 * self.is_claimed
             + 3.0 * self.is_near
+            + 1.0 * self.is_whole
             + 2.0 * self.is_anchored
             + 1.5 * (self.is_wide and not self.is_near)
             + 1.0 * self.is_parents
@@ -101,7 +105,7 @@ def candidate(
     leaf: Leaf, source: int, passage: Passage, place: Place, others: Sequence[Leaf] = ()
 ) -> Candidate:
     """Return `place` with what its label says; `others` are the other fields that it may be of."""
-    label = passage.label(place.start, place.end)
+    label = passage.label(place.start, place.end, is_text=place.is_text)
     names = _telling_names(leaf)
     near = _says(names, label.words)
     rest = [word.folded for word in passage.words if not place.start <= word.start < place.end]
@@ -110,10 +114,15 @@ def candidate(
     said = [name for name in names if _is_said(name, label.words)]
     # A sentence before a long text is no label of it.
     is_label = not _is_long(leaf, place) or passage.is_after_head(place.start)
-    apposition = passage.apposition(place.end) if place.is_text else ()
     is_contrary = is_label and says_contrary(
-        leaf.name, leaf.parents, label.left, label.right, apposition
+        leaf.name,
+        leaf.parents,
+        label.own,
+        label.right,
+        label.apposition,
+        leads_on=label.leads_on,
     )
+    is_of_other_year = _is_of_other_year(leaf, set(passage.year_after(place.end)))
     is_headed = place.is_text and passage.is_headed(place.start, place.end)
     rivals = (one for one in others if _may_be_of(one, place, is_headed=is_headed))
     return Candidate(
@@ -121,12 +130,20 @@ def candidate(
         source,
         place,
         is_near=near,
+        is_whole=near and len(said) == len(names),
         is_wide=_says(names, rest),
         is_parents=_says(telling(list(leaf.parents)), label.words),
-        is_of_other=is_contrary or (not near and exclude_each_other(roles, concepts_of(names))),
+        is_of_other=is_contrary
+        or is_of_other_year
+        or (not near and exclude_each_other(roles, concepts_of(names))),
         is_of_rival=len(said) < len(names) and any(_takes(one, said, beside) for one in rivals),
         order=(source, place.start),
     )
+
+
+def _is_of_other_year(leaf: Leaf, years: set[str]) -> bool:
+    own = {word for word in leaf.name if word.isdigit() and len(word) == _DIGITS_OF_YEAR}
+    return bool(own and years) and not own & years
 
 
 def _is_long(leaf: Leaf, place: Place) -> bool:
@@ -157,7 +174,7 @@ def _has(words: list[str], wanted: str) -> bool:
 def _telling_names(leaf: Leaf) -> list[str]:
     names = list(leaf.name)
     own = telling(names)
-    without_units = [word for word in own if not units_in_name([word, word])]
+    without_units = [word for word in own if word not in unit_words(names)]
     if without_units or own:
         return without_units or own
     # "name" and "date" tell something where nothing else does.

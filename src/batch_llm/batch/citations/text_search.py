@@ -112,7 +112,10 @@ def _in_longer_name(wanted: list[Word], passage: Passage, first: int, last: int)
     text, words = passage.text, passage.words
     if last + 1 < len(words):
         after = words[last + 1]
-        if text[words[last].end : after.start] in {" ", " & "} and _is_name(after.text):
+        # "John Smith Seller: …": what a colon follows is the next label.
+        is_label = text[after.end : after.end + 1] == ":"
+        is_beside = text[words[last].end : after.start] in {" ", " & "}
+        if is_beside and _is_name(after.text) and not is_label:
             return True
     if first == 0:
         return False

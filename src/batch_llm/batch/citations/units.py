@@ -68,8 +68,13 @@ def unit_of(word: str) -> str | None:
 
 def units_in_name(words: list[str]) -> set[str]:
     """Return the units in the words of a field's name, as "kg" in `weight_kg`."""
+    return {_UNITS[word] for word in unit_words(words)}
+
+
+def unit_words(words: list[str]) -> set[str]:
+    """Return those of the words of a field's name that are units."""
     return {
-        _UNITS[word]
+        word
         for place, word in enumerate(words)
         if word in _UNITS and (word not in _ONLY_LAST or place >= max(1, len(words) - 2))
     }

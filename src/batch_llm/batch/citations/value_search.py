@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .text_search import find_text
 from .units import may_be_same_currency, scales_in_name, units_in_name
 from .vocabulary import concepts_of, word_set
+from .words import stem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from decimal import Decimal
 
     from .dates import CalendarDate, DateMention
@@ -23,6 +25,12 @@ _LARGE = 10_000
 """A round number is rare from here on."""
 _RATIOS = word_set("rate ratio share margin growth yield fraction saturation")
 _SHARES = _RATIOS | word_set("churn interest vat tax discount")
+
+_OUT_OF = re.compile(r"\d(?: [^\W\d_]+)?\s+(?:out of|of|von|sur)\s+$")
+_REACH = 30
+_RATINGS = word_set("rating score star grade mark note bewertung stern sterne punkte point etoile")
+_ENDS_OF_SCALES = word_set("max maximum highest top best scale of out total possible")
+_TIMES = word_set("second minute hour day week month year")
 
 _COUNTED = word_set("""
     amount betrag montant sum total price cost salary balance revenue count quantity qty
@@ -58,10 +66,19 @@ def find_value(leaf: Leaf, passage: Passage) -> list[Place]:
         marker = passage.marker_at(place.start, place.end)
         if marker is not None and not marker.is_value_of(leaf.name):
             continue
+        before = passage.text[max(0, place.start - _REACH) : place.start]
+        if _OUT_OF.search(before) and _is_rating(leaf.name):
+            continue
         known = places.get((place.start, place.end))
         if known is None or known.certainty < place.certainty:
             places[place.start, place.end] = place
     return list(places.values())
+
+
+def _is_rating(name: Iterable[str]) -> bool:
+    """Tell whether a name is of a rating, and not of the best that can be had: "2 out of 5"."""
+    words = {stem(word) for word in name}
+    return bool(words & _RATINGS) and not words & _ENDS_OF_SCALES
 
 
 def _search(leaf: Leaf, passage: Passage) -> Iterator[Place]:
@@ -112,6 +129,8 @@ def _numbered(leaf: Leaf, number: Decimal, passage: Passage) -> Iterator[Place]:
 
 def _fits(leaf: Leaf, units: set[str], mention: NumberMention) -> bool:
     """Tell whether unit and currency allow that the mention is of the leaf."""
+    if "min" in leaf.name and (mention.currency or mention.unit not in _TIMES):
+        units = units - {"minute"}  # `temp_min` is no time.
     if mention.unit and (
         (units and mention.unit not in units) or (leaf.unit or mention.unit) != mention.unit
     ):

@@ -59,10 +59,16 @@ _OTHER = {
     " declined decreased",
     "place": "place ort lieu in at a",
     "low": "low minimum min lowest",
-    "high": "high maximum max highest up most",
+    "high": "high maximum max highest up most cap capped",
     "old": "old was previous previously former",
+    "new": "new now current currently",
 }
-EXCLUSIVE = (frozenset(_ROLES_OF_DATES), frozenset(_ROLES_OF_AMOUNTS), frozenset({"low", "high"}))
+EXCLUSIVE = (
+    frozenset(_ROLES_OF_DATES),
+    frozenset(_ROLES_OF_AMOUNTS),
+    frozenset({"low", "high"}),
+    frozenset({"old", "new"}),
+)
 """Groups of roles: a value labelled with one of a group is not that of a field with another."""
 
 _IMPLIED = {"admission": ("start",), "discharge": ("end",)}

@@ -57,3 +57,27 @@ def test_an_apposition_decides() -> None:
 def test_the_names_above_count_where_the_own_tells_nothing() -> None:
     assert is_contrary("id", "supplier id", parents="customer")
     assert not is_contrary("supplier id", "supplier id", parents="customer")
+
+
+def test_what_leads_on_to_the_next_value_is_of_that() -> None:
+    name, left, right = ("gross",), ("net",), ("gross",)
+    assert says_contrary(name, (), left, right, leads_on=True)
+    assert not says_contrary(name, (), left, right)
+    assert not says_contrary(name, (), (), right, leads_on=True)
+
+
+def test_a_unit_stands_between_a_value_and_its_word() -> None:
+    assert is_contrary("battery minutes low", right="minutes on max")
+    assert not is_contrary("battery minutes low", right="people on the max")
+
+
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [("of no less than", "no more than"), ("nicht weniger als", "shall not exceed")],
+)
+def test_a_denied_bound_is_the_other_end(low: str, high: str) -> None:
+    assert is_contrary("max fee", low)
+    assert is_contrary("min fee", high)
+    assert not is_contrary("min fee", low)
+    assert not is_contrary("max fee", high)
+    assert not is_contrary("max fee", low.replace("no less", "less").replace("nicht ", ""))

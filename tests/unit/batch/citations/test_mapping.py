@@ -162,3 +162,21 @@ def test_nothing_rather_than_a_guess(answer: Any, text: str) -> None:
 )
 def test_what_stands_beside_a_name_may_rule_it_out(text: str, found: list[str]) -> None:
     assert list(quoted({"buyer": "Ann Lee", "auditor": "Bob Ray"}, text)) == found
+
+
+@pytest.mark.parametrize("rule", ["", "--- | --- | ---\n", "----------\n"])
+def test_a_table_below_a_text_has_a_head_of_its_own(rule: str) -> None:
+    rows = "Delivery | 45.00 | 45.00\nStool | 9.50 | 19.00"
+    text = f"Invoice | 7\n\n{rule}Item | Unit price | Amount\n{rule}{rows}"
+    answer = {"items": [{"item": "Delivery", "unit_price": 45.0, "amount": 45.0}]}
+    mapped = map_citations(answer, [cite(text)])
+    price, amount = text.index("45.00"), text.rindex("45.00")
+    assert [mapped[f"items.0.{name}"][0].start for name in ("unit_price", "amount")] == [
+        price,
+        amount,
+    ]
+
+
+@pytest.mark.parametrize("name", ["min_temp", "min_temp_c", "temp_low"])
+def test_a_minimum_is_no_minute(name: str) -> None:
+    assert quoted({name: -5}, "a low of -5 °C to a high of 12 °C") == {name: ["5"]}
