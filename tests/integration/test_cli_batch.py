@@ -824,6 +824,19 @@ def test_a_command_that_is_spelt_wrong(program: Program) -> None:
     assert "Did you mean 'status'?" in done.stderr.decode()
 
 
+def test_an_estimate_needs_no_key(program: Program) -> None:
+    secret = ("_KEY", "_URL")  # at its own address the provider asks for a key
+    program.environment = {
+        name: value for name, value in program.environment.items() if not name.endswith(secret)
+    }
+    done = program.send(OPENAI, "--estimate")
+    assert done.returncode == 0
+    assert b"Cost: " in done.stderr
+    refused = program.send(OPENAI)
+    assert refused.returncode == 2
+    assert b"OpenAI needs a key" in refused.stderr
+
+
 def test_no_key_stands_in_the_state(program: Program) -> None:
     program.environment["MY_KEY"] = "sk-private-0123456789"
     done = program.send(OPENAI, "--api-key-env", "MY_KEY")

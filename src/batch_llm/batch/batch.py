@@ -361,7 +361,7 @@ class Batch:
         Args:
             wait: whether to return only once the run has ended.
             on_progress: as for the method `on_progress`; this one counts.
-            dry_run: whether to send nothing, and return what the jobs would cost.
+            dry_run: whether to send nothing, and return what the jobs would cost; it needs no key.
             time_limit_seconds: after which the run ends; remote batches go on at the provider, and
                 a later run with the same `state_file` collects them.
             deadline: seconds, a `timedelta`, or a text such as "6h", from the first start of these
