@@ -160,7 +160,6 @@ class Meaning:
     open_chunks: set[int] = field(default_factory=set)
     intents: set[str] = field(default_factory=set)
     answers: dict[str, Any] = field(default_factory=dict)
-    outcomes: dict[str, str] = field(default_factory=dict)
     late: set[str] = field(default_factory=set)
     went_live: bool = False
     calls: dict[int, float] = field(default_factory=dict)
@@ -204,7 +203,6 @@ def _read(found: Meaning, event: dict[str, Any]) -> None:
         case "result":
             found.where[event["job_id"]] = "ended"
             found.answers[event["job_id"]] = event["result"]
-            found.outcomes[event["job_id"]] = event["outcome"]
             if event["outcome"] == "expired" or (
                 event["outcome"] == "cancelled" and found.went_live
             ):
@@ -262,16 +260,10 @@ def _reserve(found: Meaning, number: int, event: dict[str, Any]) -> None:
 def _read_live(found: Meaning, kind: str, event: dict[str, Any]) -> None:
     match kind:
         case "deadline":
-            _go_live(found, is_live=False)
+            found.went_live = False
         case "went_live":
-            _go_live(found, is_live=True)
+            found.went_live = True
         case "live_call":
             found.calls[event["number"]] = event["usd"]
         case "live_call_settled":
             del found.calls[event["number"]]
-
-
-def _go_live(found: Meaning, *, is_live: bool) -> None:
-    """Of those that were cancelled, only those count that are so from now on."""
-    found.went_live = is_live
-    found.late = {job_id for job_id in found.late if found.outcomes[job_id] == "expired"}

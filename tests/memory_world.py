@@ -24,6 +24,7 @@ from batch_llm.wire.embedding import EmbeddingText
 from batch_llm.wire.remote_status import RemoteError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
     from batch_llm.providers.mock import MockStep
@@ -52,6 +53,7 @@ class MemoryWorld:
         self._now = 1_700_000_000.0
         self._step = 100.0
         self._answered = self._delayed = 0
+        self._answers: Callable[[BatchRequestLine], MockAnswer] = echo
 
     def __enter__(self) -> Self:
         return self
@@ -81,6 +83,9 @@ class MemoryWorld:
 
     def set_speed(self, speed: float) -> None:
         self._step = speed / 100
+
+    def set_answers(self, answers: Callable[[BatchRequestLine], MockAnswer]) -> None:
+        self._answers = answers
 
     def add_fault(self, fault: Fault) -> int:
         number = len(self._faults)
@@ -117,7 +122,7 @@ class MemoryWorld:
         if request.output_schema is not None:
             values = FittingValues(request.output_schema.json_schema)
             return json.dumps(values.make(self._answered))
-        return echo(line)
+        return self._answers(line)
 
     def _delay(self, line: BatchRequestLine) -> float:
         self._delayed += 1

@@ -231,6 +231,17 @@ async def test_every_answer_comes_back_to_its_job(
     assert all(json.loads(answer.raw) for answer in answers.values())
 
 
+async def test_an_answer_cut_in_the_middle_of_a_character_is_read(
+    client: BatchClient, case: Case, simulator: Simulator
+) -> None:
+    """It is paid for, and half of a surrogate pair is no reason to lose the rest of it."""
+    simulator.set_answers(lambda _: "well done \ud83d")
+    sent = await submit(client, simulator, questions(case, 2))
+    answers = await collected(client, sent, await ended(client, sent.remote_id))
+    assert [answer.text for answer in answers.values()] == ["well done \ufffd"] * 2
+    assert all(answer.usage and answer.usage["output_tokens"] for answer in answers.values())
+
+
 async def test_the_clients_send_their_requests_as_they_say(
     client: BatchClient, case: Case, simulator: Simulator
 ) -> None:

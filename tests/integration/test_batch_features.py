@@ -436,13 +436,33 @@ def test_answers_count_though_their_model_has_changed_meanwhile(
     for n in range(2):
         first.add_job(f"receipt {n}", prompt=f"A receipt {n}", response_model=Receipt)
     leave_in_flight(first.run())
-    monkeypatch.setattr("tests.batch_jobs_module.Receipt", Changed)
-    simulator.set_speed(10_000)
+    with monkeypatch.context() as edited:
+        edited.setattr("tests.batch_jobs_module.Receipt", Changed)
+        simulator.set_speed(10_000)
+        for result in ran(batch()).values():
+            assert result.is_success
+            assert result.parsed_response == json.loads(result.response)
     for result in ran(batch()).values():
-        assert result.is_success
-        assert result.parsed_response == json.loads(result.response)
+        assert result.parsed_response == Receipt.model_validate_json(result.response)
     said = "its response_model tests.batch_jobs_module:Receipt has changed since the job was added"
     assert caplog.text.count(said) == 1
+
+
+def test_a_changed_job_is_refused_with_what_differs(simulator: Simulator, tmp_path: Path) -> None:
+    def batch(prompt: str, model: Any) -> Batch:
+        client = open_client("openai", simulator)
+        made = batch_of(OPENAI, client, state_file=tmp_path / "state.jsonl")
+        return made.add_job("receipt", prompt=prompt, response_model=model)
+
+    ran(batch("A receipt", Receipt))
+    for prompt, model, said in (
+        ("A receipt", Changed, r"\('receipt' differs in response_model\)"),
+        ("A receipt", Order, r"\('receipt' differs in response_model\)"),
+        ("A letter", Receipt, r"\('receipt' differs in prompt\)"),
+        ("A letter", Order, r"\('receipt' differs in prompt or response_model\)"),
+    ):
+        with pytest.raises(StateMismatchError, match=said):
+            batch(prompt, model).run(wait=True)
 
 
 def test_a_job_is_not_sent_with_another_model_than_its_own(

@@ -540,6 +540,24 @@ def test_a_deadline_outlives_the_process(program: Program) -> None:
     check_all_answered(program)
 
 
+def test_a_deadline_stays_when_it_was_and_another_counts_from_now(program: Program) -> None:
+    def resumed(*given: str) -> float:
+        process = program.start("resume", "out.jsonl.state", "--quiet", *given)
+        time.sleep(1)
+        program.wait_until(lambda: len(program.steps("deadline")) == 1 + ("2h" in given))
+        process.kill()
+        process.communicate()
+        return float(program.status()["deadline_at"])
+
+    process = program.started_and_taken(OPENAI, "--deadline", "1h")
+    process.kill()
+    process.communicate()
+    first = float(program.status()["deadline_at"])
+    assert resumed() == first
+    assert resumed("--deadline", "1h") == first
+    assert resumed("--deadline", "2h") == pytest.approx(time.time() + 7200, abs=30)
+
+
 def test_a_limit_that_cannot_be_kept_is_refused(program: Program) -> None:
     model = Provider("openai", "openai:gpt-unheard-of")
     done = program.send(model, "--max-cost", "1")
@@ -790,10 +808,33 @@ def test_the_help_says_that_a_limit_is_above_0(program: Program, command: str) -
     assert ">=0" not in limit
 
 
+def test_the_help_says_when_a_deadline_counts_from(program: Program) -> None:
+    first, later = (
+        " ".join(program.run(command, "--help").stdout.decode().replace("│", " ").split())
+        for command in ("run", "resume")
+    )
+    assert "from the first start on" in first
+    assert "counts from now" in later
+    assert "from the first start on" not in later
+
+
 def test_a_command_that_is_spelt_wrong(program: Program) -> None:
     done = program.run("statsu", "out.jsonl.state")
     assert done.returncode == 2
     assert "Did you mean 'status'?" in done.stderr.decode()
+
+
+def test_an_estimate_needs_no_key(program: Program) -> None:
+    secret = ("_KEY", "_URL")  # at its own address the provider asks for a key
+    program.environment = {
+        name: value for name, value in program.environment.items() if not name.endswith(secret)
+    }
+    done = program.send(OPENAI, "--estimate")
+    assert done.returncode == 0
+    assert b"Cost: " in done.stderr
+    refused = program.send(OPENAI)
+    assert refused.returncode == 2
+    assert b"OpenAI needs a key" in refused.stderr
 
 
 def test_no_key_stands_in_the_state(program: Program) -> None:

@@ -15,9 +15,11 @@ import pytest
 from pydantic import BaseModel
 from tests.batch_lane import PROVIDERS, Provider
 
-from batch_llm import Batch, ProcessorConfig, RetryConfig
+from batch_llm import Batch, OpenAICompatibleStrategy, ProcessorConfig, RetryConfig
 from batch_llm.batch.state.events import LiveCall, LiveCallSettled
 from batch_llm.batch.state.journal import open_journal
+from batch_llm.exceptions import ServerError
+from batch_llm.providers import MockBatchClient
 from batch_llm.testing.simulator import BatchTimes, Fault, FaultKind, Latency, Simulator
 
 if TYPE_CHECKING:
@@ -324,6 +326,29 @@ def test_no_call_is_made_under_a_limit_after_an_overrun(
 
 
 # -- its end, and on after it
+
+
+def test_jobs_that_failed_are_sent_again_as_a_batch_after_the_deadline(
+    simulator: Simulator,
+) -> None:
+    """Live, they would cost twice as much, and nobody asked for that."""
+    client = MockBatchClient({"job 1": ServerError("It failed.", status_code=500)})
+
+    def at_simulator(model: str) -> OpenAICompatibleStrategy:
+        return OpenAICompatibleStrategy(model, base_url=simulator.openai_base_url)
+
+    batch = batch_of(PROVIDERS[0], 2, clients={"openai": client})
+    run = batch.live_lane(strategies={"openai": at_simulator}).run(deadline=1.0, wait=True)
+    assert run.status().failed == 1
+    time.sleep(1.0)
+    client.set_answer("job 1", "better")
+    run.retry_failed().wait()
+    assert {name: each.response for name, each in run.results().items()} == {
+        "job 0": "question 0",
+        "job 1": "better",
+    }
+    assert len(client.batches) == 2
+    assert not executed(simulator, "live")
 
 
 def test_answers_of_both_lanes_look_alike(

@@ -31,6 +31,16 @@ def as_json(value: object) -> bytes:
     return text
 
 
+def without_lone_halves(text: str) -> str:
+    """Return `text` with U+FFFD in place of each half of a surrogate pair that stands alone.
+
+    Halves that stand together become the character that they are of.
+    """
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def json_value(value: object) -> object:
     """Return `value` as dictionaries with text keys, lists, texts, numbers, booleans and None.
 

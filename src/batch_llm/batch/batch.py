@@ -361,13 +361,14 @@ class Batch:
         Args:
             wait: whether to return only once the run has ended.
             on_progress: as for the method `on_progress`; this one counts.
-            dry_run: whether to send nothing, and return what the jobs would cost.
+            dry_run: whether to send nothing, and return what the jobs would cost; it needs no key.
             time_limit_seconds: after which the run ends; remote batches go on at the provider, and
                 a later run with the same `state_file` collects them.
             deadline: seconds, a `timedelta`, or a text such as "6h", from the first start of these
-                jobs on. What has no answer by then goes through the live lane, within the same
-                limit in USD: remote batches are cancelled at the provider, and what they have done
-                is kept. Jobs that failed do not go again. See `live_lane`.
+                jobs on; another value than the state has counts from now, and so does the deadline
+                of jobs that are sent again. What has no answer by then goes through the live lane,
+                within the same limit in USD: remote batches are cancelled at the provider, and
+                what they have done is kept. Jobs that failed do not go again. See `live_lane`.
 
         Raises:
             LaneError: naming jobs that could not go live at the deadline: see `to_live`. Under a

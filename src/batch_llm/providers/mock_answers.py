@@ -6,12 +6,12 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from ..base.json_text import as_json, without_lone_halves
 from ..base.token_estimate import estimate_tokens
 from ..base.usage import complete_usage
 from ..exceptions import ProviderError
 from ..wire.batch_item import BatchAnswer, answer_failed
 from ..wire.embedding import EmbeddingText
-from ..wire.json_body import encode_body
 
 if TYPE_CHECKING:
     from ..wire.batch_item import BatchOutcome, BatchRequestLine
@@ -60,7 +60,11 @@ def _said(line: BatchRequestLine, text: str) -> BatchAnswer:
 
 def as_answer(line: BatchRequestLine, told: str | BatchAnswer | Exception) -> BatchAnswer:
     """Return what becomes of a request, with the line that a results file would have of it."""
-    return _with_raw(_answer(line, told))
+    answer = _answer(line, told)
+    if answer.text is not None:
+        # A half of a surrogate pair is read so from a provider's results too.
+        answer = replace(answer, text=without_lone_halves(answer.text))
+    return _with_raw(answer)
 
 
 def undone(job_id: str, outcome: BatchOutcome) -> BatchAnswer:
@@ -84,7 +88,7 @@ def _with_raw(answer: BatchAnswer) -> BatchAnswer:
         told["text"] = answer.text
     if answer.error_message is not None:
         told["error"] = answer.error_message
-    return replace(answer, raw=answer.raw or encode_body(told))
+    return replace(answer, raw=answer.raw or as_json(told))
 
 
 def _vector(text: str, places: int) -> list[float]:

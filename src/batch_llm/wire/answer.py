@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from ..exceptions import MalformedAnswerError, OutputTruncatedError, OutputValidationError
+from .json_reading import UNREADABLE, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from .cited_span import CitedSpan
 
 T = TypeVar("T")
-
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What a decoder raises for a body that is not whole JSON of the right form."""
 
 
 @dataclass(slots=True)
@@ -50,7 +48,7 @@ class ChatAnswer:
 
 
 def decoded(decoder: msgspec.json.Decoder[T], body: bytes, what: str) -> T:
-    """Return what `body` holds.
+    """Return what `body` holds; see `read_json` for what is read of a body that is not quite JSON.
 
     Args:
         decoder: of the form that it has.
@@ -61,7 +59,7 @@ def decoded(decoder: msgspec.json.Decoder[T], body: bytes, what: str) -> T:
         MalformedAnswerError: if it is not that.
     """
     try:
-        return decoder.decode(body)
+        return read_json(decoder, body)
     except UNREADABLE as error:
         raise MalformedAnswerError(describe_unreadable(what, body, error)) from None
 

@@ -17,11 +17,12 @@ import msgspec
 from ..base.request import ImagePart, TextPart
 from ..base.usage import complete_usage
 from ..exceptions import AnswerError, InputError, MalformedAnswerError, RefusalError
-from .answer import UNREADABLE, ChatAnswer, describe_unreadable
+from .answer import ChatAnswer, describe_unreadable
 from .anthropic_errors import error_from_report
 from .anthropic_schema import closed_schema
 from .cited_span import CitedSpan
 from .inline_data import inline_data
+from .json_reading import UNREADABLE, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -271,7 +272,7 @@ def decode_message(
     The errors carry the tokens billed, where the body names them.
     """
     try:
-        message = _MESSAGES.decode(body)
+        message = read_json(_MESSAGES, body)
     except UNREADABLE as error:
         said = describe_unreadable("a message of Anthropic's", body, error)
         billed = billed_tokens(body)
@@ -368,7 +369,7 @@ def _bill(usage: _Usage | None) -> TokenUsage | None:
 def billed_tokens(body: bytes) -> TokenUsage | None:
     """Return the tokens that a body says were billed, whatever else can be read of it, if any."""
     try:
-        return _bill(_BILLS.decode(body).usage)
+        return _bill(read_json(_BILLS, body).usage)
     except UNREADABLE:
         return None
 
@@ -389,7 +390,7 @@ def billed_tokens_of_stream(body: bytes) -> TokenUsage | None:
 def _counts_of_event(data: bytes) -> dict[str, Any]:
     """Return the counts that an event states; each stands for all of the message so far."""
     try:
-        event = _EVENTS.decode(data)
+        event = read_json(_EVENTS, data)
     except UNREADABLE:
         return {}
     usage = event.usage or (event.message.usage if event.message is not None else None)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from ..exceptions import InputError, ProviderError
-from .answer import UNREADABLE, decoded
+from .answer import decoded
 from .anthropic import decode_message, encode_message
 from .anthropic_errors import error_from_report
 from .batch_item import answer_failed, answer_read, encode_of, no_private_texts
 from .embedding import EmbeddingText
+from .json_reading import UNREADABLE, read_json
 from .remote_status import RemoteCounts, RemotePage, RemoteStatus, unix_seconds
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def line_decoder(private: PrivateTexts = no_private_texts) -> Callable[[bytes], 
 def sent_id_of(line: bytes) -> str | None:
     """Return the id that a line of the results names; None where it cannot be read."""
     try:
-        return _RESULTS.decode(line).custom_id
+        return read_json(_RESULTS, line).custom_id
     except UNREADABLE:
         return None
 

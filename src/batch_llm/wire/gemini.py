@@ -15,10 +15,11 @@ import msgspec
 from ..base.request import TextPart
 from ..base.usage import complete_usage
 from ..exceptions import AnswerError, MalformedAnswerError, RefusalError
-from .answer import UNREADABLE, ChatAnswer, describe_unreadable
+from .answer import ChatAnswer, describe_unreadable
 from .cited_span import CitedSpan
 from .gemini_errors import error_from_report
 from .inline_data import inline_data
+from .json_reading import UNREADABLE, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -193,7 +194,7 @@ def decode_generated(body: bytes, *, private: Iterable[str] = ()) -> ChatAnswer:
     The errors carry the tokens billed, where the body names them.
     """
     try:
-        answer = _ANSWERS.decode(body)
+        answer = read_json(_ANSWERS, body)
     except UNREADABLE as error:
         said = describe_unreadable("a response of Gemini's", body, error)
         raise MalformedAnswerError(said, usage=billed_tokens(body)) from None
@@ -289,6 +290,6 @@ def billed_tokens(body: bytes) -> TokenUsage | None:
     Thoughts are output; what tools gave back to the model is input.
     """
     try:
-        return _bill(_BILLS.decode(body).usage_metadata)
+        return _bill(read_json(_BILLS, body).usage_metadata)
     except UNREADABLE:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -15,7 +15,7 @@ from ..exceptions import (
     RateLimitedError,
     ServerError,
 )
-from .answer import UNREADABLE
+from .json_reading import UNREADABLE, read_json
 from .redaction import without_private
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MESSAGE_MAX_LENGTH = 160
 """Characters of a provider's own message that are kept."""
 
+_ANY: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder()
 _BY_STATUS: dict[int, type[ProviderError]] = {
     401: AuthenticationError,
     402: ProviderError,
@@ -56,7 +57,7 @@ def describe_status(status: int, message: str) -> str:
 def json_or_none(body: bytes) -> Any:
     """Return the JSON in `body`; None where it is none, such as a gateway's page."""
     try:
-        return msgspec.json.decode(body)
+        return read_json(_ANY, body)
     except UNREADABLE:
         return None
 

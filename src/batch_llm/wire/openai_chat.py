@@ -13,8 +13,9 @@ import msgspec
 from ..base.request import ImagePart, TextPart
 from ..base.usage import complete_usage
 from ..exceptions import AnswerError, MalformedAnswerError, RefusalError
-from .answer import UNREADABLE, ChatAnswer, describe_unreadable
+from .answer import ChatAnswer, describe_unreadable
 from .http_errors import error_details, short_message
+from .json_reading import UNREADABLE, read_json
 from .openai_errors import error_from_response
 from .openai_parts import address_of, file_name_of, named_schema
 
@@ -152,7 +153,7 @@ def decode_chat(body: bytes, *, private: Iterable[str] = ()) -> ChatAnswer:
     The errors carry the tokens billed, where the body names them.
     """
     try:
-        answer = _ANSWERS.decode(body)
+        answer = read_json(_ANSWERS, body)
     except UNREADABLE as error:
         said = describe_unreadable("a chat completion", body, error)
         raise MalformedAnswerError(said, usage=billed_tokens(body)) from None
@@ -222,7 +223,7 @@ def _billed_output(usage: _Usage) -> int:
 def billed_tokens(body: bytes) -> TokenUsage | None:
     """Return the tokens that a body says were billed, whatever else can be read of it, if any."""
     try:
-        usage = _BILLS.decode(body).usage
+        usage = read_json(_BILLS, body).usage
     except UNREADABLE:
         return None
     return None if usage is None else _usage(usage)

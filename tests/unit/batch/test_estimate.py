@@ -12,9 +12,10 @@ from tests.pdfs import packed_pdf, plain_pdf
 
 from batch_llm.base import Message, PricedModel, TokenUsage
 from batch_llm.base.request import FilePart, ImagePart, TextPart
-from batch_llm.batch import Batch, BatchEstimate
+from batch_llm.batch import Batch, BatchEstimate, MockProvider, ProviderRegistry
+from batch_llm.exceptions import MissingKeyError
 from batch_llm.pricing import cost_usd, estimate_tokens
-from batch_llm.providers import AnthropicBatchClient, OpenAIBatchClient
+from batch_llm.providers import AnthropicBatchClient, BatchClient, OpenAIBatchClient
 
 TEXT = "A question of some length, ünd mit Umlauten."
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00"
@@ -116,3 +117,41 @@ def test_it_reads_as_a_table(tmp_path: Path) -> None:
     assert lines[1].startswith("2 jobs in all: 0.0")
     assert lines[2].startswith("1 job cannot be sent: gone: file ")
     assert lines[3] == "1 row made no job"
+
+
+KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY")
+
+
+def test_it_needs_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = (
+        Batch()
+        .add_job("a", prompt="hello", model="gpt-4.1-nano", max_tokens=20)
+        .add_job("b", prompt="hello", model="claude-haiku-4-5", max_tokens=20)
+        .add_job("c", text="hello", model="gemini-embedding-001")
+    )
+    for name in KEYS:
+        monkeypatch.setenv(name, "a-key")
+    with_keys = batch.run(dry_run=True)
+    for name in KEYS:
+        monkeypatch.delenv(name)
+    ProviderRegistry._made.clear()
+    assert batch.run(dry_run=True) == with_keys
+    assert with_keys.jobs == 3
+    assert with_keys.most_usd
+    with pytest.raises(MissingKeyError):
+        batch.run(wait=True)
+
+
+def test_a_provider_of_the_users_own_that_lacks_its_key_is_told() -> None:
+    class Keyless(MockProvider):
+        def open_client(self) -> BatchClient:
+            raise MissingKeyError("Mine needs a key.")
+
+    provider = Keyless()
+    ProviderRegistry.register(provider)
+    try:
+        batch = Batch().add_job("a", prompt="hello", model=f"{provider.name}:m", max_tokens=20)
+        with pytest.raises(MissingKeyError, match="Mine"):
+            batch.run(dry_run=True)
+    finally:
+        ProviderRegistry.unregister(provider.name)

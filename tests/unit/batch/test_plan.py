@@ -97,6 +97,7 @@ def test_the_limit_in_usd_and_what_has_no_price() -> None:
     chosen = plan(waiting, standing)
     assert (chosen.submit, holds(chosen)) == ([0, 3], {1: Hold.COST_LIMIT, 2: Hold.UNPRICED})
     assert "0.500 USD is left of the limit of 10.00 USD" in chosen.held[0].reason
+    assert "lower max_tokens (vectors have none)" in chosen.held[0].reason
     assert not chosen.is_stuck(standing)
     full = Standing(now=0.0, committed_usd=10.0, max_cost_usd=10.0)
     assert plan([chunk(1)], full).is_stuck(full)

@@ -291,7 +291,7 @@ def _money(candidate: Candidate, standing: Standing) -> Held | None:
     )
     reason = (
         f"what is next may cost {usd_text(needed)}, and {usd_text(max(left, 0.0))} is left of the "
-        f"limit of {usd_text(limit)}{lost}: raise it, or lower max_tokens"
+        f"limit of {usd_text(limit)}{lost}: raise it, or lower max_tokens (vectors have none)"
     )
     return Held(candidate.number, Hold.COST_LIMIT, reason)
 

@@ -9,13 +9,17 @@ from ...base import PricedModel, TokenUsage
 from ...base.job_file import PDF
 from ...base.request import FilePart, ImagePart
 from ...base.usd_text import usd_text
+from ...exceptions import MissingKeyError
 from ...llm_strategies.token_bounds import expected_tokens
 from ...pricing import cost_usd, estimate_tokens, lacks_batch_price
+from ...providers.registry import find_route
 from ...wire.embedding import EmbeddingText
 from ...wire.inline_data import inline_data
 from ..chunks.drafts import drafts_of
 from ..jobs.job_book import JobBook
 from ..jobs.pdf_pages import count_pages
+from ..seam.clients import Clients
+from ..seam.provider_registry import ProviderRegistry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -134,13 +138,14 @@ def estimate(
     refused_rows: int = 0,
     max_enqueued_tokens: EnqueuedTokens = lambda _provider, _model: None,
 ) -> BatchEstimate:
-    """Return what jobs would cost; nothing is sent, and files are read.
+    """Return what jobs would cost; nothing is sent, no key is needed, and files are read.
 
     Raises:
         ConfigurationError: for a model that no provider is known for, or a client that cannot be
             made.
     """
     found = BatchEstimate(refused_rows=refused_rows)
+    clients = {**clients, **_keyless(jobs, clients)}
     book, refuse = JobBook(jobs, None, clients), found.refused.__setitem__
     job_ids, client = [job.id for job in jobs], book.clients.client
     for draft in drafts_of(job_ids, book, client, refuse, items_per_batch, max_enqueued_tokens):
@@ -154,6 +159,23 @@ def estimate(
         for job_id in chunk.job_ids:
             _add(model, book.line(book.job(job_id)).request, priced)
         model.is_at_live_prices = lacks_batch_price(priced)
+    return found
+
+
+def _keyless(jobs: Sequence[Job], given: Mapping[str, BatchClient]) -> dict[str, BatchClient]:
+    """Return clients that measure, in place of the built-in ones whose key is not there."""
+    from ...providers.keyless import open_keyless
+
+    found: dict[str, BatchClient] = {}
+    clients = Clients(given)
+    for model in {job.model: None for job in jobs}:
+        try:
+            clients.client(clients.route(model).provider)
+        except MissingKeyError:
+            if ProviderRegistry.registered_for(model) is not None:
+                raise  # a provider of the user's own, which nothing can stand in for
+            provider = find_route(model).provider
+            found[provider] = open_keyless(provider)
     return found
 
 

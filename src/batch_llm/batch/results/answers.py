@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 VALIDATION_ERROR: Final = "validation_error"
 MISSING: Final = "missing"
+PLAIN: Final = OutputSchema({})
+"""What any JSON fits, for an answer of which nobody knows any longer what it was to fit."""
+
 _OUTCOMES: Final[dict[BatchOutcome, Outcome]] = {
     "succeeded": "succeeded",
     "errored": "failed",
@@ -151,7 +154,7 @@ def _set_bill(result: JobResult, answer: BatchAnswer, priced: PricedModel) -> No
 
 def parse_plainly(result: JobResult) -> None:
     """Let a result hold what JSON gives of its text: what it was to fit is not known any longer."""
-    _set_parsed(result, OutputSchema({}))
+    _set_parsed(result, PLAIN)
 
 
 def _set_parsed(result: JobResult, schema: OutputSchema | None) -> None:

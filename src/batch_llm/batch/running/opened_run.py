@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from ...base import JobResult
 from ...exceptions import InputError
 from ..jobs.digest import digest_of
 from ..jobs.job_book import JobBook
+from ..results.answers import PLAIN
 from ..results.result_files import ResultFiles
 from .run_status import RunStatus, status_of
 from .runner import Runner
@@ -161,7 +163,7 @@ class _Specs:
 
 def _result_of(told: dict[str, Any], book: JobBook) -> JobResult:
     if not told.get("is_model"):
-        return JobResult.from_dict(told)
+        return _as_model(JobResult.from_dict(told), book)
     job_id: str = told["job_id"]
     try:
         return JobResult.from_dict(told, response_model=book.job(job_id).response_model)
@@ -169,3 +171,17 @@ def _result_of(told: dict[str, Any], book: JobBook) -> JobResult:
         # It is paid for, and so are the others: what the model held is there all the same.
         logger.warning("parsed_response of job %r stays a dictionary. %s", job_id, error)
         return JobResult.from_dict(told)
+
+
+def _as_model(result: JobResult, book: JobBook) -> JobResult:
+    """Make a model of what was kept plainly, as its model could not be imported by then."""
+    if not result.is_success or result.parsed_response is None:
+        return result
+    # A job may be known by its result alone, and validators, the user's, may raise anything.
+    with suppress(Exception):
+        job, _ = book.answered(result.job_id)
+        schema = job.output_schema if isinstance(job.response_model, type) else None
+        # A provider of the user's own may have given another value than its text has.
+        if schema is not None and PLAIN.parse(result.response) == result.parsed_response:
+            result.parsed_response = schema.parse(result.response)
+    return result

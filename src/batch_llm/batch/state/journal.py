@@ -272,14 +272,17 @@ class Journal:
 
     def _marks_of_new(self, jobs: Iterable[Spec], digest: Callable[[Spec], str]) -> dict[str, str]:
         """Return the digests of jobs that the state does not hold, if all others are the same."""
-        state, new, changed = self.state, dict[str, str](), dict[str, None]()
+        state, new = self.state, dict[str, str]()
+        changed: dict[str, Spec] = {}
         for job in jobs:
             job_id, mark = job["id"], digest(job)
             held = state.digest(job_id) if job_id in state else new.setdefault(job_id, mark)
             if held not in (mark, UNKNOWN_DIGEST):
-                changed[job_id] = None
+                changed.setdefault(job_id, job)
         if changed:
-            raise _mismatch(self.path, tuple(changed))
+            first = next(iter(changed))
+            held_first = self.spec(first) if first in state else None
+            raise _mismatch(self.path, tuple(changed), _differing(changed[first], held_first))
         return new
 
     def _new_results(
@@ -462,12 +465,26 @@ def _groups(events: Iterable[_Line], size: Callable[[_Line], int]) -> Iterator[l
         yield group
 
 
-def _mismatch(path: Path, job_ids: tuple[str, ...]) -> StateMismatchError:
+def _differing(job: Spec, held: Spec | None) -> list[str]:
+    """Return the fields in which a job differs from the one of its id that the state holds.
+
+    Where they are the same, what counts by its content has changed: the fields of a model, or a
+    file. None are told of a job that the state does not hold yet.
+    """
+    if held is None:
+        return []
+    now: Spec = _decode(msgspec.json.encode(job))
+    names = [name for name in now if now[name] != held.get(name)]
+    return names or [name for name in ("file", "response_model") if now.get(name) is not None]
+
+
+def _mismatch(path: Path, job_ids: tuple[str, ...], fields: list[str]) -> StateMismatchError:
     shown = ", ".join(map(repr, job_ids[:10]))
     more = f" and {len(job_ids) - 10} more" if len(job_ids) > 10 else ""
+    where = f" ({job_ids[0]!r} differs in {' or '.join(fields)})" if fields else ""
     return StateMismatchError(
-        f"The batch state {str(path)!r} holds other jobs under the ids {shown}{more}. Nothing was "
-        f"changed: give changed jobs new ids, or name another state file.",
+        f"The batch state {str(path)!r} holds other jobs under the ids {shown}{more}{where}. "
+        f"Nothing was changed: give changed jobs new ids, or name another state file.",
         path,
         "jobs differ",
         job_ids,

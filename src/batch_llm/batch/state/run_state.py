@@ -214,6 +214,7 @@ class RunState:
         self.last_call = -1
         self.overruns: list[Overrun] = []
         self._live_from = 0  # where it went live, in bytes of the file
+        self._left: frozenset[int] = frozenset()  # places of results, cancelled for an old deadline
         self._due = 0  # how many jobs there were when the deadline was set
         self._calls: dict[int, float] = {}
         self._calls_usd = 0.0
@@ -368,7 +369,8 @@ class RunState:
     def is_late(self, job_id: str) -> bool:
         """Return whether the job has ended without an answer, and may go live.
 
-        So are those that expired, and those that were cancelled since the run went live.
+        So are those that expired, and those that were cancelled since the run went live, be it
+        for an earlier deadline.
         """
         return self._is_late(self._number(job_id))
 
@@ -381,7 +383,8 @@ class RunState:
             return False
         outcome = OUTCOMES[self._outcomes[number]]
         if outcome == "cancelled":
-            return self.went_live and self._result_places[number] > self._live_from
+            place = self._result_places[number]
+            return (self.went_live and place > self._live_from) or place in self._left
         return outcome == "expired"
 
     def job_ids_of(self, chunk: ChunkState) -> Iterator[str]:
@@ -591,11 +594,19 @@ class RunState:
         self.pending += 1
 
     def _set_deadline(self, event: DeadlineSet, _place: int) -> None:
+        self._keep_late()
         self.deadline, self.went_live, self._due = event, False, len(self._ids)
 
     def _go_live(self, _event: WentLive, place: int) -> None:
         _require(self.deadline is not None, "a run without a deadline does not go live")
+        self._keep_late()
         self.went_live, self._live_from = True, place
+
+    def _keep_late(self) -> None:
+        """Let those stay late that are so by the deadline until now."""
+        if self.went_live:
+            late = (number for number in range(len(self._ids)) if self._is_late(number))
+            self._left = frozenset(self._result_places[number] for number in late)
 
     def _release(self, event: Released, _place: int) -> None:
         chunk = self._open(event.chunk, Step.REFUSED)

@@ -119,7 +119,7 @@ def resume_command(
     max_cost: flags.NewMaxCostOption = None,
     no_max_cost: flags.NoMaxCostOption = False,
     max_concurrent: flags.MaxConcurrentOption = None,
-    deadline: flags.DeadlineOption = None,
+    deadline: flags.NewDeadlineOption = None,
     poll_interval: flags.PollIntervalOption = None,
 ) -> None:
     """Go on with a run: collect what has been done, send what is left."""

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urldefrag
 
 from ...batch.late.deadline import Deadline
-from ...exceptions import ConfigurationError
+from ...exceptions import ConfigurationError, MissingKeyError
 from ...lanes import LiveLane
 from ...llm_strategies import strategy_by_name
 from ...providers import AnthropicBatchClient, GeminiBatchClient, OpenAIBatchClient
+from ...providers.keyless import open_keyless
 from ...providers.registry import find_route
 from ..option_values import read_key
 
@@ -63,18 +64,27 @@ def model_of(spec: str, api_key_env: str | None = None) -> Model:
     return Model(spec, None, api_key_env)
 
 
-def clients_for(model: Model) -> dict[str, BatchClient]:
+def clients_for(model: Model, *, sends: bool = True) -> dict[str, BatchClient]:
     """Return the client of a model's provider, by the name that jobs go to.
+
+    Args:
+        model: that rows go to.
+        sends: whether it is to send anything; if not, it need not have a key.
 
     Raises:
         ConfigurationError: for an address that cannot be used; a `MissingKeyError` if the key is
-            not there.
+            not there, or the variable that was named for it.
     """
     key = read_key(model.api_key_env)
     if model.base_url is not None:
         return {SERVER: OpenAIBatchClient(base_url=model.base_url, api_key=key)}
     provider = find_route(model.name).provider
-    return {provider: _OPENERS[provider](key)}
+    try:
+        return {provider: _OPENERS[provider](key)}
+    except MissingKeyError:
+        if sends:
+            raise
+        return {provider: open_keyless(provider)}
 
 
 def deadline_for(model: Model, seconds: float | None) -> Deadline | None:

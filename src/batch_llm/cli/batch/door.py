@@ -45,7 +45,7 @@ def estimate(options: BatchOptions) -> tuple[int, BatchEstimate]:
     Raises:
         BatchLLMError: what is wrong with the rows or the model.
     """
-    clients = clients_for(options.model)
+    clients = clients_for(options.model, sends=False)
     with ExitStack() as resources:
         rows = _Rows(options, clients, *rows_of(options.files, options.plan, resources))
         jobs = list(rows.jobs())

@@ -77,6 +77,16 @@ DeadlineOption = Annotated[
         rich_help_panel=PACE,
     ),
 ]
+NewDeadlineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--deadline",
+        metavar="DURATION",
+        help="Another deadline than before, which counts from now, such as 6h; the same one as "
+        "before stays when it was.",
+        rich_help_panel=PACE,
+    ),
+]
 ItemsPerBatchOption = Annotated[
     int | None,
     typer.Option(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from .call import Usage
+from .encoding import encode_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from .faults import Fault
 
 _JSON_TYPE: Final = "application/json"
-_ENCODER: Final = msgspec.json.Encoder()
 
 
 @dataclass(slots=True)
@@ -101,7 +99,7 @@ def json_response(
     value: Any, *, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
     """Return a response that holds `value` as JSON."""
-    return Response(status, _ENCODER.encode(value), headers or {})
+    return Response(status, encode_json(value), headers or {})
 
 
 def stream_response(
@@ -122,6 +120,6 @@ def stream_response(
 
 def event(data: Any, name: str | None = None) -> bytes:
     """Return one server-sent event; `data` is made JSON, but for bytes, which stay."""
-    body = data if isinstance(data, bytes) else _ENCODER.encode(data)
+    body = data if isinstance(data, bytes) else encode_json(data)
     head = b"" if name is None else b"event: " + name.encode() + b"\n"
     return head + b"data: " + body + b"\n\n"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from ..call import Sender
+from ..encoding import encode_json
 from ..exchange import Response, json_response
 from ..serving import respond
 from .answer import answer_in_pieces, usage_in_pieces, whole_answer
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 _LIVE: Final = "generateContent"
 _STREAMED: Final = "streamGenerateContent"
-_ENCODER: Final = msgspec.json.Encoder()
 
 
 class GenerateContent:
@@ -116,7 +114,7 @@ class GenerateContent:
 
     def _encode_pieces(self, asked: Asked, outcome: Outcome, as_events: bool) -> Response:
         chunks = answer_in_pieces(asked, outcome, self._response_id())
-        encoded = [_ENCODER.encode(chunk) for chunk in chunks]
+        encoded = [encode_json(chunk) for chunk in chunks]
         if as_events:
             pieces = [b"data: " + chunk + b"\r\n\r\n" for chunk in encoded]
         else:
