@@ -10,7 +10,7 @@ from ...base.usd_text import usd_text
 from ..state.run_state import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from ..state.run_state import ChunkState, Overrun, RunState
 
@@ -74,6 +74,8 @@ class Standing:
             unlimited, as far as is known. A chunk that is over it by itself goes alone.
         ended_at: when a remote batch of that provider and model last ended in this run that was
             not refused.
+        one_at_a_time: providers and models of which the next goes only once the last is known to
+            be taken, or is refused.
     """
 
     now: float
@@ -86,6 +88,7 @@ class Standing:
     enqueued_tokens: Mapping[tuple[str, str], int] = field(default_factory=dict)
     max_enqueued_tokens: Mapping[tuple[str, str], int] = field(default_factory=dict)
     ended_at: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    one_at_a_time: Collection[tuple[str, str]] = ()
 
 
 @dataclass(slots=True)
@@ -235,6 +238,7 @@ def _own(standing: Standing) -> Standing:
         enqueued_tokens=dict(standing.enqueued_tokens),
         max_enqueued_tokens=standing.max_enqueued_tokens,
         ended_at=standing.ended_at,
+        one_at_a_time=standing.one_at_a_time,
     )
 
 
@@ -251,6 +255,7 @@ def _why_held(candidate: Candidate, standing: Standing) -> Held | None:
         _money(candidate, standing)
         or _refusal(candidate, standing)
         or _tokens(candidate, standing)
+        or _doubt(candidate, standing)
         or _concurrency(candidate, standing)
     )
 
@@ -304,6 +309,17 @@ def _tokens(candidate: Candidate, standing: Standing) -> Held | None:
         f"enqueued, and {limit:,} may be"
     )
     return Held(candidate.number, Hold.ENQUEUED_TOKENS, reason)
+
+
+def _doubt(candidate: Candidate, standing: Standing) -> Held | None:
+    key = (candidate.provider, candidate.model)
+    if key not in standing.one_at_a_time or key not in standing.enqueued_tokens:
+        return None
+    reason = (
+        f"{candidate.provider} has refused a batch of {candidate.model} and taken none yet: one "
+        f"goes at a time"
+    )
+    return Held(candidate.number, Hold.CONCURRENCY, reason)
 
 
 def _concurrency(candidate: Candidate, standing: Standing) -> Held | None:
