@@ -163,7 +163,9 @@ def status_of(
         overruns=len(state.overruns),
         reserved_usd=state.reserved_usd,
         cost_limit_usd=cost_limit_usd,
-        batches=[_batch(state, chunk, whys.get(chunk.number, ""), now) for chunk in [*state.chunks]],
+        batches=[
+            _batch(state, chunk, whys.get(chunk.number, ""), now) for chunk in list(state.chunks)
+        ],
         waiting=list(dict.fromkeys([*_unlimited(state, pending, cost_limit_usd), *waiting])),
         deadline_at=None if state.deadline is None else state.deadline.at,
         live=live,
