@@ -558,3 +558,17 @@ def test_a_pdf_is_read_by_whoever_reads_pdfs(
     batch.add_job("pdf", file=file, prompt="What does it say?")
     assert batch.run(dry_run=True).pdf_pages == 2
     assert answers(batch) == {"pdf": "What does it say?"}
+
+
+@pytest.mark.parametrize("name", ["state.jsonl", "soft", "hard", "folder/../state.jsonl"])
+async def test_results_are_not_exported_over_the_state(tmp_path: Path, name: str) -> None:
+    client, state = MockBatchClient(), tmp_path / "state.jsonl"
+    batch = batch_of(Provider("mock", "mock:m"), client, state_file=state)
+    run = await with_jobs(batch, 1).arun()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "soft").symlink_to(state)
+    (tmp_path / "hard").hardlink_to(state)
+    before = state.read_bytes()
+    with pytest.raises(ConfigurationError, match="is the state file of this run"):
+        run.export("jsonl", tmp_path / name)
+    assert state.read_bytes() == before

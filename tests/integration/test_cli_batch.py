@@ -435,6 +435,26 @@ def test_cancelled_rows_alone_are_sent_again(program: Program) -> None:
     assert "no row was cancelled that could be sent again" in nothing.stderr.decode()
 
 
+def test_who_sends_nothing_again_is_told_of_the_rows_that_are_left(program: Program) -> None:
+    program.simulator.add_fault(Fault(kind=FaultKind.BATCH_FAILED, times=1))
+    assert program.send(OPENAI, "--items-per-batch", "5").returncode == 1
+    none = program.run("resubmit-expired", "out.jsonl.state")
+    assert none.returncode == 1
+    assert "no row has expired that could be sent again" in none.stderr.decode()
+    assert "send the failed rows again: batch-llm batch retry-failed" in none.stderr.decode()
+    poor = program.run("retry-failed", "out.jsonl.state", "--max-cost", "0.0000001")
+    assert poor.returncode == 1
+    assert "Results: out.jsonl (10 of 10 rows, 5 of them as they ended before)" in (
+        poor.stderr.decode()
+    )
+    waiting = program.run("retry-failed", "out.jsonl.state")
+    assert waiting.returncode == 1
+    said = waiting.stderr.decode()
+    assert "no row has failed that could be sent again" in said
+    assert "5 succeeded, 5 not sent" in said
+    assert "To go on: batch-llm batch resume out.jsonl.state" in said
+
+
 def test_cancel_sends_nothing_that_waits(program: Program) -> None:
     process = program.started_and_taken(OPENAI, "--items-per-batch", "1", "--max-concurrent", "1")
     process.kill()
@@ -479,7 +499,7 @@ def test_rows_that_cannot_be_sent_again_stay_in_the_output(program: Program) -> 
     said = done.stderr.decode()
     assert done.returncode == 1
     assert "5 succeeded, 5 not sent" in said
-    assert "Results: out.jsonl (10 of 10 rows)" in said
+    assert "Results: out.jsonl (10 of 10 rows, 5 of them as they ended before)" in said
     assert "To go on: batch-llm batch resume out.jsonl.state --max-cost USD" in said
     assert by_id(program.results()) == by_id(before)
     program.run("results", "out.jsonl.state", "-o", "again.jsonl")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,7 +25,7 @@ from batch_llm.wire.openai_batch import encode_lines
 from batch_llm.wire.remote_status import RemoteError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from batch_llm.batch import BatchRun
@@ -102,7 +103,7 @@ def test_a_job_that_is_refused_fails_no_other(
     run = run_of(client, 64, max_concurrent=max_concurrent)
     check_others_succeeded(run, client, 64)
     assert "together" not in str(run.results()[bad].error)
-    assert len(client.creates) <= 2 * 6 + 1
+    assert len(client.creates) <= 2 * 6 + 3
 
 
 @pytest.mark.parametrize("checks_late", [False, True], ids=["created", "checked"])
@@ -110,6 +111,55 @@ def test_several_jobs_that_are_refused_fail_no_other(checks_late: bool) -> None:
     client = Picky("job 3", "job 40", "job 41", "job 99", checks_late=checks_late)
     check_others_succeeded(run_of(client, 100), client, 100)
     assert len(client.creates) < 50
+
+
+@pytest.mark.parametrize("max_concurrent", [1, 10])
+@pytest.mark.parametrize("checks_late", [False, True], ids=["created", "checked"])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        range(0, 200, 7),
+        range(15),
+        range(105),
+        range(95, 200),
+        random.Random(1).sample(range(200), 30),
+    ],
+    ids=["each seventh", "the first", "the first half", "the last half", "by chance"],
+)
+def test_many_jobs_that_are_refused_fail_no_other(
+    bad: Iterable[int], checks_late: bool, max_concurrent: int
+) -> None:
+    client = Picky(*(f"job {n}" for n in bad), checks_late=checks_late)
+    run = run_of(client, 200, max_concurrent=max_concurrent)
+    check_others_succeeded(run, client, 200)
+
+
+@pytest.mark.parametrize("max_concurrent", [1, 10])
+def test_the_jobs_of_one_batch_fail_none_of_another(max_concurrent: int) -> None:
+    client = Picky(*(f"job {n}" for n in range(102)))
+    run = run_of(client, 500, items_per_batch=100, max_concurrent=max_concurrent)
+    check_others_succeeded(run, client, 500)
+
+
+@pytest.mark.parametrize("max_concurrent", [1, 10])
+def test_sixty_of_thousands_of_jobs_fail_no_other(max_concurrent: int) -> None:
+    bad = random.Random(2).sample(range(3_000), 60)
+    client = Picky(*(f"job {n}" for n in bad))
+    check_others_succeeded(run_of(client, 3_000, max_concurrent=max_concurrent), client, 3_000)
+
+
+@pytest.mark.parametrize("max_concurrent", [1, 10])
+def test_many_jobs_that_the_provider_names_fail_no_other(max_concurrent: int) -> None:
+    client = NamingLines(*(f"job {n}" for n in range(0, 1_000, 20)), checks_late=True)
+    check_others_succeeded(run_of(client, 1_000, max_concurrent=max_concurrent), client, 1_000)
+
+
+def test_halving_ends_after_hundreds_of_refusals() -> None:
+    client = Picky(*(f"job {n}" for n in range(0, 3_000, 2)))
+    run = run_of(client, 3_000)
+    assert run.status().is_complete
+    assert set(told_apart(run)["failed"]) > client.bad
+    assert 500 < len(client.creates) <= 3 * 501
 
 
 def test_jobs_that_the_provider_names_fail_alone_and_the_others_go_on_together() -> None:
@@ -128,7 +178,7 @@ def test_where_all_is_refused_no_thousand_batches_are_created(
     client = kind(*(f"job {n}" for n in range(1_000)), checks_late=checks_late)
     run = run_of(client, 1_000, items_per_batch=200)
     assert run.status().failed == 1_000
-    assert len(client.creates) <= 5 + 2 * 20
+    assert len(client.creates) <= 5 + 3 + 16 + 4 * (2 + 1 + 3) + 2 * 5
     reasons = [str(result.error) for result in run.results().values()]
     assert any("(said of " in reason for reason in reasons)
     assert run.status().reserved_usd == 0

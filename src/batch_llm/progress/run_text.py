@@ -158,6 +158,8 @@ def state_of(batch: RemoteBatchStatus) -> str:
     if batch["state"] == "created":
         return word or "submitted"
     if batch["state"] == "collected":
+        if batch["remote_id"] is None:  # its jobs have failed
+            return "refused"
         is_usual = not word or word in _USUAL_ENDS
         return "collected" if is_usual else f"collected ({word})"
     return _WORDS[batch["state"]]

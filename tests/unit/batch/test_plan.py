@@ -153,6 +153,16 @@ def test_none_goes_before_the_time_that_its_provider_names() -> None:
         assert plan([refused], Standing(now=1_100.0, ended_at={MODEL: 100.5})).submit == [0]
 
 
+def test_of_a_model_that_is_in_doubt_one_goes_at_a_time() -> None:
+    standing = Standing(now=0.0, one_at_a_time={MODEL})
+    chosen = plan([chunk(0), chunk(1), Candidate(2, MODEL[0], "other")], standing)
+    assert chosen.submit == [0, 2]
+    assert [(held.number, held.hold, held.until) for held in chosen.held] == [
+        (1, Hold.CONCURRENCY, None)
+    ]
+    assert f"has refused a batch of {MODEL[1]} and taken none yet" in chosen.held[0].reason
+
+
 def test_refusals_wait_twice_as_long_each_time_up_to_an_hour() -> None:
     waits = [goes_again_at(chunk(0, refusals=n)) for n in (1, 2, 3, 7, 5000)]
     assert waits == [60.0, 120.0, 240.0, 3600.0, 3600.0]

@@ -25,6 +25,7 @@ from batch_llm.batch.state.events import (
     Settled,
 )
 from batch_llm.batch.state.run_state import RunState
+from batch_llm.progress.run_text import batch_lines, is_cost_open
 
 
 def kept(job_id: str, outcome: Outcome) -> ResultKept:
@@ -84,6 +85,18 @@ def test_each_remote_batch_says_how_it_stands() -> None:
     assert (second["remote_id"], second["state"], second["jobs"]) == ("batch_2", "created", 2)
     assert (second["reserved_usd"], second["why_waiting"]) == (2.0, "polling fails: 503")
     assert second["age_seconds"] > 0
+
+
+def test_what_is_refused_holds_and_costs_nothing() -> None:
+    refused = (planned(0, "a", reserved_usd=2.0), Refused(0, "404", at=planned(0, "a").at + 5))
+    failed = (kept("a", "failed"), Collected(0, at=planned(0, "a").at + 5))
+    for events in (refused, (*refused, *failed)):
+        (batch,) = status_of(state_of(*events)).batches
+        assert (batch["cost_usd"], batch["reserved_usd"]) == (0.0, None)
+    status = status_of(state_of(*refused, *failed))
+    assert status.batches[0]["age_seconds"] == pytest.approx(5)
+    assert not is_cost_open(status)
+    assert list(batch_lines(status)) == ["1. m: refused, 1/1 jobs, 5.0 s, 0.00 USD"]
 
 
 def test_a_refused_batch_says_why_it_waits() -> None:

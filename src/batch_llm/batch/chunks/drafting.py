@@ -25,10 +25,10 @@ class Drafting:
 
     def __init__(self, drafts: Iterator[Draft], changed: Callable[[], None]) -> None:
         self._sources = deque([drafts])
-        self._urgent: deque[Iterator[Draft]] = deque()
         self._source = drafts
         self._changed = changed
         self._task: asyncio.Task[Draft | None] | None = None
+        self._first: list[Iterator[Draft]] = []
         self.waiting: list[Draft] = []
 
     @property
@@ -40,32 +40,39 @@ class Drafting:
         """Make these too, after all others."""
         self._sources.append(drafts)
 
-    def go_on_with(self, drafts: Iterator[Draft]) -> None:
-        """Make these too, before all others but those that were given here sooner."""
-        self._urgent.append(drafts)
+    def go_on_with(self, sources: list[Iterator[Draft]]) -> None:
+        """Make these too, in this order, before all others, and before those that wait."""
+        self._first = [*sources, *self._first]
 
     def make_next(self) -> None:
         """Begin to make the next draft, unless one is being made, or none is left."""
-        if self._task is None and (sources := self._urgent or self._sources):
-            self._source = sources[0]
+        if self._task is None and self._sources:
+            self._source = self._sources[0]
             self._task = asyncio.create_task(asyncio.to_thread(next, self._source, None))
             self._task.add_done_callback(lambda _: self._changed())
 
     def take_made(self) -> None:
-        """Let the draft wait that was made, if one was.
+        """Let the draft wait that was made, if one was; what is to go first, goes before it.
 
         Raises:
             Exception: of its making.
         """
-        if self._task is None or not self._task.done():
-            return
-        task, self._task = self._task, None
-        draft = task.result()
+        if self._task is not None and self._task.done():
+            task, self._task = self._task, None
+            self._take(task.result())
+        if self._first:
+            self._sources.extendleft(reversed([*self._first, iter(list(self.waiting))]))
+            self._first.clear()
+            self.waiting.clear()
+
+    def _take(self, draft: Draft | None) -> None:
+        place = self._sources.index(self._source)
         if draft is None:
-            sources = self._urgent if self._source in self._urgent else self._sources
-            sources.remove(self._source)
-        else:
+            del self._sources[place]
+        elif place == 0:
             self.waiting.append(draft)
+        else:  # others are to go first by now
+            self._sources.insert(place, iter([draft]))
 
     def close(self) -> None:
         """Make no more."""

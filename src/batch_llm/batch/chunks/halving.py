@@ -2,56 +2,121 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from ..state.run_state import ChunkState
 
-_MOST_IN_A_ROW: Final = 20
-"""More than the halvings from the largest batch (100,000 jobs) down to one job of it."""
+    Key: TypeAlias = tuple[str, str]
+    """A provider and a model."""
+
 _MOST: Final = 500
+"""Refusals of several jobs each: more than a person would wait for, or want to see."""
+_DRAWN: Final = (1, 3, 12)
+"""Jobs that go alone after each refusal: the first is taken most often, where few are bad."""
+_DRAWN_ONCE_DOUBTED: Final = (1, 3)
+_NAMED: Final = (0, 0)
+"""Where the provider names who is at fault, it is believed for so many refusals."""
 
 
 class Halving:
     """Has jobs that were refused together sent again in parts: one bad job fails no other.
 
     A batch is halved until the job that is refused is alone, which takes some 2 * log2(jobs)
-    creates. Where nothing is taken in between, the reason lies elsewhere, and it ends soon: after
-    20 refusals in a row of one model, whatever batch they are of. It also ends after 500 of them.
+    creates, and ends after 500 refusals of a model (those of a single job do not count).
+
+    As long as nothing of a model was ever taken, the reason may lie in the model. That shows in
+    jobs that are drawn by chance, and go alone: where one is taken, it lies in the jobs, and the
+    halving begins; where none of 16 is, they fail together. Until then the parts go one at a time:
+    what they tell must be known before the next.
 
     Args:
-        send: has jobs submitted, each list as a chunk of its own.
+        send: has jobs submitted before all others, each list as a chunk of its own, in this order.
+        changed: called when parts need not go one at a time any more.
+        ended: has what some batch of has ended that was not refused, in this run or an earlier one.
     """
 
-    def __init__(self, send: Callable[[list[list[str]]], None]) -> None:
+    def __init__(
+        self,
+        send: Callable[[list[list[str]]], None],
+        changed: Callable[[], None],
+        ended: Container[Key],
+    ) -> None:
         self._send = send
-        self._in_a_row: Counter[tuple[str, str]] = Counter()
-        self._all: Counter[tuple[str, str]] = Counter()
-
-    def is_worth_it(self, chunk: ChunkState) -> bool:
-        """Take note of a refusal that parts of the chunk may not meet; return whether to try."""
-        key = _key(chunk)
-        self._in_a_row[key] += 1
-        self._all[key] += 1
-        return self._in_a_row[key] <= _MOST_IN_A_ROW and self._all[key] <= _MOST
+        self._changed = changed
+        self._ended = ended
+        self._taken: set[Key] = set()
+        self._given_up: set[Key] = set()
+        self._refusals: Counter[Key] = Counter()
+        self._rounds: dict[str, int] = {}
+        """By the first job of what is left of a chunk, how often that was refused before."""
+        self.doubted: set[Key] = set()
+        """Of what something was refused, and nothing ever taken: one chunk goes at a time."""
 
     def note_taken(self, chunk: ChunkState) -> None:
         """Take note that the provider runs a chunk."""
-        self._in_a_row[_key(chunk)] = 0
+        key = _key(chunk)
+        self._taken.add(key)
+        if key in self.doubted:
+            self.doubted.remove(key)
+            self._changed()
 
-    def send_halves(self, job_ids: list[str]) -> None:
-        """Have jobs sent again that were refused together, all or none of them at fault."""
-        middle = len(job_ids) // 2
-        self._send([part for part in (job_ids[:middle], job_ids[middle:]) if part])
+    def parts_of(
+        self, chunk: ChunkState, job_ids: list[str], named: Container[str] = ()
+    ) -> list[list[str]]:
+        """Return the parts in which jobs go again that were refused together.
 
-    def send_rest(self, job_ids: list[str]) -> None:
-        """Have jobs sent again that were refused for the fault of others, by name."""
-        if job_ids:
-            self._send([job_ids])
+        Args:
+            chunk: as which they were refused.
+            job_ids: of its jobs, the named ones included.
+            named: whom the provider names: they fail, and are in no part.
+
+        Returns:
+            No parts where they would be refused as well: all jobs fail.
+        """
+        key, rest = _key(chunk), [job_id for job_id in job_ids if job_id not in named]
+        refused_before = self._rounds.pop(job_ids[0], 0)
+        self._refusals[key] += 1
+        if self._refusals[key] > _MOST or len(job_ids) < 2 or not rest:
+            return []
+        is_named = len(rest) < len(job_ids)
+        if key in self._taken or key in self._ended:
+            return [rest] if is_named else _halves(rest)
+        self.doubted.add(key)
+        drawn = self._drawn(key, is_named=is_named)
+        if refused_before >= len(drawn):
+            self._given_up.add(key)
+            return []
+        alone, others = _draw(rest, drawn[refused_before])
+        if others:
+            self._rounds[others[0]] = refused_before + 1
+        return [*alone, others] if others else alone
+
+    def send(self, parts: list[list[str]]) -> None:
+        """Have parts submitted whose jobs are pending again."""
+        self._send(parts)
+
+    def _drawn(self, key: Key, *, is_named: bool) -> tuple[int, ...]:
+        if key in self._given_up:
+            return _DRAWN_ONCE_DOUBTED
+        return (*_NAMED, *_DRAWN) if is_named else _DRAWN
 
 
-def _key(chunk: ChunkState) -> tuple[str, str]:
+def _halves(job_ids: list[str]) -> list[list[str]]:
+    middle = len(job_ids) // 2
+    return [job_ids[:middle], job_ids[middle:]] if middle else [job_ids]
+
+
+def _draw(job_ids: list[str], number: int) -> tuple[list[list[str]], list[str]]:
+    """Return jobs that go alone, drawn by chance, and the others, in their order."""
+    drawn = set(random.sample(range(len(job_ids)), min(number, len(job_ids))))
+    others = [job_id for place, job_id in enumerate(job_ids) if place not in drawn]
+    return [[job_ids[place]] for place in sorted(drawn)], others
+
+
+def _key(chunk: ChunkState) -> Key:
     return chunk.plan.provider, chunk.plan.model

@@ -10,7 +10,7 @@ from ...base.usd_text import usd_text
 from ..state.run_state import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from ..state.run_state import ChunkState, Overrun, RunState
 
@@ -81,6 +81,8 @@ class Standing:
             not refused.
         lost_usd: what of `committed_usd` is held for creates that were lost.
         grace_seconds: how long a lost create was looked for before it counted as lost.
+        one_at_a_time: providers and models of which the next goes only once the last is known to
+            be taken, or is refused.
     """
 
     now: float
@@ -95,6 +97,7 @@ class Standing:
     ended_at: Mapping[tuple[str, str], float] = field(default_factory=dict)
     lost_usd: float = 0.0
     grace_seconds: float = 0.0
+    one_at_a_time: Collection[tuple[str, str]] = ()
 
 
 @dataclass(slots=True)
@@ -248,6 +251,7 @@ def _own(standing: Standing) -> Standing:
         ended_at=standing.ended_at,
         lost_usd=standing.lost_usd,
         grace_seconds=standing.grace_seconds,
+        one_at_a_time=standing.one_at_a_time,
     )
 
 
@@ -265,6 +269,7 @@ def _why_held(candidate: Candidate, standing: Standing) -> Held | None:
         or _money(candidate, standing)
         or _refusal(candidate, standing)
         or _tokens(candidate, standing)
+        or _doubt(candidate, standing)
         or _concurrency(candidate, standing)
     )
 
@@ -342,6 +347,17 @@ def _tokens(candidate: Candidate, standing: Standing) -> Held | None:
         f"enqueued, and {limit:,} may be"
     )
     return Held(candidate.number, Hold.ENQUEUED_TOKENS, reason)
+
+
+def _doubt(candidate: Candidate, standing: Standing) -> Held | None:
+    key = (candidate.provider, candidate.model)
+    if key not in standing.one_at_a_time or key not in standing.enqueued_tokens:
+        return None
+    reason = (
+        f"{candidate.provider} has refused a batch of {candidate.model} and taken none yet: one "
+        f"goes at a time"
+    )
+    return Held(candidate.number, Hold.CONCURRENCY, reason)
 
 
 def _concurrency(candidate: Candidate, standing: Standing) -> Held | None:

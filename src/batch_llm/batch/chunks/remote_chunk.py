@@ -300,17 +300,16 @@ class RemoteChunk:
         before they have failed, or were submitted.
         """
         waiting = list(self._journal.state.waiting_ids(self._chunk))
-        is_alone = len(waiting) == 1
-        if is_alone or not may_be_of_one or not self._halving.is_worth_it(self._chunk):
+        parts = self._halving.parts_of(self._chunk, waiting, named) if may_be_of_one else []
+        if not parts:
             await self._fail_all(why, named)
             return
         self._journal.write(Released(self._chunk.number))
-        if not named:
-            logger.info("%s: it is refused, and its halves are sent: %s", self._name, why)
-            self._halving.send_halves(waiting)
-            return
-        await asyncio.to_thread(self._results.keep_named, named)
-        self._halving.send_rest([job_id for job_id in waiting if job_id not in named])
+        if named:
+            await asyncio.to_thread(self._results.keep_named, named)
+        else:
+            logger.info("%s: it is refused, and sent again in parts: %s", self._name, why)
+        self._halving.send(parts)
 
     async def _fail_all(self, why: str, named: Mapping[str, str] = _NOBODY) -> None:
         await asyncio.to_thread(self._results.keep_refused, why, named)

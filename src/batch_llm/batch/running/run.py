@@ -340,8 +340,17 @@ class BatchRun:
         format: ExportFormat,  # noqa: A002 - the contract's name
         path: str | os.PathLike[str],
     ) -> None:
-        """Write `results()` to a file, as `batch_llm.batch.export` does."""
-        export(self._opened().results(), format, path)
+        """Write `results()` to a file, as `batch_llm.batch.export` does.
+
+        Raises:
+            ConfigurationError: if it is the state file, by whatever name; otherwise as `export`.
+        """
+        opened = self._opened()
+        if _is_same_file(path, opened.journal.path):
+            raise ConfigurationError(
+                f"{str(path)!r} is the state file of this run; export to another file."
+            )
+        export(opened.results(), format, path)
 
     def __repr__(self) -> str:
         session = self._session
@@ -463,3 +472,11 @@ async def _logged(runner: Runner) -> None:
 
 def _say(text: str) -> None:
     print(text)  # noqa: T201 - that is what was asked for
+
+
+def _is_same_file(one: str | os.PathLike[str], other: Path) -> bool:
+    """Return whether both lead to one file that is there, through links too."""
+    try:
+        return Path(one).samefile(other)
+    except OSError:  # one of them is not there
+        return False

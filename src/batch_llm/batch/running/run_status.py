@@ -23,7 +23,8 @@ class RemoteBatchStatus(TypedDict):
     "collected"), `provider_state` the provider's own word. `why_waiting` is "" where the provider
     is at work. `age_seconds` are those since it was planned, until it ended. `cost_usd` is None
     until there is a bill, and where that lacks jobs of an unknown price; what `reserved_usd` holds
-    then, jobs may have cost of which nobody told.
+    then, jobs may have cost of which nobody told. One that was refused has cost 0.0; where it is
+    "collected" without a `remote_id`, its jobs have failed for that.
     """
 
     number: int
@@ -162,7 +163,9 @@ def status_of(
         overruns=len(state.overruns),
         reserved_usd=state.reserved_usd,
         cost_limit_usd=cost_limit_usd,
-        batches=[_batch(chunk, whys.get(chunk.number, ""), now) for chunk in list(state.chunks)],
+        batches=[
+            _batch(state, chunk, whys.get(chunk.number, ""), now) for chunk in list(state.chunks)
+        ],
         waiting=list(dict.fromkeys([*_unlimited(state, pending, cost_limit_usd), *waiting])),
         deadline_at=None if state.deadline is None else state.deadline.at,
         live=live,
@@ -192,11 +195,20 @@ def _usual_why(chunk: ChunkState) -> str:
 
 
 def _end_of(chunk: ChunkState, now: float) -> float:
-    has_ended = chunk.step in (Step.ENDED, Step.COLLECTING, Step.COLLECTED)
-    return chunk.ended_at if has_ended and chunk.ended_at is not None else now
+    if chunk.step not in (Step.ENDED, Step.COLLECTING, Step.COLLECTED):
+        return now
+    return chunk.changed_at if chunk.ended_at is None else chunk.ended_at
 
 
-def _batch(chunk: ChunkState, why: str, now: float) -> RemoteBatchStatus:
+def _cost_of(state: RunState, chunk: ChunkState) -> tuple[float | None, float | None]:
+    """Return what a chunk has cost, as far as it is known, and what is held for it."""
+    if chunk.settled_usd is None and not state.is_held(chunk):
+        return 0.0, None  # it was refused: nothing of it ran
+    return None if chunk.unpriced else chunk.settled_usd, chunk.reserved_usd
+
+
+def _batch(state: RunState, chunk: ChunkState, why: str, now: float) -> RemoteBatchStatus:
+    cost_usd, reserved_usd = _cost_of(state, chunk)
     told = {
         "number": chunk.number,
         "provider": chunk.plan.provider,
@@ -208,8 +220,8 @@ def _batch(chunk: ChunkState, why: str, now: float) -> RemoteBatchStatus:
         "waiting": chunk.waiting,
         "counts": dict(chunk.counts),
         "age_seconds": max(0.0, _end_of(chunk, now) - chunk.plan.at),
-        "cost_usd": None if chunk.unpriced else chunk.settled_usd,
-        "reserved_usd": chunk.reserved_usd,
+        "cost_usd": cost_usd,
+        "reserved_usd": reserved_usd,
         "why_waiting": why or _usual_why(chunk),
     }
     return cast("RemoteBatchStatus", told)

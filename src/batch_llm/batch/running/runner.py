@@ -81,9 +81,9 @@ class Runner:
         self._refused: list[JobResult] = []
         pending = self._unless_stopped(list(journal.state.pending_ids()))
         self._drafting = Drafting(self._drafts_of(pending), self._changed.set)
-        self._halving = Halving(self._draft_parts)
         self._doubles = Doubles(journal, book, params, self._adopt)
         self._watch: asyncio.Task[None] | None = None
+        self._halving = Halving(self._draft_parts, self._changed.set, journal.state.ended_at)
         self._noted_prices: set[PricedModel] = set()
         self._held: list[Held] = []
         self._given_up: list[Held] = []
@@ -191,8 +191,9 @@ class Runner:
 
     def _draft_parts(self, parts: list[list[str]]) -> None:
         """Have jobs that were refused together submitted in parts, each a chunk of its own."""
-        for job_ids in parts:
-            self._drafting.go_on_with(self._drafts_of(self._unless_stopped(job_ids)))
+        self._drafting.go_on_with(
+            [self._drafts_of(self._unless_stopped(job_ids)) for job_ids in parts]
+        )
 
     def _unless_stopped(self, job_ids: list[str]) -> Iterator[str]:
         for job_id in job_ids:
@@ -280,6 +281,7 @@ class Runner:
         standing.max_concurrent = self._params.max_concurrent
         standing.max_cost_usd = self._params.cost_limit_usd
         standing.grace_seconds = self._params.orphan_grace_seconds
+        standing.one_at_a_time = self._halving.doubted
         return standing
 
     def _has_room(self) -> bool:

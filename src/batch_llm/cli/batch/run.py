@@ -31,8 +31,8 @@ from .clients import Model, clients_for, deadline_for
 from .display import display_for
 from .hints import command_on
 from .output import check_is_ours, shown, write_output
-from .state import asked_of, opened
-from .summary import End, place_of_results, summary
+from .state import asked_of, opened, run_status
+from .summary import End, advice, counts, place_of_results, summary
 from .watch import Watch
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from ...base import JobResult
+    from ...batch import RunStatus
     from ...batch.state.events import Asked, Outcome
     from ...batch.state.journal import Journal
     from ...rows.tally import Tally
@@ -91,7 +92,7 @@ def carry_on(
             _check_schema(journal, asked, task.again)
         if task.again is not None and not resubmit(journal, task.again):
             console.say(f"{state}: {_NONE_TO_SEND[task.again]} that could be sent again.")
-            return ExitStatus.SUCCEEDED
+            return _as_it_stands(run_status(journal.state), asked, state, console)
     with _output_held(asked):
         run = _run_of(state, asked, refused, task)
         watch = Watch(run, console, command_on(state, "resume"), quiet=quiet)
@@ -104,6 +105,18 @@ def carry_on(
     troubles = [trouble for trouble in (watch.trouble, late) if trouble is not None]
     _tell(end, troubles, console, quiet=quiet)
     return _exit_status(end, watch, is_broken=bool(troubles))
+
+
+def _as_it_stands(
+    status: RunStatus, asked: Asked, state: Path, console: ErrorConsole
+) -> ExitStatus:
+    """Print what may be done with a state where nothing was, and return how its rows stand."""
+    if status.succeeded == status.total:
+        return ExitStatus.SUCCEEDED
+    console.say(f"{state}: {counts(status)}.")
+    for line in advice(status, asked, state):
+        console.print(line, soft_wrap=True)
+    return ExitStatus.FAILED
 
 
 # -- before it begins

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...batch.running.run_status import status_of
 from ...batch.state.journal import open_journal
 from ...batch.state.state_file import STATE, fold, read_header, state_path
 from ...exceptions import ConfigurationError, StateError
@@ -16,6 +17,7 @@ from .hints import command_on
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ...batch import RunStatus
     from ...batch.state.events import Asked
     from ...batch.state.journal import Journal
     from ...batch.state.run_state import RunState
@@ -128,3 +130,19 @@ def _no_rows(state: Path) -> ConfigurationError:
 _BEGIN_ANEW = (
     "The command was cut off before anything was sent: run the same batch-llm batch INPUT … again."
 )
+
+
+def run_status(state: RunState, *, is_running: bool = False) -> RunStatus:
+    """Return how a run stands, by its state alone.
+
+    Args:
+        state: of the run.
+        is_running: whether a process is at work on it.
+    """
+    asked = state.asked
+    return status_of(
+        state,
+        refused_rows=0 if asked is None else asked.rows - asked.jobs,
+        is_running=is_running,
+        cost_limit_usd=None if asked is None else asked.max_cost_usd,
+    )

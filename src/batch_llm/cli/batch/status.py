@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from ...base import figures
 from ...base.json_text import as_json
-from ...batch.running.run_status import status_of
 from ...progress.run_text import batch_lines, money
 from ..exit_status import ExitStatus
 from ..stdout import print_lines
 from .display import WORDS
 from .output import shown
-from .state import read_state, running_process
+from .state import read_state, run_status, running_process
 from .summary import advice, counts
 
 if TYPE_CHECKING:
@@ -39,23 +38,13 @@ def status(state: Path, *, as_json_text: bool) -> ExitStatus:
     """
     path, folded = read_state(state)
     pid = running_process(path)
-    found = _status_of(folded.state, is_running=pid is not None)
+    found = run_status(folded.state, is_running=pid is not None)
     if as_json_text:
         lines = [as_json(_document(path, folded.state.asked, found, pid)).decode()]
     else:
         lines = list(_lines(state, folded.state, found, pid))
     print_lines(lines)
     return ExitStatus.SUCCEEDED
-
-
-def _status_of(state: RunState, *, is_running: bool) -> RunStatus:
-    asked = state.asked
-    return status_of(
-        state,
-        refused_rows=0 if asked is None else asked.rows - asked.jobs,
-        is_running=is_running,
-        cost_limit_usd=None if asked is None else asked.max_cost_usd,
-    )
 
 
 def _lines(state: Path, held: RunState, found: RunStatus, pid: int | None) -> Iterator[str]:

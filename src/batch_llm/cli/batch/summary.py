@@ -136,5 +136,10 @@ def place_of_results(end: End) -> str:
     """Return where the results are."""
     if end.tally is None:
         return f"in the state; {command_on(end.state, 'results')} -o FILE writes them"
-    rows = f" ({figures.count(end.tally.done)} of {figures.count(end.tally.total)} rows)"
-    return f"{shown(end.asked)}{'' if end.is_whole else rows}"
+    if end.is_whole:
+        return shown(end.asked)
+    # A row that is to be sent again keeps its result until there is another.
+    earlier = end.tally.done - end.status.completed
+    before = f", {figures.count(earlier)} of them as they ended before" if earlier > 0 else ""
+    rows = f"{figures.count(end.tally.done)} of {figures.count(end.tally.total)} rows{before}"
+    return f"{shown(end.asked)} ({rows})"
