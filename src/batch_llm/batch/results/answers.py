@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from ...base import JobResult, PricedModel
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 VALIDATION_ERROR: Final = "validation_error"
 MISSING: Final = "missing"
-PLAIN: Final = OutputSchema({})
-"""What any JSON fits, for an answer of which nobody knows any longer what it was to fit."""
 
 _OUTCOMES: Final[dict[BatchOutcome, Outcome]] = {
     "succeeded": "succeeded",
@@ -42,6 +41,12 @@ _WHY: Final[dict[Outcome, str]] = {
     "expired": "The provider did not come to it in time.",
     "cancelled": "It was cancelled before it ran.",
 }
+
+
+@cache
+def plain_schema() -> OutputSchema:
+    """Return what any JSON fits, for an answer of which nobody knows what it was to fit."""
+    return OutputSchema({})
 
 
 def result_of(
@@ -154,7 +159,7 @@ def _set_bill(result: JobResult, answer: BatchAnswer, priced: PricedModel) -> No
 
 def parse_plainly(result: JobResult) -> None:
     """Let a result hold what JSON gives of its text: what it was to fit is not known any longer."""
-    _set_parsed(result, PLAIN)
+    _set_parsed(result, plain_schema())
 
 
 def _set_parsed(result: JobResult, schema: OutputSchema | None) -> None:

@@ -10,7 +10,7 @@ from ...base import JobResult
 from ...exceptions import InputError
 from ..jobs.digest import digest_of
 from ..jobs.job_book import JobBook
-from ..results.answers import PLAIN
+from ..results.answers import plain_schema
 from ..results.result_files import ResultFiles
 from .run_status import RunStatus, status_of
 from .runner import Runner
@@ -182,6 +182,6 @@ def _as_model(result: JobResult, book: JobBook) -> JobResult:
         job, _ = book.answered(result.job_id)
         schema = job.output_schema if isinstance(job.response_model, type) else None
         # A provider of the user's own may have given another value than its text has.
-        if schema is not None and PLAIN.parse(result.response) == result.parsed_response:
+        if schema is not None and plain_schema().parse(result.response) == result.parsed_response:
             result.parsed_response = schema.parse(result.response)
     return result

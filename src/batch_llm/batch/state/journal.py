@@ -481,7 +481,8 @@ def _differing(job: Spec, held: Spec | None) -> list[str]:
 def _mismatch(path: Path, job_ids: tuple[str, ...], fields: list[str]) -> StateMismatchError:
     shown = ", ".join(map(repr, job_ids[:10]))
     more = f" and {len(job_ids) - 10} more" if len(job_ids) > 10 else ""
-    where = f" ({job_ids[0]!r} differs in {' or '.join(fields)})" if fields else ""
+    first = next(iter(job_ids), "")
+    where = f" ({first!r} differs in {' or '.join(fields)})" if fields else ""
     return StateMismatchError(
         f"The batch state {str(path)!r} holds other jobs under the ids {shown}{more}{where}. "
         f"Nothing was changed: give changed jobs new ids, or name another state file.",
