@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 _MOST: Final = 500
 """Refusals of several jobs each: more than a person would wait for, or want to see."""
-_DRAWN: Final = (1, 3, 12)
-"""Jobs that go alone after each refusal: the first is taken most often, where few are bad."""
-_DRAWN_ONCE_DOUBTED: Final = (1, 3)
-_NAMED: Final = (0, 0)
+_NEXT_DRAWN: Final = {0: 1, 1: 3, 4: 12}
+"""How many jobs go alone next, by how many of a chunk did: most often the first is taken."""
+_ENOUGH_DRAWN: Final = 16
+_ENOUGH_IN_DOUBT: Final = 4
+"""How many are drawn of a chunk where so many of the model were refused alone already."""
+_NAMED: Final = 2
 """Where the provider names who is at fault, it is believed for so many refusals."""
 
 
@@ -50,10 +52,10 @@ class Halving:
         self._changed = changed
         self._ended = ended
         self._taken: set[Key] = set()
-        self._given_up: set[Key] = set()
+        self._alone: Counter[Key] = Counter()
         self._refusals: Counter[Key] = Counter()
-        self._rounds: dict[str, int] = {}
-        """By the first job of what is left of a chunk, how often that was refused before."""
+        self._left: dict[str, tuple[int, int]] = {}
+        """By the first job of what is left of a chunk, its refusals and how many were drawn."""
         self.doubted: set[Key] = set()
         """Of what something was refused, and nothing ever taken: one chunk goes at a time."""
 
@@ -79,31 +81,29 @@ class Halving:
             No parts where they would be refused as well: all jobs fail.
         """
         key, rest = _key(chunk), [job_id for job_id in job_ids if job_id not in named]
-        refused_before = self._rounds.pop(job_ids[0], 0)
+        refusals, drawn = self._left.pop(job_ids[0], (0, 0))
+        if len(job_ids) < 2:
+            self._alone[key] += 1
+            return []
         self._refusals[key] += 1
-        if self._refusals[key] > _MOST or len(job_ids) < 2 or not rest:
+        if self._refusals[key] > _MOST or not rest:
             return []
         is_named = len(rest) < len(job_ids)
         if key in self._taken or key in self._ended:
             return [rest] if is_named else _halves(rest)
         self.doubted.add(key)
-        drawn = self._drawn(key, is_named=is_named)
-        if refused_before >= len(drawn):
-            self._given_up.add(key)
+        enough = _ENOUGH_DRAWN if self._alone[key] < _ENOUGH_DRAWN else _ENOUGH_IN_DOUBT
+        if drawn >= enough:
             return []
-        alone, others = _draw(rest, drawn[refused_before])
+        number = 0 if is_named and refusals < _NAMED else _NEXT_DRAWN[drawn]
+        alone, others = _draw(rest, number)
         if others:
-            self._rounds[others[0]] = refused_before + 1
+            self._left[others[0]] = refusals + 1, drawn + number
         return [*alone, others] if others else alone
 
     def send(self, parts: list[list[str]]) -> None:
         """Have parts submitted whose jobs are pending again."""
         self._send(parts)
-
-    def _drawn(self, key: Key, *, is_named: bool) -> tuple[int, ...]:
-        if key in self._given_up:
-            return _DRAWN_ONCE_DOUBTED
-        return (*_NAMED, *_DRAWN) if is_named else _DRAWN
 
 
 def _halves(job_ids: list[str]) -> list[list[str]]:
