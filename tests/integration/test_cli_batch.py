@@ -42,6 +42,10 @@ def running() -> Iterator[Simulator]:
         yield simulator
 
 
+# So long that none of its lines runs before a cancel has come, however fast the clock.
+LONG = {"running": {"seconds": 80_000.0}, "slices": 1}
+
+
 @pytest.fixture
 def simulator(simulator: Simulator) -> Simulator:
     simulator.set_speed(FAST)
@@ -519,6 +523,7 @@ def by_id(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 def test_what_no_batch_has_answered_by_the_deadline_is_called_live(
     program: Program, provider: Provider, limit: list[str]
 ) -> None:
+    program.simulator.set_batch_times(LONG)
     process = program.started_and_taken(provider, "--deadline", "1s", *limit)
     program.wait_until(lambda: bool(program.steps("went_live")))
     program.simulator.set_speed(FAST)  # a cancelled batch ends
@@ -548,6 +553,7 @@ def test_the_status_says_what_a_deadline_will_do(program: Program) -> None:
 
 
 def test_a_deadline_outlives_the_process(program: Program) -> None:
+    program.simulator.set_batch_times(LONG)
     process = program.started_and_taken(OPENAI, "--deadline", "1h")
     process.kill()
     process.communicate()
