@@ -802,8 +802,11 @@ def test_a_file_that_changes_between_draft_and_upload_is_not_sent(
 
     client = Changing(base_url=simulator.openai_base_url, api_key=KEY, retries=AT_ONCE)
     batch = batch_of(provider, client, 2).add_job("a", file=file, prompt="Sum up")
-    results = batch.run(wait=True).results()
+    run = batch.run()
+    assert run.wait(30), "the others wait for nothing"
+    results = run.results()
     assert "has changed" in str(results["a"].error)
+    assert results["a"].error_category == "input_error"
     assert sum(result.is_success for result in results.values()) == 2
     check_books(simulator, 2)
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("batch_llm")
 
+SUBMISSION_REFUSED: Final = "submission_refused"
 _GROUP: Final = 500
 _GROUP_BYTES: Final = 4 * 1024**2
 """Answers that are read, and kept, at a time."""
@@ -130,13 +131,15 @@ class ChunkResults:
             why = f"{why} (said of {self._chunk.jobs:,} jobs together)"
         self._keep(_refused(job_id, named.get(job_id, why)) for job_id in waiting)
 
-    def keep_named(self, named: Mapping[str, str]) -> None:
-        """Let jobs fail that the provider names, of a chunk that is released: they are in none.
+    def keep_named(self, named: Mapping[str, str], category: str = SUBMISSION_REFUSED) -> None:
+        """Let jobs fail that are at fault, of a chunk that is released: they are in none.
 
         Args:
             named: the reasons, by job id.
+            category: the kind of reason.
         """
-        self._keep((_refused(job_id, why) for job_id, why in named.items()), is_released=True)
+        results = (_refused(job_id, why, category) for job_id, why in named.items())
+        self._keep(results, is_released=True)
 
     def keep_gone(self, why: str) -> None:
         """Let the jobs that wait end, of a batch that is gone: what they have cost, nobody tells.
@@ -264,8 +267,8 @@ class ChunkResults:
         return None if kept is None else kept.get("cost_usd")
 
 
-def _refused(job_id: str, why: str) -> JobResult:
-    return JobResult(job_id, error=why, error_category="submission_refused", cost_usd=0.0)
+def _refused(job_id: str, why: str, category: str = SUBMISSION_REFUSED) -> JobResult:
+    return JobResult(job_id, error=why, error_category=category, cost_usd=0.0)
 
 
 def _outcome(result: object) -> Outcome:

@@ -13,6 +13,7 @@ from ...exceptions import InputError, JobError, ProviderError, SubmissionError
 from ...providers.base import NOT_SENT
 from ...providers.chunk import Chunk, Intent
 from ...providers.orphan import Found, Unprovable
+from ...rows.result_row import INPUT_ERROR
 from ...wire.custom_ids import new_nonce
 from ..jobs.job_book import JobLines
 from ..state.events import (
@@ -278,9 +279,18 @@ class RemoteChunk:
         self._journal.write(Refused(self._chunk.number, str(error), not_before))
         if isinstance(error, ProviderError) and (is_bad_key(error) or has_no_credit(error)):
             raise jobs_wait(self._client.provider, error) from error
-        # What is wrong with one job holds up no other: they are cut anew before they go again.
-        if is_for_good(error) and not isinstance(error, JobError):
+        if isinstance(error, JobError) and error.job_id in self._job_ids:
+            await self._go_on_without(error.job_id, str(error))
+        elif is_for_good(error):
             await self._fail_or_halve(str(error), {}, may_be_of_one=may_be_of_one(error))
+
+    async def _go_on_without(self, job_id: str, why: str) -> None:
+        """Fail a job that cannot be sent, since its file has changed, say; the others go again."""
+        rest = [each for each in self._journal.state.waiting_ids(self._chunk) if each != job_id]
+        self._journal.write(Released(self._chunk.number))
+        await asyncio.to_thread(self._results.keep_named, {job_id: why}, INPUT_ERROR)
+        if rest:
+            self._halving.send([rest])
 
     async def _refused_in_check(self, told: RemoteError) -> None:
         """Go on from a batch that was created, and refused before anything of it ran."""
