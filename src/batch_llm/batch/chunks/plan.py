@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
@@ -238,21 +238,7 @@ def goes_again_at(candidate: Candidate) -> float:
 
 
 def _own(standing: Standing) -> Standing:
-    return Standing(
-        now=standing.now,
-        in_flight=standing.in_flight,
-        committed_usd=standing.committed_usd,
-        unpriced=standing.unpriced,
-        overruns=standing.overruns,
-        max_concurrent=standing.max_concurrent,
-        max_cost_usd=standing.max_cost_usd,
-        enqueued_tokens=dict(standing.enqueued_tokens),
-        max_enqueued_tokens=standing.max_enqueued_tokens,
-        ended_at=standing.ended_at,
-        lost_usd=standing.lost_usd,
-        grace_seconds=standing.grace_seconds,
-        one_at_a_time=standing.one_at_a_time,
-    )
+    return replace(standing, enqueued_tokens=dict(standing.enqueued_tokens))
 
 
 def _take(candidate: Candidate, standing: Standing) -> None:
