@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +16,7 @@ from batch_llm.providers import MockBatchClient, Retries
 from batch_llm.providers.base import always
 from batch_llm.providers.connection import submission_error
 from batch_llm.providers.orphan import NotFound
+from batch_llm.wire.remote_status import TOKEN_LIMIT_EXCEEDED, RemoteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -261,3 +264,37 @@ def test_what_is_listed_by_the_deadline_is_adopted_and_not_called_live() -> None
     run.wait()
     assert (client.creates, run.status().succeeded) == (2, 3)
     assert {result.lane for result in run.results().values()} == {"batch"}
+
+
+class SlowToCancel(LateList):
+    """While it cancels the late batch, it refuses the present one, and says nothing of the next."""
+
+    refuses = False
+
+    async def cancel(self, remote_id: str) -> RemoteStatus:
+        if not self.cancelled:
+            self.fail("create", SILENCE, times=1)
+            self.refuses = True
+            self.cancelled.append(remote_id)
+            await asyncio.sleep(1.0)
+            return await MockBatchClient.cancel(self, remote_id)
+        return await super().cancel(remote_id)
+
+    async def poll(self, remote_id: str) -> RemoteStatus:
+        status = await super().poll(remote_id)
+        if not self.refuses or status.has_ended:
+            return status
+        self.refuses = False
+        error = RemoteError("too many tokens", TOKEN_LIMIT_EXCEEDED)
+        return replace(status, state="ended", ended_as="failed", error=error)
+
+
+def test_a_batch_that_is_being_cancelled_is_adopted_by_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("batch_llm.batch.chunks.plan._FIRST_WAIT_SECONDS", 0.05)
+    client = SlowToCancel()
+    run = run_of(client)
+    assert run.status().succeeded == 3
+    (late,) = client.cancelled
+    assert late not in {result.batch_id for result in run.results().values()}

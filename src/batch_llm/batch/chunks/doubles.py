@@ -42,8 +42,7 @@ class Doubles:
         journal: of the run.
         book: has the clients.
         params: how the run is run.
-        adopt: is given a chunk, and the nonce and the remote id of its batch; returns whether it
-            goes on with that.
+        adopt: is given a chunk, and the nonce and the remote id of its batch, to go on with that.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class Doubles:
         journal: Journal,
         book: JobBook,
         params: BatchParams,
-        adopt: Callable[[ChunkState, str, str], bool],
+        adopt: Callable[[ChunkState, str, str], None],
     ) -> None:
         self._journal = journal
         self._book = book
@@ -137,15 +136,17 @@ class Doubles:
             if not isinstance(found, Found):
                 return
             remote_id = found.remote_id
-        if chunk.step is not step or remote_id in state.known_remote_ids:
+        is_to_stop = lost.nonce in self._found
+        if chunk.step is not step or (remote_id in state.known_remote_ids and not is_to_stop):
             return  # it has gone on meanwhile
         holders = map(state.chunk_of, job_ids)
         if any(holder is not None and holder.may_be_orphan for holder in holders):
             return  # a provider that finds by jobs alone may mean what is being sent just now
-        if chunk.step is not Step.REFUSED:
+        # What a cancel was asked of once is never gone on with: it may have come to the provider.
+        if chunk.step is not Step.REFUSED or is_to_stop:
             await self._stop(chunk, lost, client, remote_id)
-        elif self._adopt(chunk, lost.nonce, remote_id):
-            self._found.pop(lost.nonce, None)
+        else:
+            self._adopt(chunk, lost.nonce, remote_id)
 
     async def _stop(
         self, chunk: ChunkState, lost: LostCreate, client: BatchClient, remote_id: str
@@ -155,6 +156,7 @@ class Doubles:
         )
         is_new = lost.nonce not in self._found
         self._found[lost.nonce] = remote_id
+        self._journal.state.stopping_ids.add(remote_id)
         try:
             status = await client.cancel(remote_id)
         except ProviderError as error:

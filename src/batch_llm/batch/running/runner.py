@@ -251,16 +251,15 @@ class Runner:
             self._watch = asyncio.create_task(self._doubles.watch())
             self._watch.add_done_callback(lambda _: self._changed.set())
 
-    def _adopt(self, chunk: ChunkState, nonce: str, remote_id: str) -> bool:
+    def _adopt(self, chunk: ChunkState, nonce: str, remote_id: str) -> None:
         """Go on with a batch that has turned up of a chunk whose jobs wait yet."""
         if chunk.step is not Step.REFUSED or chunk.number in self._tasks:
-            return False
+            return
         # Cut off in between, it is one that may have been taken, and is looked for.
         self._journal.write(Again(chunk.number, nonce, chunk.plan.reserved_usd))
         self._journal.write(Created(chunk.number, remote_id, adopted=True))
         self._begin(chunk, is_new=False)
         self._changed.set()
-        return True
 
     async def _go_on(self) -> None:
         """Submit what may go; from the deadline on, hand over to the live lane."""

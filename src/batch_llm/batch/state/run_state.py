@@ -221,6 +221,8 @@ class RunState:
         self._unpriced = 0
         self._unsettled: dict[int, ChunkState] = {}
         self._losing: dict[int, ChunkState] = {}
+        self.stopping_ids: set[str] = set()
+        """Of doubles that this process asks the provider to cancel: in no file, adopted by none."""
         self._numbers: dict[str, int] = {}
         self._ids: list[str] = []
         self._digests = bytearray()
@@ -291,8 +293,9 @@ class RunState:
 
     @property
     def known_remote_ids(self) -> set[str]:
-        """The ids of all remote batches that were written down."""
+        """The ids of all remote batches that were written down, or are being stopped."""
         known = {remote_id for chunk in self.chunks for remote_id in chunk.remote_ids}
+        known |= self.stopping_ids
         stopped = {lost.stopped_id for chunk in self.losing_chunks for lost in chunk.lost}
         return known | {remote_id for remote_id in stopped if remote_id is not None}
 
