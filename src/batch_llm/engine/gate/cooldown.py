@@ -26,7 +26,7 @@ class Cooldown:
     Attributes:
         task: the pause under way, or None.
         epoch: how many there were.
-        consecutive: how many since the last success.
+        consecutive: how many began since the admission of the last call that succeeded.
     """
 
     def __init__(self, rate_limits: RateLimitStrategy, events: Events) -> None:
@@ -56,6 +56,14 @@ class Cooldown:
         self._worker_id = worker_id
         self._began = asyncio.get_running_loop().time()
         self.task = asyncio.create_task(self._cool_down())
+
+    def succeeded(self, epoch: int) -> None:
+        """Learn that a call admitted in `epoch` succeeded: the series of hits begins after that.
+
+        Refusals come back sooner than answers: most of those to the calls beside a refused one
+        arrive in the pause that it began.
+        """
+        self.consecutive = min(self.consecutive, self.epoch - epoch)
 
     def follow(self, earlier: Cooldown) -> None:
         """Go on from one on another loop, of the same clock; a pause cut off with it goes on."""

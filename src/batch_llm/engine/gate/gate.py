@@ -126,9 +126,7 @@ class Gate:
 
     def succeeded(self, scope: str | None, epoch: int) -> None:
         """Learn that an attempt admitted in `epoch` succeeded; at once after its `leave`."""
-        cooldown = self._cooldown
-        if epoch == cooldown.epoch and cooldown.task is None:
-            cooldown.consecutive = 0
+        self._cooldown.succeeded(epoch)
         state = self._scopes.get(scope)
         if state is not None:
             state.succeeded(self._now())
@@ -171,7 +169,7 @@ class Gate:
         """How many cooldowns there were.
 
         A rate limit met by an attempt of an earlier epoch says nothing new, and a success of one
-        does not end a series of hits.
+        leaves the cooldowns that began after its admission in the series of hits.
         """
         return self._cooldown.epoch
 

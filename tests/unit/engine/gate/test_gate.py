@@ -72,16 +72,27 @@ async def test_a_report_of_an_earlier_epoch_says_nothing_new() -> None:
     assert it.consecutive == 1
 
 
-async def test_hits_in_a_row_are_counted_until_a_success_of_their_epoch() -> None:
+async def test_hits_in_a_row_are_counted_until_a_success() -> None:
     it = gate()
     for hit in range(1, 4):
         it.rate_limited(None, None, it.epoch, 0)
         await admitted_at(it, [None])
         assert it.consecutive == hit
-    it.succeeded(None, it.epoch - 1)
-    assert it.consecutive == 3
+    it.succeeded(None, 0)
+    assert it.consecutive == 3, "admitted before the first hit: it says nothing of those since"
     it.succeeded(None, it.epoch)
     assert it.consecutive == 0
+
+
+async def test_answers_that_arrive_during_the_pause_end_a_series_all_the_same() -> None:
+    """Of calls that start together, the refused ones come back first."""
+    it = gate()
+    for _ in range(10):
+        together = it.epoch
+        it.rate_limited(None, None, together, 0)
+        it.succeeded(None, together)
+        assert it.consecutive == 1
+        await admitted_at(it, [None])
 
 
 async def test_closed_it_ends_its_cooldown() -> None:
