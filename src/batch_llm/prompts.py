@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, TypeVar
 
 from .base import LLMRequest, LLMWorkItem
+from .engine.loop_elsewhere import LoopElsewhere
 from .exceptions import InputError
 from .parallel import ParallelBatchProcessor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Sequence
-    from concurrent.futures import Future
     from pathlib import Path
     from typing import Literal
 
-    from anyio.from_thread import BlockingPortal
     from typing_extensions import Unpack
 
     from .base import (
@@ -118,10 +117,8 @@ def process_prompts_sync(
 
     if not _is_in_event_loop():
         return asyncio.run(main())
-    from anyio.from_thread import start_blocking_portal
-
-    with start_blocking_portal() as portal:
-        return _result(portal, main, processor.stop)
+    with LoopElsewhere(processor.stop) as loop:
+        return loop.wait_for(main())
 
 
 def process_stream_sync(
@@ -136,47 +133,22 @@ def process_stream_sync(
     The work is done on an event loop in another thread, and goes on while the caller deals with a
     result. Closing the generator cancels what is in flight.
     """
-    from anyio.from_thread import start_blocking_portal
-
     processor = ParallelBatchProcessor[str, TOutput, None](**options)
-    with start_blocking_portal() as portal:
+    with LoopElsewhere(processor.stop) as loop:
         results = processor.stream(_items(prompts, strategy), order=order)
         try:
-            while True:
-                result = _result(portal, lambda: _next(results), processor.stop)
-                if result is None:
-                    return
+            while (result := loop.wait_for(_next(results))) is not None:
                 yield result
         finally:
             # First the run, then the generator: one whose last step is still on its way out, since
             # that was cancelled, cannot be closed.
-            portal.call(processor.cleanup)
-            portal.call(results.aclose)
+            loop.finish(processor.cleanup, results.aclose)
 
 
 async def _next(results: AsyncIterator[T]) -> T | None:
     async for result in results:
         return result
     return None
-
-
-def _result(
-    portal: BlockingPortal, main: Callable[[], Coroutine[Any, Any, T]], stop: Callable[[], None]
-) -> T:
-    """Return what comes of `main()`: the first Ctrl-C stops gracefully, the second at once."""
-    future: Future[T] | None = None
-    try:
-        future = portal.start_task_soon(main)
-        return future.result()
-    except KeyboardInterrupt:
-        if future is None:
-            raise
-        portal.call(stop)
-    try:
-        return future.result()
-    except KeyboardInterrupt:
-        future.cancel()
-        raise
 
 
 def _is_in_event_loop() -> bool:

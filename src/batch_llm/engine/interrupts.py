@@ -47,7 +47,7 @@ def _take_over() -> bool:
     current = signal.getsignal(signal.SIGINT)
     if current is _on_interrupt:
         return True
-    if not _is_replaceable(current):
+    if not is_replaceable(current):
         return False
     _previous = current
     signal.signal(signal.SIGINT, _on_interrupt)
@@ -71,7 +71,7 @@ def _call_soon(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> Non
         loop.call_soon_threadsafe(stop)
 
 
-def _is_replaceable(handler: object) -> bool:
+def is_replaceable(handler: object) -> bool:
     """Return whether a SIGINT handler is Python's default or asyncio's."""
     if handler is signal.default_int_handler:
         return True

@@ -470,3 +470,43 @@ def test_a_sync_stream_raises_at_once_after_the_second(start: Any) -> None:
     program.wait_for("cut off")
     assert program.wait_for("raised:") == "raised: KeyboardInterrupt"
     assert program.end()[0] == 0
+
+
+def test_wherever_two_cut_in_no_lock_stays_held(start: Any) -> None:
+    """Also in the midst of a lock's own code, where an exception would leave it held for ever."""
+    program = start(
+        """
+        countdown = -1
+        enter = threading.Condition.__enter__
+
+        def cut_in(self):
+            global countdown
+            held = enter(self)
+            if threading.get_ident() == threading.main_thread().ident:
+                countdown -= 1
+                if countdown in (0, -1):
+                    os.kill(os.getpid(), signal.SIGINT)
+            return held
+
+        threading.Condition.__enter__ = cut_in
+
+        class Quick(LLMCallStrategy):
+            async def execute(self, prompt, attempt, timeout, state=None):
+                return prompt, {}
+
+        for countdown in range(1, 25):
+            try:
+                for result in process_stream_sync(["a", "b"], Quick(), max_workers=1):
+                    pass
+            except KeyboardInterrupt:
+                say("interrupted")
+            else:
+                say("ended")
+        countdown = -1
+        say("whole:", [r.outcome for r in process_stream_sync(["a"], Quick())])
+        """
+    )
+    for _ in range(24):
+        program.wait_for("")
+    assert program.wait_for("whole:") == "whole: ['succeeded']"
+    assert program.end()[0] == 0

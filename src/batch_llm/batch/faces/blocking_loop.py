@@ -6,6 +6,8 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ...engine.loop_elsewhere import wait_on
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
@@ -21,12 +23,7 @@ def wait_for(work: Coroutine[Any, Any, T]) -> T:
     All such work has one loop, so that a client may be called from several threads at once. Its
     thread ends with the process. What interrupts the caller (Ctrl-C) cancels the work.
     """
-    told = asyncio.run_coroutine_threadsafe(work, _started())
-    try:
-        return told.result()
-    except BaseException:  # cancels nothing that has ended
-        told.cancel()
-        raise
+    return wait_on(_started(), work)
 
 
 def _started() -> asyncio.AbstractEventLoop:
