@@ -266,6 +266,41 @@ def test_what_is_listed_by_the_deadline_is_adopted_and_not_called_live() -> None
     assert {result.lane for result in run.results().values()} == {"batch"}
 
 
+class HangingList(Unheard):
+    """Its list of batches hangs from the second look on."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(1, **settings)
+        self.looks = 0
+
+    async def find_orphan(
+        self, intent: Intent, known_ids: Collection[str], *, handle: str | None = None
+    ) -> Orphan:
+        self.looks += 1
+        if self.creates > 1:
+            await asyncio.Event().wait()
+        return await super().find_orphan(intent, known_ids, handle=handle)
+
+
+@pytest.mark.parametrize("ends", ["shutdown", "time limit"])
+def test_who_leaves_waits_for_no_list_that_hangs(
+    ends: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("batch_llm.batch.chunks.doubles._LAST_LOOK_SECONDS", 10_000.0)
+    client = HangingList(delays=lambda _: 0.05)
+    batch = batch_of(client, poll_interval_seconds=0.01)
+    run = batch.run(time_limit_seconds=1.0) if ends == "time limit" else batch.run()
+    until = time.monotonic() + 20
+    while run.status().succeeded < 3:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    if ends == "shutdown":
+        run.shutdown(wait_for_active=False)
+    run.wait()
+    assert client.looks > 1
+    assert run.status().succeeded == 3
+
+
 class SlowToCancel(LateList):
     """While it cancels the late batch, it refuses the present one, and says nothing of the next."""
 

@@ -89,7 +89,7 @@ class Runner:
         self._given_up: list[Held] = []
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._stop: str | None = None
-        self._leaves = False
+        self._leaving = asyncio.Event()
         self._cancels = False
         self._failure: Exception | None = None
         self._began_at = time.time()
@@ -141,7 +141,8 @@ class Runner:
         What the provider is at work on goes on there, and is collected by a later run.
         """
         self._stop = self._stop or reason
-        self._leaves = self._leaves or leaves
+        if leaves:
+            self._leaving.set()
         if self.late is not None:
             self.late.stop()
         self._changed.set()
@@ -217,7 +218,7 @@ class Runner:
 
     async def _turn(self) -> None:
         """Submit what may go, whenever something has changed, until there is nothing to do."""
-        while not self._leaves:
+        while not self._leaving.is_set():
             self._changed.clear()
             self._end_ended()
             await self._take_drafts()
@@ -225,7 +226,7 @@ class Runner:
                 await self._go_on()
             self._watch_doubles()
             if not self._tasks and (self._stop is not None or self._is_over()):
-                await self._doubles.look()
+                await self._look_for_doubles()
                 if not self._tasks:
                     break
             await self._wait()
@@ -251,6 +252,21 @@ class Runner:
             self._watch = asyncio.create_task(self._doubles.watch())
             self._watch.add_done_callback(lambda _: self._changed.set())
 
+    async def _look_for_doubles(self, chunk: ChunkState | None = None) -> None:
+        """Look once, of one chunk or of all; who is to leave at once does not wait for a list."""
+        tasks = [
+            asyncio.create_task(self._doubles.look(chunk)),
+            asyncio.create_task(self._leaving.wait()),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if tasks[0].done():
+                tasks[0].result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
     def _adopt(self, chunk: ChunkState, nonce: str, remote_id: str) -> None:
         """Go on with a batch that has turned up of a chunk whose jobs wait yet."""
         if chunk.step is not Step.REFUSED or chunk.number in self._tasks:
@@ -273,7 +289,8 @@ class Runner:
         # that is being made, it shows only then which of them cannot be sent.
         if not self._drafting.is_at_work:
             await self._look_before_live()
-            self._go_live()
+            if self._stop is None:
+                self._go_live()
 
     def _standing(self) -> Standing:
         standing = standing_of(self._journal.state, time.time())
@@ -325,7 +342,7 @@ class Runner:
         """Submit a refused chunk anew; jobs among which one has changed are cut anew instead."""
         if chunk.lost and chunk.changed_at < self._began_at:
             # What an earlier run has lost may be listed by now.
-            await self._doubles.look(chunk)
+            await self._look_for_doubles(chunk)
             if self._stop is not None or chunk.step is not Step.REFUSED:
                 return
         job_ids = list(self._journal.state.job_ids_of(chunk))
@@ -457,7 +474,7 @@ class Runner:
         if self._deadline is not None:
             for chunk in refused_chunks(self._journal.state):
                 if chunk.lost and chunk.number not in self._tasks:
-                    await self._doubles.look(chunk)
+                    await self._look_for_doubles(chunk)
 
     def _go_live(self) -> None:
         """Submit nothing more, recall what is under way, and let late jobs go as they come free."""
