@@ -130,6 +130,7 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
         self._interrupts = ExitStack()
         # One run begins at a time: to open the ledger takes a while.
         self._beginning = asyncio.Lock()
+        self._is_stop_asked = False
         self._closed = False
 
     # -- work
@@ -253,6 +254,8 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
         """
         if self._run is not None:
             self._run.stop()
+        elif self._beginning.locked():
+            self._is_stop_asked = True
 
     async def shutdown(self) -> None:
         """Stop as `stop` does, wait for the calls in flight, and close.
@@ -318,7 +321,11 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
         if order not in ("completion", "input"):
             raise ConfigurationError(f"order must be 'completion' or 'input', not {order!r}.")
         async with self._beginning:
-            return await self._begin_alone(source, order, capacity)
+            self._is_stop_asked = False
+            run = await self._begin_alone(source, order, capacity)
+            if self._is_stop_asked:  # before there was a run
+                run.stop()
+            return run
 
     async def _begun_by_queue(self) -> Run[TInput, TOutput, TContext]:
         async with self._beginning:

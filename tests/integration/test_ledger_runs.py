@@ -248,7 +248,8 @@ async def test_cancelled_items_are_not_finished(ledger: Path) -> None:
     model = Known("out", seconds=0.2)
     async with ParallelBatchProcessor(max_workers=2, ledger=ledger) as processor:
         running = asyncio.create_task(processor.process_all(items(6, model)))
-        await asyncio.sleep(0.05)
+        while model.calls < 2:
+            await asyncio.sleep(0)
         processor.stop()
         first = await running
     assert (first.succeeded, first.cancelled) == (2, 4)
@@ -257,6 +258,16 @@ async def test_cancelled_items_are_not_finished(ledger: Path) -> None:
     second, stats = await run(ledger, items(6, model))
     assert second.succeeded == 6
     assert stats["reused"] == 2
+
+
+async def test_a_stop_while_the_ledger_is_opened_holds(ledger: Path) -> None:
+    model = Known("out")
+    async with ParallelBatchProcessor(max_workers=2, ledger=ledger) as processor:
+        running = asyncio.create_task(processor.process_all(items(6, model)))
+        await asyncio.sleep(0)
+        processor.stop()
+        result = await running
+    assert (result.cancelled, model.calls) == (6, 0)
 
 
 async def test_a_cancellation_while_a_result_is_written_loses_nothing(ledger: Path) -> None:
