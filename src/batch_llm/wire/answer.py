@@ -11,7 +11,7 @@ from ..exceptions import MalformedAnswerError, OutputTruncatedError, OutputValid
 from .json_reading import UNREADABLE, read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from ..base.request import LLMRequest
     from ..base.usage import TokenUsage
@@ -47,19 +47,22 @@ class ChatAnswer:
         return self.finish_reason == "length"
 
 
-def decoded(decoder: msgspec.json.Decoder[T], body: bytes, what: str) -> T:
+def decoded(
+    decoder: msgspec.json.Decoder[T], body: bytes, what: str, *, beside: Collection[str] = ()
+) -> T:
     """Return what `body` holds; see `read_json` for what is read of a body that is not quite JSON.
 
     Args:
         decoder: of the form that it has.
         body: JSON.
         what: it is, such as "a batch of OpenAI's".
+        beside: names of what is left out where it has another form.
 
     Raises:
         MalformedAnswerError: if it is not that.
     """
     try:
-        return read_json(decoder, body)
+        return read_json(decoder, body, beside=beside)
     except UNREADABLE as error:
         raise MalformedAnswerError(describe_unreadable(what, body, error)) from None
 

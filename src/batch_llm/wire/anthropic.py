@@ -272,7 +272,7 @@ def decode_message(
     The errors carry the tokens billed, where the body names them.
     """
     try:
-        message = read_json(_MESSAGES, body)
+        message = read_json(_MESSAGES, body, beside=("usage", "id", "model", "stop_details"))
     except UNREADABLE as error:
         said = describe_unreadable("a message of Anthropic's", body, error)
         billed = billed_tokens(body)

@@ -194,7 +194,7 @@ def decode_generated(body: bytes, *, private: Iterable[str] = ()) -> ChatAnswer:
     The errors carry the tokens billed, where the body names them.
     """
     try:
-        answer = read_json(_ANSWERS, body)
+        answer = read_json(_ANSWERS, body, beside=("usageMetadata", "modelVersion", "responseId"))
     except UNREADABLE as error:
         said = describe_unreadable("a response of Gemini's", body, error)
         raise MalformedAnswerError(said, usage=billed_tokens(body)) from None

@@ -100,7 +100,7 @@ def _body(
 class _Response(msgspec.Struct):
     status_code: int
     body: msgspec.Raw = msgspec.Raw(b"null")
-    request_id: str | None = None
+    request_id: Any = None
 
 
 class _Result(msgspec.Struct):
@@ -109,7 +109,8 @@ class _Result(msgspec.Struct):
     error: Any = None
 
 
-_RESULTS = msgspec.json.Decoder(_Result)
+# Lax, since servers write a status as a text too.
+_RESULTS = msgspec.json.Decoder(_Result, strict=False)
 _ENDS: Final[dict[str | None, BatchOutcome]] = {
     "batch_expired": "expired",
     "batch_cancelled": "canceled",
@@ -142,7 +143,8 @@ def _failed(result: _Result, line: bytes, private: PrivateTexts) -> BatchAnswer:
         refusal = error_from_response(
             response.status_code, {}, bytes(response.body), private=hidden
         )
-        refusal.request_id = response.request_id
+        if isinstance(response.request_id, str):
+            refusal.request_id = response.request_id
         return answer_failed(result.custom_id, line, refusal)
     message, code = error_details({"error": result.error})
     said = short_message(message, hidden) or "The provider gives no answer and no reason."

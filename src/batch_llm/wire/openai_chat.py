@@ -153,7 +153,7 @@ def decode_chat(body: bytes, *, private: Iterable[str] = ()) -> ChatAnswer:
     The errors carry the tokens billed, where the body names them.
     """
     try:
-        answer = read_json(_ANSWERS, body)
+        answer = read_json(_ANSWERS, body, beside=("usage", "id", "model"))
     except UNREADABLE as error:
         said = describe_unreadable("a chat completion", body, error)
         raise MalformedAnswerError(said, usage=billed_tokens(body)) from None

@@ -53,7 +53,7 @@ def decode_embedding(body: bytes, *, private: Iterable[str] = ()) -> Embedding:
         MalformedAnswerError: if the body is not whole JSON of the right form, or holds no vector.
         ProviderError: of the kind that fits, if it reports an error in spite of its status.
     """
-    answer = decoded(_ANSWERS, body, "an embedding")
+    answer = decoded(_ANSWERS, body, "an embedding", beside=("usage", "model"))
     if answer.error:
         message, code = error_details({"error": answer.error})
         said = short_message(message, private) or "without a message"

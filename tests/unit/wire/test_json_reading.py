@@ -168,3 +168,33 @@ def test_the_error_is_that_of_the_body_as_it_came(body: bytes) -> None:
     with pytest.raises(UNREADABLE) as raised:
         read_json(strict, body)
     assert (type(raised.value), str(raised.value)) == (type(told.value), str(told.value))
+
+
+@pytest.mark.parametrize("odd", [b"1.5", b"true", b'"many"', b"[]"], ids=ascii)
+def test_a_count_that_is_none_costs_no_answer(reader: Reader, odd: bytes) -> None:
+    answer = reader.read(sent(reader.line, COUNT, odd))
+    assert (answer.custom_id, answer.outcome, answer.text) == ("a", "succeeded", TEXT)
+    assert not (answer.usage or {}).get("total_tokens"), "what it has cost is not known"
+    assert reader.live(sent(reader.answer, COUNT, odd)).text == TEXT
+
+
+BESIDE = [("usage", "n/a"), ("usageMetadata", 7), ("id", 5), ("model", {}), ("responseId", [])]
+
+
+@pytest.mark.parametrize(("name", "odd"), BESIDE, ids=str)
+def test_what_stands_beside_an_answer_costs_none(reader: Reader, name: str, odd: object) -> None:
+    assert reader.live(json.dumps({**reader.answer, name: odd}).encode()).text == TEXT
+
+
+def test_an_answer_of_another_form_is_still_refused(reader: Reader) -> None:
+    body = json.dumps({**reader.answer, "choices": 1, "output": 1, "content": 1, "candidates": 1})
+    with pytest.raises(MalformedAnswerError):
+        reader.live(body.encode())
+
+
+@pytest.mark.parametrize("odd", [{"status_code": "200"}, {"request_id": 5}], ids=str)
+def test_a_line_of_an_odd_server_is_read(odd: dict[str, Any]) -> None:
+    response = {"status_code": 200, "body": CHAT, **odd}
+    read = openai_batch.line_decoder("/v1/chat/completions")
+    line = json.dumps({"custom_id": "a", "response": response}).encode()
+    assert read(line).text == TEXT

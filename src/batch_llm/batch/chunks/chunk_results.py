@@ -15,13 +15,15 @@ from ...wire.batch_results import UNMATCHED_RESULTS
 from ..jobs.job_book import private_texts
 from ..jobs.raw_request import raw_request
 from ..results.answers import MISSING, missing_result, parse_plainly, result_of
+from ..results.repeats import Repeats, best_of_each
 from ..state.events import Collected, Settled
+from .answer_group import AnswerGroup
 from .batch_name import batch_name
 from .outage import Outage
 from .pauses import Pauses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
     from ...base import Job
     from ...providers import BatchClient
@@ -39,9 +41,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("batch_llm")
 
 SUBMISSION_REFUSED: Final = "submission_refused"
-_GROUP: Final = 500
-_GROUP_BYTES: Final = 4 * 1024**2
-"""Answers that are read, and kept, at a time."""
+_NAMED: Final = 5
 _GONE: Final = frozenset({404, 410})
 
 
@@ -78,8 +78,11 @@ class ChunkResults:
         self._params = params
         self._kept = kept
         self._say_why = say_why
+        # By job, what all that the results say of it has cost; None where that is not known.
         self._costs: dict[str, float | None] = {}
         self._has_warned = False
+        self._has_told_of_repeats = False
+        self._unreadable: set[str] = set()
 
     async def fetch(self, status: RemoteStatus) -> str | None:
         """Keep the results, as soon as they can be fetched; return what stays wrong with them.
@@ -110,6 +113,11 @@ class ChunkResults:
             await asyncio.sleep(max(pauses.next_seconds(), outage.retry_after_seconds))
         self._say_why("")
         return wrong
+
+    @property
+    def has_unreadable(self) -> bool:
+        """Whether there are answers that could not be read."""
+        return bool(self._unreadable)
 
     def keep_missing(self, status: RemoteStatus, why: str | None) -> None:
         """Keep how jobs ended that the results of an ended batch say nothing of."""
@@ -203,26 +211,42 @@ class ChunkResults:
                 self._warn_once(gone)
             if keeps_raw:
                 found.raw_request = self._raw_request(job, ids)
+            if isinstance(answer.error, MalformedAnswerError):
+                self._unreadable.add(job.id)
             return found
 
         def keep(answers: list[BatchAnswer]) -> None:
-            self._keep(map(result, answers))
+            results = [result(answer) for answer in answers]
+            for each in results:
+                self._count(each)
+            self._keep(best_of_each(results))
 
-        answers = self._client.collect(status, ids, plan.endpoint, private=private)
-        group: list[BatchAnswer] = []
-        size = 0
-        try:
-            async for answer in answers:
-                group.append(answer)
-                size += len(answer.raw)
-                if len(group) >= _GROUP or size >= _GROUP_BYTES:
-                    kept, group, size = group, [], 0
-                    await asyncio.to_thread(keep, kept)
-        finally:
-            await asyncio.to_thread(keep, group)
+        self._costs.clear()
+        await self._keep_all(
+            self._client.collect(status, ids, plan.endpoint, private=private), keep
+        )
         if status.ended_as == "completed" and self._chunk.waiting:
             lacking = f"{self._chunk.waiting} of {self._chunk.jobs} jobs are not among the results."
             raise MalformedAnswerError(lacking, code=UNMATCHED_RESULTS)
+
+    async def _keep_all(
+        self, answers: AsyncIterator[BatchAnswer], keep: Callable[[list[BatchAnswer]], None]
+    ) -> None:
+        """Give answers to `keep` in groups, those that were read before a failure too."""
+        repeats = Repeats()
+        # Those that succeeded go first: of a job that is named twice, an answer is what counts.
+        answered, failed = AnswerGroup(), AnswerGroup()
+        try:
+            async for answer in answers:
+                if repeats.has(answer):
+                    continue
+                group = answered if answer.outcome == "succeeded" else failed
+                group.add(answer)
+                if group.is_full:
+                    await asyncio.to_thread(keep, group.taken())
+        finally:
+            await asyncio.to_thread(keep, answered.taken() + failed.taken())
+        self._warn_of_repeats(repeats)
 
     def _warn_once(self, gone: str) -> None:
         """Say that answers come without their model; most often all of a chunk do."""
@@ -230,6 +254,25 @@ class ChunkResults:
             self._has_warned = True
             name = batch_name(self._chunk, self._job_ids)
             logger.warning("%s: answers are kept as plain values, without a model. %s", name, gone)
+
+    def _warn_of_repeats(self, repeats: Repeats) -> None:
+        if repeats.others and not self._has_told_of_repeats:
+            self._has_told_of_repeats = True
+            named = ", ".join(map(repr, repeats.others[:_NAMED]))
+            logger.warning(
+                "%s: the results say different things of %d of its jobs (%s%s). An answer counts "
+                "before a failure, and what is first before what is later; all of it is taken as "
+                "billed.",
+                batch_name(self._chunk, self._job_ids),
+                len(repeats.others),
+                named,
+                ", …" if len(repeats.others) > _NAMED else "",
+            )
+
+    def _count(self, result: JobResult) -> None:
+        """Add what a result has cost to what its job has."""
+        before, more = self._costs.get(result.job_id, 0.0), result.cost_usd
+        self._costs[result.job_id] = None if before is None or more is None else before + more
 
     def _raw_request(self, job: Job, ids: CustomIds) -> dict[str, Any] | None:
         try:
@@ -246,7 +289,8 @@ class ChunkResults:
             return
         self._journal.keep_results((result.to_dict() for result in new), _outcome, number)
         self._journal.sync()
-        self._costs.update((result.job_id, result.cost_usd) for result in new)
+        for result in new:
+            self._costs.setdefault(result.job_id, result.cost_usd)
         self._kept(new)
 
     def _bill(self) -> Settled:

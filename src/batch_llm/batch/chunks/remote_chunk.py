@@ -462,7 +462,8 @@ class RemoteChunk:
         await self._results.close()
         if not self._params.keep_remote_files:
             # Where something is wrong with results, a person may still find something in them.
-            await self._discard([*status.inputs, *(() if wrong else status.outputs)])
+            is_whole = wrong is None and not self._results.has_unreadable
+            await self._discard([*status.inputs, *(status.outputs if is_whole else ())])
 
     async def _discard(self, handles: Iterable[str]) -> None:
         """Delete files at the provider; that they stay is no reason to fail."""
