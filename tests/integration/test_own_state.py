@@ -225,6 +225,20 @@ def test_a_run_goes_on_with_what_another_has_added(
     assert len(sent(client)) == JOBS + 1
 
 
+def test_a_run_that_has_begun_anew_goes_on_with_what_it_has_begun(
+    run: BatchRun, state: Path, client: MockBatchClient
+) -> None:
+    client.set_answer("job 0", ServerError("It failed.", status_code=500))
+    anew = batch_in(state, client, reuse_state=False).run(wait=True)
+    client.set_answer("job 0", "now it does")
+    before = len(sent(client))
+    anew.retry_failed().wait()
+    assert anew.status().succeeded == JOBS
+    assert len(sent(client)) == before + 1
+    with pytest.raises(StateError, match="not that of this run any longer"):
+        run.results()
+
+
 def test_a_state_that_goes_while_it_is_used_ends_the_run_which_sends_nothing_again(
     state: Path,
 ) -> None:
