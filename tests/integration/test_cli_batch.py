@@ -802,6 +802,7 @@ def test_states_that_cannot_be_used(program: Program) -> None:
     again = program.send(OPENAI, "--force")
     assert again.returncode == 2
     assert "batch-llm batch resume out.jsonl.state" in again.stderr.decode()
+    before = sorted(path.name for path in program.directory.iterdir())
     again = ("retry-failed", "resubmit-expired", "resubmit-cancelled")
     for command in ("status", "resume", "cancel", *again, "results"):
         missing = program.run(command, "none.state")
@@ -810,7 +811,7 @@ def test_states_that_cannot_be_used(program: Program) -> None:
         beside = program.run(command, "out.jsonl")
         assert beside.returncode == 2, command
         assert "'out.jsonl.state'?" in beside.stderr.decode()
-    assert not (program.directory / "none.state").exists()
+    assert sorted(path.name for path in program.directory.iterdir()) == before
 
 
 @pytest.mark.parametrize("text", [b'{"id": "a"}\n', b""], ids=["rows", "empty"])

@@ -19,6 +19,7 @@ from .money.estimate import BatchEstimate, estimate
 from .params import BatchParams
 from .running.callbacks import check_callback
 from .running.run import BatchRun
+from .running.run_places import RunPlaces
 
 if TYPE_CHECKING:
     import os
@@ -53,7 +54,8 @@ class Batch:
         state_file: where the run is kept, so that it can go on after a crash. A script that adds
             the same jobs again goes on with it. Without one, the state is in a temporary folder,
             which stays, with a warning that names it, only where batches are left to collect: the
-            same script submits its jobs anew.
+            same script submits its jobs anew. A relative path begins where the program is now,
+            wherever it goes later; so does that of `results_dir`.
         results_dir: the folder that results are written to.
         max_concurrent: remote batches at a time, 1 and up.
         items_per_batch: jobs in one remote batch at most; None leaves the provider's limit.
@@ -102,6 +104,7 @@ class Batch:
             keep_remote_files=keep_remote_files,
             max_enqueued_tokens=max_enqueued_tokens,
         )
+        self._places = RunPlaces.of(self._params)
         self._clients = dict(clients or {})
         self._models = KnownModels(self._clients)
         self._shared = SharedSettings(self._models.abilities_of)
@@ -415,6 +418,7 @@ class Batch:
             on_progress=on_progress or self._progress_callback,
             time_limit_seconds=time_limit_seconds,
             deadline=None if deadline is None else self._deadline(deadline),
+            places=self._places,
         )
 
     def _deadline(self, given: Duration) -> Deadline:

@@ -9,12 +9,13 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec.structs import replace
 from tests.batch_runs import job, planned, result
 
+import batch_llm.batch.state.journal as journal_module
 from batch_llm.batch.running.run_status import status_of
 from batch_llm.batch.state.events import (
     Collected,
@@ -24,11 +25,20 @@ from batch_llm.batch.state.events import (
     Resubmitted,
     Settled,
 )
-from batch_llm.batch.state.journal import Journal, job_digest, next_step, open_journal
+from batch_llm.batch.state.journal import (
+    Journal,
+    job_digest,
+    next_step,
+    open_again,
+    open_journal,
+)
 from batch_llm.batch.state.run_state import ImpossibleEventError, Step
 from batch_llm.batch.state.state import StateManager
 from batch_llm.batch.state.state_file import UPGRADES
 from batch_llm.exceptions import StateError, StateMismatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 held_by_any_name = pytest.mark.skipif(
     sys.platform == "win32", reason="a file there is locked by its name alone"
@@ -322,6 +332,68 @@ def test_a_file_that_was_removed_while_in_use_is_noticed(path: Path) -> None:
         path.unlink()
         with pytest.raises(StateError, match="removed or replaced"):
             journal.note("Ein Wort")
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_nothing_is_read_from_another_state(path: Path, is_open: bool) -> None:
+    with open_journal(path) as journal:
+        journal.add_jobs([job(0)])
+        journal.keep_results([result("job-0")], succeeded)
+        assert list(journal.results()) == [result("job-0")]
+        if not is_open:
+            journal.close()
+        # Of the same lines, but for the run's name.
+        path.write_bytes(path.read_bytes().replace(journal.nonce.encode(), b"0" * 16))
+        reads: list[Callable[[], object]] = [
+            lambda: journal.spec("job-0"),
+            lambda: journal.specs([]),
+            lambda: journal.result("job-0"),
+            journal.results,
+        ]
+        for read in reads:
+            with pytest.raises(StateError, match="not that of this run any longer"):
+                read()
+
+
+def test_a_journal_is_opened_again_after_a_write_that_failed_in_the_middle(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_journal(path) as journal:
+        journal.add_jobs([job(0)])
+        write = os.write
+        pieces = iter([7])
+
+        def full(file: int, data: Any) -> int:
+            for size in pieces:
+                return write(file, data[:size])
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "write", full)
+        with pytest.raises(StateError, match="No space left on device"):
+            journal.add_jobs([job(1)])
+        monkeypatch.undo()
+    with open_again(journal) as again:
+        assert list(again.state.pending_ids()) == ["job-0"]
+        again.add_jobs([job(1)])
+    with open_again(again) as last:
+        assert list(last.specs(["job-0", "job-1"])) == [job(0), job(1)]
+
+
+def test_a_journal_that_another_replaces_while_it_is_opened_again_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_journal(path) as journal:
+        journal.add_jobs([job(0)])
+    open_first = journal_module.open_journal
+
+    def too_late(place: Path) -> Journal:
+        place.unlink()
+        return open_first(place)
+
+    monkeypatch.setattr(journal_module, "open_journal", too_late)
+    with pytest.raises(StateError, match="not that of this run any longer"):
+        open_again(journal)
+    open_first(path).close()  # nobody holds it
 
 
 def test_a_closed_journal_refuses(path: Path) -> None:

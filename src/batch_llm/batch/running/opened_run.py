@@ -55,8 +55,8 @@ class OpenedRun:
         self._book = JobBook(setup.jobs, journal, setup.clients)
         for job in _one_of_each_model(setup.jobs):
             self._book.route(job)
-        results_dir = setup.params.results_dir
-        self._files = None if results_dir is None else ResultFiles(results_dir)
+        folder = setup.results_dir
+        self._files = None if folder is None else ResultFiles(folder)
         add_jobs(setup.jobs, journal)
         # What goes live yet is told of at its end.
         late = set(journal.state.late_ids()) if setup.deadline is not None else set[str]()

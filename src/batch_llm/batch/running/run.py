@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from ...core.duration import duration_seconds
 from ...exceptions import ConfigurationError, ProviderError
 from ..results.export import export
-from ..state.journal import open_journal
+from ..state.journal import open_again
 from ..state.resubmission import resubmit
 from .opened_run import add_jobs
 from .progress import PROGRESS_SECONDS, Progress
+from .run_places import RunPlaces
 from .run_setup import RunSetup
 from .scratch_state import ScratchState
 from .session import Session
@@ -57,6 +58,7 @@ class BatchRun:
         time_limit_seconds: after which it ends; remote batches go on at the provider, and a later
             run with the same state file collects them.
         deadline: when jobs without an answer go through the live lane.
+        places: where its files are; by default, what `params` names from the present directory.
     """
 
     def __init__(
@@ -69,13 +71,14 @@ class BatchRun:
         on_progress: Callable[[RunStatus], object] | None = None,
         time_limit_seconds: float | None = None,
         deadline: Deadline | None = None,
+        places: RunPlaces | None = None,
     ) -> None:
         self._progress = Progress()
         self._progress.set(on_progress, PROGRESS_SECONDS)
         if time_limit_seconds is not None:
             time_limit_seconds = duration_seconds("time_limit_seconds", time_limit_seconds)
-        scratch = None
-        path = params.state_file
+        places = places or RunPlaces.of(params)
+        scratch, path = None, places.state_file
         if path is None:
             scratch = ScratchState()
             path = scratch.path
@@ -83,7 +86,8 @@ class BatchRun:
         self._setup = RunSetup(
             jobs,
             params,
-            Path(path),
+            path,
+            places.results_dir,
             scratch,
             tuple(refused),
             dict(clients or {}),
@@ -215,6 +219,7 @@ class BatchRun:
         Raises:
             ProviderError: if one cannot be told at once; the others have been, and the run goes on
                 trying.
+            StateError: if the run begins once more, and its state file is gone, or another run's.
         """
         now = self._now()
         if now is not None and now.is_at_home():
@@ -236,6 +241,7 @@ class BatchRun:
             ConfigurationError: if the run goes on.
             StateMismatchError: if the file of a job has changed; nothing is sent.
             JobError: so for a job that the state alone holds, or if its `response_model` has.
+            StateError: if the state file is gone, or another run's; nothing is sent either.
         """
         return self._run_again("failed")
 
@@ -248,6 +254,7 @@ class BatchRun:
             ConfigurationError: if the run goes on.
             StateMismatchError: if the file of a job has changed; nothing is sent.
             JobError: so for a job that the state alone holds, or if its `response_model` has.
+            StateError: if the state file is gone, or another run's; nothing is sent either.
         """
         return self._run_again("expired")
 
@@ -261,6 +268,7 @@ class BatchRun:
             ConfigurationError: if the run goes on.
             StateMismatchError: if the file of a job has changed; nothing is sent.
             JobError: so for a job that the state alone holds, or if its `response_model` has.
+            StateError: if the state file is gone, or another run's; nothing is sent either.
         """
         return self._run_again("cancelled")
 
@@ -306,6 +314,7 @@ class BatchRun:
 
         Raises:
             ConfigurationError: if it was not started.
+            StateError: if the state file is gone, or another run's.
         """
         return {result.job_id: result for result in self._opened().results()}
 
@@ -344,6 +353,7 @@ class BatchRun:
 
         Raises:
             ConfigurationError: if it is the state file, by whatever name; otherwise as `export`.
+            StateError: as `results`; what stands at `path` stays.
         """
         opened = self._opened()
         if _is_same_file(path, opened.journal.path):
@@ -379,15 +389,16 @@ class BatchRun:
         now = self._now()
         return now is not None and now.is_at_home()
 
-    def _new_session(self, *, is_again: bool = False) -> Session:
+    def _new_session(self) -> Session:
         """Return a session whose state is open; `_beginning` is held."""
         self._coming = Session(self._setup, self._progress)
-        return self._open(self._coming, is_again=is_again)
+        return self._open(self._coming)
 
-    def _open(self, session: Session, *, is_again: bool = False) -> Session:
+    def _open(self, session: Session) -> Session:
+        before = self._session
         try:
             # What an earlier session has put into the state is this run's own.
-            session.open(clears=not (is_again or self._setup.params.reuse_state))
+            session.open(None if before is None else before.opened.journal)
             self._session = session
         finally:
             self._coming = None
@@ -438,10 +449,10 @@ class BatchRun:
         with self._beginning:
             if self._session is None or not self._session.has_ended():
                 raise ConfigurationError("Jobs run once more after the run has ended: wait for it.")
-            with open_journal(self._setup.path) as journal:
+            with open_again(self._session.opened.journal) as journal:
                 add_jobs(self._setup.jobs, journal)  # refuses changed ones before all else
                 resubmit(journal, outcome, self._setup.jobs)
-            self._begin(self._new_session(is_again=True))
+            self._begin(self._new_session())
         return self
 
     def _to_cancel(self) -> Session:
@@ -449,7 +460,7 @@ class BatchRun:
         with self._beginning:
             session = self._session
             if session is None or session.left_some():
-                session = self._new_session(is_again=session is not None)
+                session = self._new_session()
                 session.ask(lambda runner: runner.stop("it was cancelled"))
                 self._begin(session)
         return session

@@ -23,7 +23,8 @@ class RunSetup:
     Attributes:
         jobs: to run; the state may hold more.
         params: how they are run.
-        path: of the state.
+        path: of the state, absolute.
+        results_dir: the folder that results are written to, absolute; None for none.
         scratch: the state, where nobody has named a place for it.
         refused: results of rows of which no job could be made.
         clients: for providers whose clients are not to be opened by default.
@@ -34,6 +35,7 @@ class RunSetup:
     jobs: Sequence[Job]
     params: BatchParams
     path: Path
+    results_dir: Path | None
     scratch: ScratchState | None
     refused: tuple[JobResult, ...]
     clients: Mapping[str, BatchClient]

@@ -26,7 +26,7 @@ class ScratchState:
     """
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="batch-llm-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="batch-llm-")).absolute()
         self._has_warned = False
         self.path = self._folder / "batch_state.jsonl"
         self.journal: Journal | None = None

@@ -9,7 +9,7 @@ from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from ..state.journal import open_journal
+from ..state.journal import open_again, open_journal
 from ..state.state import StateManager
 from .opened_run import READ_AT_ONCE, OpenedRun
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from ...base import JobResult
+    from ..state.journal import Journal
     from .progress import Progress
     from .run_setup import RunSetup
     from .run_status import RunStatus
@@ -67,19 +68,19 @@ class Session:
 
     # -- its life
 
-    def open(self, *, clears: bool) -> None:
+    def open(self, before: Journal | None = None) -> None:
         """Open the state; it takes seconds for many jobs. Where it fails, the session is over.
 
         Args:
-            clears: whether what the state holds is to be forgotten first.
+            before: the state as this run has had it open before; no other is gone on with then.
+                Without it, what the file holds is forgotten first, unless it is to be used again.
 
         Raises:
-            ConfigurationError, StateMismatchError, StateError: as `OpenedRun` and `open_journal`.
+            ConfigurationError, StateMismatchError, StateError: as `OpenedRun`, `open_journal` and
+                `open_again`.
         """
         try:
-            if clears:
-                StateManager(self._setup.path).clear()
-            journal = open_journal(self._setup.path)
+            journal = self._new_journal() if before is None else open_again(before)
             try:
                 self._opened = OpenedRun(self._setup, journal, self._wake)
                 if self._setup.scratch is not None:
@@ -228,6 +229,11 @@ class Session:
             raise self.fault
 
     # -- inside
+
+    def _new_journal(self) -> Journal:
+        if not self._setup.params.reuse_state:
+            StateManager(self._setup.path).clear()
+        return open_journal(self._setup.path)
 
     def _obey(self) -> None:
         while self._asked:

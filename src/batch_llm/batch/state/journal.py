@@ -26,6 +26,7 @@ from .state_file import (
     open_held,
     state_path,
 )
+from .state_mark import StateMark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -60,6 +61,7 @@ class Journal:
         path: the file.
         header: its first line: the nonce of the run, and when it was created.
         state: what the events come to.
+        mark: by which the file is known again.
     """
 
     def __init__(self, path: Path, lock: PathLock, header: Header, durability: Durability) -> None:
@@ -72,12 +74,13 @@ class Journal:
         file = open_held(path, header)
         try:
             folded = fold(path)
+            self.mark = StateMark.of(path, folded.size)
             self._place = Place(path)
         except BaseException:
             close_held(file)
             raise
         assert folded.header is not None, "there is one now"
-        self.header, self.state, self._size = folded.header, folded.state, folded.size
+        self.header, self.state = folded.header, folded.state
         self._file: int | None = file
 
     def __enter__(self) -> Self:
@@ -215,7 +218,7 @@ class Journal:
 
         Raises:
             ImpossibleEventError: if there is no such job.
-            StateError: if the file cannot be read.
+            StateError: as `specs`.
         """
         return next(self.specs([job_id]))
 
@@ -224,8 +227,9 @@ class Journal:
 
         Raises:
             ImpossibleEventError: if there is no such job.
-            StateError: if the file cannot be read.
+            StateError: if the file cannot be read, or is another by now.
         """
+        self.mark.check(self.path)
         return specs_of(self.path, self.state, job_ids)
 
     def result(self, job_id: str) -> dict[str, Any] | None:
@@ -233,11 +237,11 @@ class Journal:
 
         Raises:
             ImpossibleEventError: if there is no such job.
-            StateError: if the file cannot be read.
+            StateError: as `results`.
         """
         if self.state.result_place(job_id) is None:
             return None
-        return next(self._results_of([job_id]))
+        return next(self.results([job_id]))
 
     def results(self, job_ids: Iterable[str] | None = None) -> Iterator[dict[str, Any]]:
         """Yield how jobs ended, the last time, one in memory at a time.
@@ -248,8 +252,9 @@ class Journal:
 
         Raises:
             ImpossibleEventError: if there is no such job, or it never ended.
-            StateError: if the file cannot be read.
+            StateError: if the file cannot be read, or is another by now.
         """
+        self.mark.check(self.path)
         if job_ids is None:
             return results_of(self.path, self.state)
         return self._results_of(job_ids)
@@ -313,7 +318,7 @@ class Journal:
         try:
             with self._writing:
                 file = self._usable()
-                lines, place = list[bytes](), self._size
+                lines, place = list[bytes](), self.mark.size
                 try:
                     for event in events:
                         line = encode_line(event) + b"\n"
@@ -323,8 +328,9 @@ class Journal:
                         is_durable = is_durable or must_survive(event)
                 finally:
                     # What memory has taken is written, whatever the next event is.
-                    self._guarded(lambda: self._put(file, b"".join(lines)))
-                    self._size = place
+                    written = b"".join(lines)
+                    self._guarded(lambda: self._put(file, written))
+                    self.mark = self.mark.then(written)
         finally:
             if is_durable:
                 self.sync()
@@ -385,6 +391,27 @@ def open_journal(
     except BaseException:
         lock.close()
         raise
+
+
+def open_again(closed: Journal) -> Journal:
+    """Return a state that was closed, for this process alone, if its file is the same yet.
+
+    Another process may have gone on with it meanwhile.
+
+    Raises:
+        ConfigurationError: if it may not be written any longer.
+        StateError: if it is gone, or another: nothing is put in its place, or beside it; or as
+            `open_journal`.
+    """
+    closed.mark.check(closed.path)
+    journal = open_journal(closed.path)
+    try:
+        # Once more, for only now may nobody else write it.
+        closed.mark.check(closed.path)
+    except BaseException:
+        journal.close()
+        raise
+    return journal
 
 
 def specs_of(path: Path, state: RunState, job_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
