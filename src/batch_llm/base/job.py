@@ -326,7 +326,7 @@ class Job:
             if shape is not None:
                 # Of a JSON schema a copy, which no later change of it reaches.
                 object.__setattr__(self, "response_model", shape.schema.source)
-        except (ConfigurationError, TypeError) as error:
+        except (ConfigurationError, TypeError, ValueError) as error:
             self._refuse("response_model", f"response_model cannot be used. {error}")
 
     def _check_embedding(self) -> None:
