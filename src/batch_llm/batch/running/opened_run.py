@@ -7,11 +7,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from ...base import JobResult
-from ...exceptions import InputError
-from ..jobs.digest import digest_of
+from ...exceptions import InputError, JobError
+from ..jobs.digest import UNKNOWN_DIGEST, digest_of
 from ..jobs.job_book import JobBook
 from ..results.answers import plain_schema
 from ..results.result_files import ResultFiles
+from ..state.journal import job_digest
 from .run_status import RunStatus, status_of
 from .runner import Runner
 
@@ -136,12 +137,25 @@ class OpenedRun:
 def add_jobs(jobs: Sequence[Job], journal: Journal) -> None:
     """Add the jobs that are new to the state, if all others are still the same.
 
+    A job whose file cannot be read any longer holds up no other: it is refused when it is sent.
+
     Raises:
         StateMismatchError: naming those that are not; none is added.
         StateError: if the state cannot be written.
     """
-    digests = {job.id: digest_of(job) for job in jobs}
+    digests = {job.id: _digest(job, journal) for job in jobs}
     journal.add_jobs(_Specs(jobs), lambda spec: digests[spec["id"]])
+
+
+def _digest(job: Job, journal: Journal) -> str:
+    """Return what tells whether a job is the same; without its file, all else tells."""
+    try:
+        return digest_of(job)
+    except JobError:
+        if job.id not in journal.state:
+            return UNKNOWN_DIGEST
+        is_same = job_digest(journal.spec(job.id)) == job_digest(job.to_dict())
+        return journal.state.digest(job.id) if is_same else job.digest()
 
 
 def _one_of_each_model(jobs: Sequence[Job]) -> Iterable[Job]:
