@@ -39,6 +39,7 @@ class OpenedRun:
     Attributes:
         journal: the state.
         runner: takes the jobs to their ends.
+        files: what results are written to; None where nothing is.
         ended: the ids of jobs that are told of, in the order in which they have ended; it only
             grows. A job that is tried again is told of once it has ended again, or will not.
 
@@ -57,7 +58,7 @@ class OpenedRun:
         for job in _one_of_each_model(setup.jobs):
             self._book.route(job)
         results_dir = setup.params.results_dir
-        self._files = None if results_dir is None else ResultFiles(results_dir)
+        self.files = None if results_dir is None else ResultFiles(results_dir)
         add_jobs(setup.jobs, journal)
         # What goes live yet is told of at its end.
         late = set(journal.state.late_ids()) if setup.deadline is not None else set[str]()
@@ -117,21 +118,21 @@ class OpenedRun:
 
     def _kept(self, results: list[JobResult]) -> None:
         for result in results:
-            if self._files is not None:
-                self._files.write(result)
+            if self.files is not None:
+                self.files.write(result)
             self.ended.append(result.job_id)
         self._wake()
 
     def _write_missing_files(self) -> None:
         """Write the files of results that an earlier process kept, and had no time to write."""
-        if self._files is None:
+        if self.files is None:
             return
         for job_id in [*self.ended, *self._untold(self.ended)]:
             # The file of a job that was tried again may be that of an earlier attempt.
-            if self.journal.state.attempt(job_id) > 1 or not self._files.has(job_id):
+            if self.journal.state.attempt(job_id) > 1 or not self.files.has(job_id):
                 kept = self.journal.result(job_id)
                 assert kept is not None, "it has ended"
-                self._files.write_kept(kept)
+                self.files.write_kept(kept)
 
 
 def add_jobs(jobs: Sequence[Job], journal: Journal) -> None:

@@ -146,7 +146,9 @@ class BatchRun:
             ConfigurationError: from `on_progress`, or on the event loop of `arun`: the run would
                 wait for itself.
             Exception: that ended the run, such as an `AuthenticationError` if a key is refused, or
-                a `StateError` if the state cannot be written. What is in the state stays good.
+                a `StateError` if the state cannot be written. What is in the state stays good. Of
+                files in `results_dir` that cannot be written, a `ConfigurationError` tells once all
+                else is done.
         """
         if self._is_at_home():
             raise ConfigurationError(

@@ -84,6 +84,7 @@ class Session:
                 self._opened = OpenedRun(self._setup, journal, self._wake)
                 if self._setup.scratch is not None:
                     self._setup.scratch.journal = journal
+                    self._setup.scratch.files = self._opened.files
             except BaseException:
                 journal.close()
                 raise
@@ -96,6 +97,7 @@ class Session:
 
         Raises:
             Exception: as `Runner.run`.
+            ConfigurationError: if files of results could not be written, once all else is done.
         """
         opened, self._home = self.opened, asyncio.get_running_loop()
         self._takes_orders = True
@@ -105,6 +107,8 @@ class Session:
             with self._time_limited(self._home):
                 await opened.runner.run()
             opened.tell_rest()
+            if opened.files is not None:
+                opened.files.check()
         except Exception as error:
             self.fault = error
             raise
