@@ -797,11 +797,29 @@ def test_refusals(program: Program, arguments: list[str], said: str) -> None:
     assert not program.simulator.books.records
 
 
+@pytest.mark.parametrize("more", [(), ("--force",), ("--deadline", "6h")])
+def test_the_same_command_run_again_names_the_one_that_goes_on(
+    program: Program, more: tuple[str, ...]
+) -> None:
+    program.send(OPENAI)
+    again = program.send(OPENAI, *more)
+    assert again.returncode == 2
+    said = again.stderr.decode()
+    assert "To go on with it: batch-llm batch resume out.jsonl.state" in said
+    assert "--force" not in said
+    assert program.run("resume", "out.jsonl.state").returncode == 0
+    check_all_answered(program)
+
+
+def test_an_output_of_another_state_is_not_replaced(program: Program) -> None:
+    program.send(OPENAI)
+    again = program.send(OPENAI, "--state", "other.state")
+    assert again.returncode == 2
+    assert "The output 'out.jsonl' exists" in again.stderr.decode()
+
+
 def test_states_that_cannot_be_used(program: Program) -> None:
     program.send(OPENAI)
-    again = program.send(OPENAI, "--force")
-    assert again.returncode == 2
-    assert "batch-llm batch resume out.jsonl.state" in again.stderr.decode()
     again = ("retry-failed", "resubmit-expired", "resubmit-cancelled")
     for command in ("status", "resume", "cancel", *again, "results"):
         missing = program.run(command, "none.state")
