@@ -214,7 +214,7 @@ class Session:
             Exception: that ended it too early.
         """
         opened, given = self.opened, 0
-        for result in self._setup.refused:
+        for result in opened.refused:
             yield result
         with self._listening() as news:
             while True:
