@@ -238,6 +238,9 @@ def test_a_run_with_a_mock() -> None:
         run = batch.run(wait=True)
         assert run.results()["job_1"].cost_usd == 0.50
     assert mock_provider.requests[0].jobs == batch.jobs
+    assert run.jobs == batch.jobs
+    assert isinstance(run.config, BatchParams)
+    assert run.config == batch.config
 
 
 def test_the_advanced_program_with_a_mock(tmp_path: Path) -> None:

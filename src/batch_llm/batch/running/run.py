@@ -266,6 +266,18 @@ class BatchRun:
         """
         return self._run_again("cancelled")
 
+    # -- what it was made of
+
+    @property
+    def config(self) -> BatchParams:
+        """How it is run."""
+        return self._setup.params
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The jobs that it was given, in their order; the state may hold more."""
+        return list(self._setup.jobs)
+
     # -- how it stands
 
     @property
