@@ -66,6 +66,7 @@ OF_PROVIDERS = [
     "ModelConfig",
     "OpenAIProvider",
     "Provider",
+    "ProviderError",
     "ProviderRegistry",
 ]
 OF_TESTING = [
@@ -83,7 +84,7 @@ def test_the_root_has_the_name(name: str) -> None:
     assert name in batch_llm.__all__
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "ProviderError"])
+@pytest.mark.parametrize("name", NAMES)
 def test_the_room_has_the_same(name: str) -> None:
     assert getattr(batch_llm.batch, name) is getattr(batch_llm, name)
 
