@@ -605,8 +605,12 @@ def test_a_limit_lets_a_part_go_and_a_higher_one_the_rest(program: Program) -> N
     status = program.status()
     assert status["cost_usd"] <= most * 0.11
     assert status["pending"] == 10 - len(program.results())
+    told = program.run("status", "out.jsonl.state").stdout.decode()
+    assert f"Left of --max-cost {limit[-1].rstrip('0')}: " in told
+    assert "What does not fit is not sent: resume takes a higher one." in told
     more = program.run("resume", "out.jsonl.state", "--max-cost", "1")
     assert more.returncode == 0, more.stderr.decode()
+    assert "not sent" not in program.run("status", "out.jsonl.state").stdout.decode()
     check_all_answered(program)
 
 
