@@ -750,6 +750,62 @@ def test_each_result_is_a_file(simulator: Simulator, tmp_path: Path) -> None:
     assert (folder / "mine.txt").read_text() == "stays"
 
 
+def test_a_file_of_a_result_that_cannot_be_written_is_told_of_once_all_is_collected(
+    simulator: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider, folder = PROVIDERS[0], tmp_path / "out"
+    (folder / "a.json").mkdir(parents=True)
+    client = client_of(provider, simulator)
+    settings = {"state_file": tmp_path / "state.jsonl", "results_dir": folder}
+
+    def batch() -> Batch:
+        made = batch_of(provider, client, 0, items_per_batch=1, max_concurrent=1, **settings)
+        for name in ("a", "b", "c"):
+            made.add_job(name, prompt=name)
+        return made
+
+    says = r"results_dir: '.*a\.json' could not be written .* sends nothing twice"
+    for _ in range(2):  # the second finds it missing yet, and has nothing to send
+        run = batch().run()
+        with pytest.raises(ConfigurationError, match=says):
+            run.wait(30)
+        assert run.status().succeeded == 3
+        assert {name: each.response for name, each in run.results().items()} == {
+            "a": "a",
+            "b": "b",
+            "c": "c",
+        }
+        assert {path.name for path in folder.iterdir()} == {"a.json", "b.json", "c.json"}
+    assert caplog.text.count("a.json cannot be written") == 2
+    (folder / "a.json").rmdir()
+    batch().run(wait=True)
+    assert json.loads((folder / "a.json").read_text())["response"] == "a"
+    check_books(simulator, 3)
+
+
+def test_without_a_state_file_results_whose_files_cannot_be_written_are_kept(
+    simulator: Simulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    provider, folder = PROVIDERS[0], tmp_path / "out"
+    batch = batch_of(provider, client_of(provider, simulator), 0, results_dir=folder)
+    batch.add_job("a", prompt="a").add_job("b", prompt="b")
+    (folder / "a.json").mkdir(parents=True)
+    (folder / "b.json").mkdir()
+    with pytest.raises(ConfigurationError, match="nor 1 more beside it"):
+        batch.run(wait=True)
+    gc.collect()
+    (state,) = tmp_path.glob("batch-llm-*/*.jsonl")
+    assert f"Batch(state_file={str(state)!r}, results_dir=" in caplog.text
+    for name in ("a", "b"):
+        (folder / f"{name}.json").rmdir()
+    Batch(state_file=state, results_dir=folder).run(wait=True)
+    assert {path.name for path in folder.iterdir()} == {"a.json", "b.json"}
+
+
 def test_progress_has_attributes_and_keys(simulator: Simulator) -> None:
     provider, seen = PROVIDERS[0], list[tuple[int, int]]()
     batch = batch_of(provider, client_of(provider, simulator))

@@ -605,8 +605,12 @@ def test_a_limit_lets_a_part_go_and_a_higher_one_the_rest(program: Program) -> N
     status = program.status()
     assert status["cost_usd"] <= most * 0.11
     assert status["pending"] == 10 - len(program.results())
+    told = program.run("status", "out.jsonl.state").stdout.decode()
+    assert f"Left of --max-cost {limit[-1].rstrip('0')}: " in told
+    assert "What does not fit is not sent: resume takes a higher one." in told
     more = program.run("resume", "out.jsonl.state", "--max-cost", "1")
     assert more.returncode == 0, more.stderr.decode()
+    assert "not sent" not in program.run("status", "out.jsonl.state").stdout.decode()
     check_all_answered(program)
 
 
@@ -797,11 +801,29 @@ def test_refusals(program: Program, arguments: list[str], said: str) -> None:
     assert not program.simulator.books.records
 
 
+@pytest.mark.parametrize("more", [(), ("--force",), ("--deadline", "6h")])
+def test_the_same_command_run_again_names_the_one_that_goes_on(
+    program: Program, more: tuple[str, ...]
+) -> None:
+    program.send(OPENAI)
+    again = program.send(OPENAI, *more)
+    assert again.returncode == 2
+    said = again.stderr.decode()
+    assert "To go on with it: batch-llm batch resume out.jsonl.state" in said
+    assert "--force" not in said
+    assert program.run("resume", "out.jsonl.state").returncode == 0
+    check_all_answered(program)
+
+
+def test_an_output_of_another_state_is_not_replaced(program: Program) -> None:
+    program.send(OPENAI)
+    again = program.send(OPENAI, "--state", "other.state")
+    assert again.returncode == 2
+    assert "The output 'out.jsonl' exists" in again.stderr.decode()
+
+
 def test_states_that_cannot_be_used(program: Program) -> None:
     program.send(OPENAI)
-    again = program.send(OPENAI, "--force")
-    assert again.returncode == 2
-    assert "batch-llm batch resume out.jsonl.state" in again.stderr.decode()
     before = sorted(path.name for path in program.directory.iterdir())
     again = ("retry-failed", "resubmit-expired", "resubmit-cancelled")
     for command in ("status", "resume", "cancel", *again, "results"):

@@ -351,6 +351,20 @@ def test_jobs_that_failed_are_sent_again_as_a_batch_after_the_deadline(
     assert not executed(simulator, "live")
 
 
+def test_a_file_that_is_gone_by_then_fails_its_job_alone(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    batch = batch_of(PROVIDERS[0], 0).add_cost_limit(usd=1)
+    for name in ("kept", "gone"):
+        (tmp_path / f"{name}.txt").write_text(f"text {name}")
+        batch.add_job(name, file=tmp_path / f"{name}.txt", prompt="Summarize it.")
+    (tmp_path / "gone.txt").unlink()
+    results = batch.run(wait=True, deadline=SOON).results()
+    assert (results["kept"].outcome, results["kept"].lane) == ("succeeded", "live")
+    assert results["gone"].outcome == "failed"
+    assert "No such file" in (results["gone"].error or "")
+
+
 def test_answers_of_both_lanes_look_alike(
     provider: Provider, simulator: Simulator, tmp_path: Path
 ) -> None:

@@ -128,6 +128,25 @@ def test_its_estimate_keeps_a_limit(world: dict[str, list[Job]]) -> None:
     assert run.status().pending == 2
 
 
+@pytest.mark.parametrize("made", [None, "", " "])
+def test_a_create_that_names_no_batch_ends_the_run_and_its_batch_is_found_later(
+    world: dict[str, list[Job]], tmp_path: Path, made: Any
+) -> None:
+    class Silent(FindingShop):
+        is_mended = False
+
+        def create_batch(self, jobs: list[Job]) -> BatchRequest | str:
+            name = super().create_batch(jobs)
+            return name if self.is_mended else made
+
+    with pytest.raises(TypeError, match=r"Silent\.create_batch returned .* or the id of one"):
+        batch_for(Silent(world), 2, tmp_path / "state").run().wait(20)
+    Silent.is_mended = True
+    again = batch_for(Silent(world), 2, tmp_path / "state").run(wait=True)
+    assert again.status().succeeded == 2
+    assert len(world) == 1, "nothing is sent twice"
+
+
 def test_an_estimate_that_fails_is_refused_under_a_limit(world: dict[str, list[Job]]) -> None:
     class Breaking(Shop):
         def estimate_cost(self, jobs: list[Job]) -> float:
@@ -139,7 +158,7 @@ def test_an_estimate_that_fails_is_refused_under_a_limit(world: dict[str, list[J
     assert batch_for(Breaking(world)).run(wait=True).status().succeeded == 4
 
 
-@pytest.mark.parametrize("told", [-5, math.nan, math.inf, None, "much", [0.5]])
+@pytest.mark.parametrize("told", [-5, math.nan, math.inf, None, "much", "3", True, [0.5]])
 def test_an_estimate_that_is_no_amount_is_refused_under_a_limit(
     world: dict[str, list[Job]], told: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -155,7 +174,7 @@ def test_an_estimate_that_is_no_amount_is_refused_under_a_limit(
     assert batch_for(Breaking(world)).run(wait=True).status().succeeded == 4
 
 
-@pytest.mark.parametrize("told", [-3, math.nan, math.inf, "much"])
+@pytest.mark.parametrize("told", [-3, math.nan, math.inf, "much", "0.25", True])
 def test_a_cost_that_is_no_amount_is_unknown(
     world: dict[str, list[Job]], tmp_path: Path, told: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

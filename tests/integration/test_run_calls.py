@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import threading
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -251,6 +252,12 @@ def test_the_last_that_a_program_is_told_is_what_ended_the_run() -> None:
         run.wait()
     assert told[-1] is not None
     assert "refuses the key" in told[-1]
+
+
+@pytest.mark.parametrize("interval", ["x", None, True, 0, math.nan])
+def test_an_interval_that_is_no_time_is_refused(interval: Any) -> None:
+    with pytest.raises(ConfigurationError, match="interval is seconds above 0"):
+        run_of(MockBatchClient()).set_on_progress(print, interval)
 
 
 def test_a_callback_that_raises_is_logged_once_for_each_reason(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NoReturn, Typ
 
 from ..exceptions import ConfigurationError, InputError, JobError
 from .chat_messages import ChatDict, chat_dicts, read_chat
-from .job_file import check_file, file_part
+from .job_file import check_file, check_is_regular, file_part
 from .request import LLMRequest, Message, TextPart
 from .schema import OutputSchema
 
@@ -183,7 +183,10 @@ class Job:
         if self.file is None:
             return None
         try:
+            check_is_regular(self.file)
             return _digest(self.file.read_bytes())
+        except InputError as error:
+            self._refuse("file", str(error))
         except OSError as error:
             self._refuse("file", f"file {str(self.file)!r} cannot be read: {error.strerror}.")
 
@@ -326,7 +329,7 @@ class Job:
             if shape is not None:
                 # Of a JSON schema a copy, which no later change of it reaches.
                 object.__setattr__(self, "response_model", shape.schema.source)
-        except (ConfigurationError, TypeError) as error:
+        except (ConfigurationError, TypeError, ValueError) as error:
             self._refuse("response_model", f"response_model cannot be used. {error}")
 
     def _check_embedding(self) -> None:

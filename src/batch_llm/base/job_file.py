@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -47,6 +48,13 @@ _TEXTS: Final = frozenset(
         ],
     ]
 )
+_NO_FILES: Final = (
+    (stat.S_ISDIR, "a directory"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 # A PDF may begin with something else, and is one nevertheless if its mark is among these.
 _HEAD_BYTES: Final = 1024
 # Of a text, so many bytes are looked at before it is sent.
@@ -57,9 +65,10 @@ def media_type_of(path: Path) -> str:
     """Return what a file holds, by its first bytes, and of texts by its suffix.
 
     Raises:
-        InputError: if it cannot be read, is empty, is not what its suffix says, or is of no type
-            that models read. The message begins with the file.
+        InputError: if it cannot be read, is no regular file, is empty, is not what its suffix says,
+            or is of no type that models read. The message begins with the file.
     """
+    check_is_regular(path)
     with _told(path), path.open("rb") as stream:
         head = stream.read(_HEAD_BYTES)
     if not head:
@@ -76,6 +85,21 @@ def media_type_of(path: Path) -> str:
         known = " ".join([*_MEDIA_TYPES, *sorted(_TEXTS)])
         raise InputError(f"file {str(path)!r} is of no type that models read. These are: {known}")
     return seen
+
+
+def check_is_regular(path: Path) -> None:
+    """Make sure that a path leads to a regular file, without opening what it leads to.
+
+    A pipe would be waited for without an end, and could be read once; a device may have no end.
+
+    Raises:
+        InputError: if it does not.
+    """
+    with _told(path):
+        mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        what = next((name for is_one, name in _NO_FILES if is_one(mode)), "something else")
+        raise InputError(f"file {str(path)!r} is {what}. Give a regular file.")
 
 
 def check_file(path: Path) -> None:

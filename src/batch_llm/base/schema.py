@@ -31,7 +31,8 @@ class OutputSchema:
         source: what it was made of.
 
     Raises:
-        ConfigurationError: if `source` is neither, or is not a valid JSON schema.
+        ConfigurationError: if `source` is neither, is not a valid JSON schema, or is a model that
+            no JSON schema describes.
     """
 
     __slots__ = ("_hash", "_parse", "_problems", "json_schema", "name", "source")
@@ -48,7 +49,7 @@ class OutputSchema:
             self._problems = partial(_mapping_problems, self.json_schema)
             self.name = _provider_name(str(source.get("title") or "answer"))
         elif isinstance(source, type) and hasattr(source, "model_json_schema"):
-            self.json_schema = source.model_json_schema()
+            self.json_schema = _schema_of_model(source)
             self._parse = _model_parser(source, self.json_schema)
             self._problems = partial(_model_problems, source)
             self.name = _provider_name(source.__name__)
@@ -97,6 +98,17 @@ def _no_source(given: object) -> str:
         name = type(given).__name__
         return f"An output schema is a class, not an object of it: give {name}, not {name}(…)."
     return f"An output schema is a pydantic model class or a JSON schema as a dict, not {given!r}."
+
+
+def _schema_of_model(model: type[BaseModel]) -> dict[str, Any]:
+    try:
+        return model.model_json_schema()
+    except Exception as error:  # pydantic has many, and fields of the user's own raise anything
+        reason = " ".join(str(error).partition("\n\n")[0].split()) or type(error).__name__
+        raise ConfigurationError(
+            f"No JSON schema describes the model {model.__name__}: {reason.rstrip('.')}. Give one "
+            f"all of whose fields have a type that JSON has."
+        ) from error
 
 
 _MOST_EXPLAINED = 10

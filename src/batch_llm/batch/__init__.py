@@ -1,7 +1,7 @@
 """The batch lane: jobs that a provider's Batch API answers within a day, at half the price."""
 
 from ..base import Citation, CitedValue, Job, JobResult, ModelConfig
-from ..exceptions import JobError
+from ..exceptions import JobError, ProviderError
 from .batch import Batch, to_batch
 from .faces.built_in_providers import AnthropicProvider, GeminiProvider, OpenAIProvider
 from .faces.client_provider import ClientProvider
@@ -47,6 +47,7 @@ __all__ = [
     "ModelEstimate",
     "OpenAIProvider",
     "Provider",
+    "ProviderError",
     "ProviderRegistry",
     "RemoteBatchStatus",
     "RunStatus",

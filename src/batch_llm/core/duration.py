@@ -44,7 +44,7 @@ def _seconds(value: object) -> float | None:
 
 
 def _seconds_of_text(text: str) -> float | None:
-    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd]?)", text)
+    parts = re.findall(r"(\d+(?:\.\d+)?|\.\d+)([smhd]?)", text)
     is_whole = "".join(number + unit for number, unit in parts) == text
     if not (is_whole and (len(parts) == 1 or all(unit for _, unit in parts))):
         return None

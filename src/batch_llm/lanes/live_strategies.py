@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..base import LLMCallStrategy, RequestStrategy
 from ..base.strategy import takes_requests
-from ..exceptions import ConfigurationError, LaneError
+from ..exceptions import ConfigurationError, InputError, LaneError
 from ..llm_strategies import strategy_by_name
 from ..providers.registry import Route, find_route
 from .live_bounds import why_unbounded
@@ -81,7 +81,6 @@ class LiveStrategies:
         Raises:
             LaneError: naming each.
             ConfigurationError: if a strategy cannot be made.
-            InputError: if a file cannot be read.
         """
         refused: dict[str, str] = {}
         for job in jobs:
@@ -90,7 +89,7 @@ class LiveStrategies:
             except LaneError as error:
                 refused |= error.refused
                 continue
-            if has_limit and (why := why_unbounded(job, strategy)) is not None:
+            if has_limit and (why := _why_unbounded(job, strategy)) is not None:
                 refused[job.id] = why
         if refused:
             raise LaneError(refused)
@@ -142,6 +141,13 @@ def _why_not(job: Job) -> str | None:
     if job.enable_citations:
         return "it asks for citations, and the live lane returns answers without them."
     return None
+
+
+def _why_unbounded(job: Job, strategy: Strategy) -> str | None:
+    try:
+        return why_unbounded(job, strategy)
+    except InputError:
+        return None  # its file is gone: it fails when it is sent, in either lane
 
 
 def _check_takes_requests(strategy: object, name: str) -> None:

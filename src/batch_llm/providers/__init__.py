@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from ..exceptions import ProviderError
 from .base import BatchClient
 from .chunk import Chunk, ChunkLimits, Intent
 from .orphan import Found, NotFound, Orphan, Unprovable
@@ -67,6 +68,7 @@ __all__ = [
     "OpenAIProvider",
     "Orphan",
     "Provider",
+    "ProviderError",
     "ProviderRegistry",
     "Retries",
     "Unprovable",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from codecs import BOM_UTF8
 from typing import IO, TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -49,14 +50,18 @@ class Spool:
             yield piece
 
     def lines(self) -> Iterator[bytes]:
-        """Yield the lines, each with its end."""
-        self._file.seek(0)
+        """Yield the lines, each with its end; a byte order mark before the first is left out."""
+        self._file.seek(len(BOM_UTF8) if self._has_mark() else 0)
         yield from self._file
 
     def whole(self) -> bytes:
         """Return all bytes."""
         self._file.seek(0)
         return self._file.read()
+
+    def _has_mark(self) -> bool:
+        self._file.seek(0)
+        return self._file.read(len(BOM_UTF8)) == BOM_UTF8
 
     def __enter__(self) -> Self:
         return self

@@ -27,6 +27,14 @@ class Invoice(BaseModel):
         price: float
 
 
+class Unfinished(BaseModel):
+    other: Nowhere  # noqa: F821 - it stands nowhere
+
+
+CIRCULAR: dict[str, Any] = {"type": "object"}
+CIRCULAR["properties"] = {"again": CIRCULAR}
+
+
 def through_json(job: Job) -> Job:
     return Job.from_dict(json.loads(json.dumps(job.to_dict())))
 
@@ -89,6 +97,9 @@ def test_a_json_schema_is_copied() -> None:
         ({"prompt": "p", "response_model": int}, "response_model", "pydantic model class"),
         ({"prompt": "p", "response_model": {"type": 7}}, "response_model", "not a valid JSON"),
         ({"prompt": "p", "response_model": {"type": {1}}}, "response_model", "cannot be used"),
+        ({"prompt": "p", "response_model": CIRCULAR}, "response_model", "Circular"),
+        ({"prompt": "p", "response_model": BaseModel}, "response_model", "model BaseModel: "),
+        ({"prompt": "p", "response_model": Unfinished}, "response_model", "model Unfinished: "),
         ({"prompt": "a \ud83d b"}, "prompt", "half of a surrogate pair"),
         ({"text": "\ud83d"}, "text", "half of a surrogate pair"),
         ({"prompt": "p", "system": "\udfff"}, "system", "half of a surrogate pair"),

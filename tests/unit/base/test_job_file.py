@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from batch_llm import Batch, FilePart, ImagePart, InputError, JobError, TextPart
+from batch_llm import Batch, FilePart, ImagePart, InputError, Job, JobError, TextPart
 from batch_llm.base.job_file import check_file, file_part, media_type_of
 
 PNG = b"\x89PNG\r\n\x1a\n..."
@@ -57,7 +58,9 @@ def test_what_models_do_not_read_is_refused_by_its_path(
     assert repr(str(tmp_path / name)) in str(caught.value)
 
 
-@pytest.mark.parametrize(("name", "says"), [("gone.txt", "No such file"), (".", "directory")])
+@pytest.mark.parametrize(
+    ("name", "says"), [("gone.txt", "cannot be read: No such file"), (".", "is a directory")]
+)
 def test_what_cannot_be_read_is_refused_with_the_systems_reason(
     tmp_path: Path, name: str, says: str
 ) -> None:
@@ -65,6 +68,24 @@ def test_what_cannot_be_read_is_refused_with_the_systems_reason(
         media_type_of(tmp_path / name)
     with pytest.raises(InputError, match="null byte"):
         media_type_of(Path("a\0b"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without named pipes")
+def test_a_pipe_is_refused_and_nobody_waits_for_its_other_end(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.txt")
+    for look in (media_type_of, check_file):
+        with pytest.raises(InputError, match=r"is a pipe\. Give a regular file"):
+            look(tmp_path / "pipe.txt")
+    job = Job("a", file=tmp_path / "pipe.txt", prompt="p", model="m")
+    for read in (job.check_file, job.file_digest, job.to_request):
+        with pytest.raises(JobError, match=r"Job 'a': file .*pipe\.txt' is a pipe"):
+            read()
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="a system without devices as files")
+def test_a_device_is_refused_and_not_read_without_an_end() -> None:
+    with pytest.raises(InputError, match="'/dev/zero' is a device"):
+        check_file(Path("/dev/zero"))
 
 
 def test_texts_lose_their_byte_order_mark_and_are_documents_where_they_are_cited(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -198,6 +199,35 @@ def test_what_is_no_schema_is_refused(source: Any) -> None:
 def test_a_mapping_that_is_no_json_schema_is_refused(source: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="JSON schema"):
         OutputSchema(source)
+
+
+class Unfinished(BaseModel):
+    other: Nowhere  # noqa: F821 - it stands nowhere
+
+
+class Callback(BaseModel):
+    call: Callable[[int], int]
+
+
+class Raising(BaseModel):
+    @classmethod
+    def __get_pydantic_json_schema__(cls, *_: Any) -> Any:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        (BaseModel, "model BaseModel: .*subclass"),
+        (Unfinished, "model Unfinished: .*Nowhere"),
+        (Callback, "model Callback: .*[Cc]allable"),
+        (Raising, "model Raising: RuntimeError"),
+    ],
+)
+def test_a_model_that_no_schema_describes_is_refused_by_its_name(source: Any, says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says) as caught:
+        OutputSchema(source)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,7 @@ OF_PROVIDERS = [
     "ModelConfig",
     "OpenAIProvider",
     "Provider",
+    "ProviderError",
     "ProviderRegistry",
 ]
 OF_TESTING = [
@@ -83,7 +84,7 @@ def test_the_root_has_the_name(name: str) -> None:
     assert name in batch_llm.__all__
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "ProviderError"])
+@pytest.mark.parametrize("name", NAMES)
 def test_the_room_has_the_same(name: str) -> None:
     assert getattr(batch_llm.batch, name) is getattr(batch_llm, name)
 
@@ -238,6 +239,9 @@ def test_a_run_with_a_mock() -> None:
         run = batch.run(wait=True)
         assert run.results()["job_1"].cost_usd == 0.50
     assert mock_provider.requests[0].jobs == batch.jobs
+    assert run.jobs == batch.jobs
+    assert isinstance(run.config, BatchParams)
+    assert run.config == batch.config
 
 
 def test_the_advanced_program_with_a_mock(tmp_path: Path) -> None:

@@ -99,6 +99,16 @@ def test_what_a_batch_did_not_cost_makes_room() -> None:
         assert executor.submit_if_allowed(provider, jobs_named("b")) is not None
 
 
+def test_a_create_that_names_no_batch_has_failed() -> None:
+    provider = priced(a=0.5)
+    provider.create_batch = lambda jobs: None  # type: ignore[method-assign]
+    with ConcurrentExecutor(1) as executor:
+        future = executor.submit_if_allowed(provider, jobs_named("a"))
+        assert future is not None
+        with pytest.raises(TypeError, match="create_batch returned None"):
+            future.result(timeout=20)
+
+
 def test_an_estimate_that_fails_is_refused_under_a_limit() -> None:
     provider = priced(a=0.5)
     provider.set_mock_failure("estimate_cost", ConfigurationError("no price"))

@@ -147,8 +147,9 @@ def test_another_batch_is_refused(tmp_path: Path) -> None:
 def test_clear_refuses_to_forget_remote_batches(tmp_path: Path) -> None:
     under_way(tmp_path)
     manager = StateManager(tmp_path)
-    with pytest.raises(StateError, match="batch_1"):
+    with pytest.raises(StateError, match="batch_1") as told:
         manager.clear()
+    assert f"StateManager({str(manager.path)!r}).clear(abandon=True)" in str(told.value)
     assert manager.load() is not None
     manager.clear(abandon=True)
     assert not manager.path.exists()

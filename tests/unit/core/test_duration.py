@@ -22,6 +22,8 @@ from batch_llm.core import duration_seconds
         ("1h30m", 5_400),
         (" 2D ", 172_800),
         ("1.5h", 5_400),
+        (".2", 0.2),
+        (".5m", 30),
         (timedelta(minutes=3), 180),
     ],
 )
@@ -31,7 +33,10 @@ def test_a_duration_is_seconds(value: Any, seconds: float) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [0, -1, math.nan, math.inf, True, None, "", "h", "6 h", "6x", "1h30", timedelta(0), [6]],
+    [
+        *(0, -1, math.nan, math.inf, True, None, timedelta(0), [6]),
+        *("", "h", "6 h", "6x", "1h30", ".", "5.", "1.2.3"),
+    ],
 )
 def test_what_is_none_is_refused_by_its_name(value: Any) -> None:
     with pytest.raises(ConfigurationError, match="deadline takes a duration above 0"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,7 +29,15 @@ def test_any_part_of_what_was_written_comes_back(
         assert spool.size == len(whole)
         assert run_in_virtual_time(lambda: part(spool, start, size)) == whole[start : start + size]
         assert run_in_virtual_time(lambda: part(spool, 0, None)) == whole == spool.whole()
-        assert b"".join(spool.lines()) == whole
+        assert b"".join(spool.lines()) == whole.removeprefix(BOM_UTF8)
+
+
+@pytest.mark.parametrize("rest", [b"", b"{}\n", b'{"a": 1}\n\xef\xbb\xbf{}\n'])
+def test_a_byte_order_mark_is_no_part_of_the_first_line(rest: bytes) -> None:
+    with Spool() as spool:
+        spool.write(BOM_UTF8 + rest)
+        assert list(spool.lines()) == rest.splitlines(keepends=True)
+        assert spool.whole() == BOM_UTF8 + rest
 
 
 async def test_what_cannot_be_made_leaves_no_file_behind() -> None:

@@ -140,10 +140,10 @@ class ConcurrentExecutor:
         life.future.set_running_or_notify_cancel()
         try:
             made = life.provider.create_batch(life.jobs)
+            request = as_batch_request(made, life.provider, life.jobs)
         except Exception as error:  # whatever a provider raises, its future says so
             life.future.set_exception(error)
             return
-        request = as_batch_request(made, life.provider, life.jobs)
         with self._lock:
             self.active_futures[life.future] = request
         life.future.set_result(request)

@@ -7,11 +7,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from ...base import JobResult
-from ...exceptions import InputError
-from ..jobs.digest import digest_of
+from ...exceptions import InputError, JobError
+from ..jobs.digest import UNKNOWN_DIGEST, digest_of
 from ..jobs.job_book import JobBook
 from ..results.answers import plain_schema
 from ..results.result_files import ResultFiles
+from ..results.row_results import keep_unusable, unusable_rows
+from ..state.journal import job_digest
 from .run_status import RunStatus, status_of
 from .runner import Runner
 
@@ -38,6 +40,8 @@ class OpenedRun:
     Attributes:
         journal: the state.
         runner: takes the jobs to their ends.
+        refused: failed results of rows of which no job could be made, of earlier processes too.
+        files: what results are written to; None where nothing is.
         ended: the ids of jobs that are told of, in the order in which they have ended; it only
             grows. A job that is tried again is told of once it has ended again, or will not.
 
@@ -49,20 +53,22 @@ class OpenedRun:
     """
 
     def __init__(self, setup: RunSetup, journal: Journal, wake: Callable[[], None]) -> None:
-        self._refused = setup.refused
         self._params = setup.params
         self._wake = wake
         self._book = JobBook(setup.jobs, journal, setup.clients)
         for job in _one_of_each_model(setup.jobs):
             self._book.route(job)
         folder = setup.results_dir
-        self._files = None if folder is None else ResultFiles(folder)
+        self.files = None if folder is None else ResultFiles(folder)
+        self._remove_files_of_mended_rows(setup.jobs, journal)
         add_jobs(setup.jobs, journal)
+        new = keep_unusable(setup.refused, journal)
+        self.refused = unusable_rows(journal.state)
         # What goes live yet is told of at its end.
         late = set(journal.state.late_ids()) if setup.deadline is not None else set[str]()
         self.journal = journal
         self.ended = [job_id for job_id in journal.state.ended_ids() if job_id not in late]
-        self._write_missing_files()
+        self._write_missing_files(new)
         self.runner = Runner(journal, self._book, setup.params, self._kept, setup.deadline)
 
     def status(self, *, is_running: bool, fault: BaseException | None) -> RunStatus:
@@ -78,7 +84,7 @@ class OpenedRun:
         with self.journal.steady() as state:
             return status_of(
                 state,
-                refused_rows=len(self._refused),
+                refused_rows=len(self.refused),
                 held=list(runner.held),
                 why=runner.whys(),
                 is_running=is_running,
@@ -93,7 +99,7 @@ class OpenedRun:
 
         Refused rows come first. Jobs that are tried again are among them, as they ended before.
         """
-        yield from self._refused
+        yield from self.refused
         with self.journal.steady() as state:
             ended = list(state.answered_ids())
         for start in range(0, len(ended), READ_AT_ONCE):
@@ -116,32 +122,62 @@ class OpenedRun:
 
     def _kept(self, results: list[JobResult]) -> None:
         for result in results:
-            if self._files is not None:
-                self._files.write(result)
+            if self.files is not None:
+                self.files.write(result)
             self.ended.append(result.job_id)
         self._wake()
 
-    def _write_missing_files(self) -> None:
-        """Write the files of results that an earlier process kept, and had no time to write."""
-        if self._files is None:
+    def _remove_files_of_mended_rows(self, jobs: Sequence[Job], journal: Journal) -> None:
+        """Let no file of a row that made no job stand for the result of the job that it makes."""
+        unusable = journal.state.unusable
+        if self.files is None or not unusable:
             return
+        for job in jobs:
+            if job.id in unusable:
+                self.files.remove(job.id)
+
+    def _write_missing_files(self, new_rows: Sequence[JobResult]) -> None:
+        """Write the files of results that an earlier process kept, and had no time to write.
+
+        Those of rows that make no job too: of `new_rows`, whatever is there.
+        """
+        if self.files is None:
+            return
+        for row in new_rows:
+            self.files.write(row)
+        for row in self.refused:
+            if not self.files.has(row.job_id):
+                self.files.write(row)
         for job_id in [*self.ended, *self._untold(self.ended)]:
             # The file of a job that was tried again may be that of an earlier attempt.
-            if self.journal.state.attempt(job_id) > 1 or not self._files.has(job_id):
+            if self.journal.state.attempt(job_id) > 1 or not self.files.has(job_id):
                 kept = self.journal.result(job_id)
                 assert kept is not None, "it has ended"
-                self._files.write_kept(kept)
+                self.files.write_kept(kept)
 
 
 def add_jobs(jobs: Sequence[Job], journal: Journal) -> None:
     """Add the jobs that are new to the state, if all others are still the same.
 
+    A job whose file cannot be read any longer holds up no other: it is refused when it is sent.
+
     Raises:
         StateMismatchError: naming those that are not; none is added.
         StateError: if the state cannot be written.
     """
-    digests = {job.id: digest_of(job) for job in jobs}
+    digests = {job.id: _digest(job, journal) for job in jobs}
     journal.add_jobs(_Specs(jobs), lambda spec: digests[spec["id"]])
+
+
+def _digest(job: Job, journal: Journal) -> str:
+    """Return what tells whether a job is the same; without its file, all else tells."""
+    try:
+        return digest_of(job)
+    except JobError:
+        if job.id not in journal.state:
+            return UNKNOWN_DIGEST
+        is_same = job_digest(journal.spec(job.id)) == job_digest(job.to_dict())
+        return journal.state.digest(job.id) if is_same else job.digest()
 
 
 def _one_of_each_model(jobs: Sequence[Job]) -> Iterable[Job]:

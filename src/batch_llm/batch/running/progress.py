@@ -40,7 +40,8 @@ class Progress:
         """
         if callback is not None:
             check_callback(callback)
-        if not interval_seconds > 0:
+        given: object = interval_seconds
+        if not isinstance(given, (int, float)) or isinstance(given, bool) or not given > 0:
             raise ConfigurationError(f"interval is seconds above 0, not {interval_seconds!r}.")
         self._callback, self.interval_seconds = callback, interval_seconds
 

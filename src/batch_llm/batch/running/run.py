@@ -150,7 +150,9 @@ class BatchRun:
             ConfigurationError: from `on_progress`, or on the event loop of `arun`: the run would
                 wait for itself.
             Exception: that ended the run, such as an `AuthenticationError` if a key is refused, or
-                a `StateError` if the state cannot be written. What is in the state stays good.
+                a `StateError` if the state cannot be written. What is in the state stays good. Of
+                files in `results_dir` that cannot be written, a `ConfigurationError` tells once all
+                else is done.
         """
         if self._is_at_home():
             raise ConfigurationError(
@@ -271,6 +273,18 @@ class BatchRun:
             StateError: if the state file is gone, or another run's; nothing is sent either.
         """
         return self._run_again("cancelled")
+
+    # -- what it was made of
+
+    @property
+    def config(self) -> BatchParams:
+        """How it is run."""
+        return self._setup.params
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The jobs that it was given, in their order; the state may hold more."""
+        return list(self._setup.jobs)
 
     # -- how it stands
 

@@ -85,6 +85,7 @@ class Session:
                 self._opened = OpenedRun(self._setup, journal, self._wake)
                 if self._setup.scratch is not None:
                     self._setup.scratch.journal = journal
+                    self._setup.scratch.files = self._opened.files
             except BaseException:
                 journal.close()
                 raise
@@ -97,6 +98,7 @@ class Session:
 
         Raises:
             Exception: as `Runner.run`.
+            ConfigurationError: if files of results could not be written, once all else is done.
         """
         opened, self._home = self.opened, asyncio.get_running_loop()
         self._takes_orders = True
@@ -106,6 +108,8 @@ class Session:
             with self._time_limited(self._home):
                 await opened.runner.run()
             opened.tell_rest()
+            if opened.files is not None:
+                opened.files.check()
         except Exception as error:
             self.fault = error
             raise
@@ -211,7 +215,7 @@ class Session:
             Exception: that ended it too early.
         """
         opened, given = self.opened, 0
-        for result in self._setup.refused:
+        for result in opened.refused:
             yield result
         with self._listening() as news:
             while True:

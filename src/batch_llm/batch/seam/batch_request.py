@@ -71,5 +71,15 @@ class BatchRequest:
 def as_batch_request(
     made: BatchRequest | str, provider: Provider, jobs: Iterable[Job]
 ) -> BatchRequest:
-    """Return what `Provider.create_batch` gave, where that is only an id."""
+    """Return what `Provider.create_batch` gave, where that is only an id.
+
+    Raises:
+        TypeError: if it is none: nothing could be asked after by it.
+    """
+    given: object = made
+    if given is None or not str(given).strip():
+        raise TypeError(
+            f"{provider.name}.create_batch returned {given!r}, and returns a BatchRequest, or the "
+            f"id of one."
+        )
     return made if isinstance(made, BatchRequest) else BatchRequest(str(made), provider, jobs)

@@ -29,6 +29,7 @@ from ...wire.batch_results import UNMATCHED_RESULTS
 from ...wire.custom_ids import CustomIds
 from ...wire.json_body import encode_body
 from ...wire.remote_status import RemoteStatus
+from .batch_request import as_batch_request
 from .told_usd import told_usd
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ class ProviderClient(BatchClient):
             raise
         except Exception as error:  # a provider of the user's own may raise anything
             raise self._not_created(error) from error
-        return str(made)
+        return str(as_batch_request(made, self._provider, jobs))
 
     async def poll(self, remote_id: str) -> RemoteStatus:
         """Call `get_batch_status`."""

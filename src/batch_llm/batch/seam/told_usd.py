@@ -10,9 +10,9 @@ def told_usd(told: object) -> float | None:
     """Return the amount; None for what can be none, and so is not known.
 
     A sum that is negative would make room under a limit, and one that is no number (or infinite)
-    would make every later sum the same.
+    would make every later sum the same. A text may be in another currency, or have a comma.
     """
-    if not isinstance(told, (SupportsFloat, str)):
+    if not isinstance(told, SupportsFloat) or isinstance(told, bool):
         return None
     try:
         amount = float(told)

@@ -251,7 +251,8 @@ def _refuse_open_chunks(path: Path, state: RunState) -> None:
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         raise StateError(
             f"The batch state {str(path)!r} knows of remote batches that are not collected: "
-            f"{shown}. Collect or cancel them first; clear(abandon=True) forgets them.",
+            f"{shown}. Collect or cancel them first, or have them forgotten with "
+            f"StateManager({str(path)!r}).clear(abandon=True).",
             path,
             "remote batches are under way",
         )

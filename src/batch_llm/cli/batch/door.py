@@ -65,6 +65,8 @@ def begin(options: BatchOptions) -> Path:
     assert place is not None, "only an estimate has none"
     clients = clients_for(options.model)
     check_apart("--state", place, files.input, files.output)
+    if files.output is not None and files.output.exists():
+        _check_room(place)  # it may be what the run of that state has left
     check_output(files.output, files.input, overwrite=files.overwrite)
     row_format = format_or(files.output, files.output_format, standard="jsonl")
     row_format.check_installed()
@@ -172,17 +174,23 @@ def _check_cap(options: BatchOptions, rows: _Rows, clients: Mapping[str, BatchCl
 
 
 def _make_room(place: Path) -> None:
-    """Refuse a state that holds a run; remove one that was cut off before anything was sent."""
+    """Remove a state that was cut off before anything was sent."""
+    if _check_room(place):
+        StateManager(state_path(place)).clear()
+
+
+def _check_room(place: Path) -> bool:
+    """Refuse a state that holds a run; return whether one was cut off before anything was sent."""
     path = state_path(place)
     if not path.exists() or path.stat().st_size == 0:
-        return
+        return False
     state = fold(path).state
     if state.chunks or state.asked is None or len(state) >= state.asked.jobs:
         raise ConfigurationError(
             f"The state {str(place)!r} holds a run already. To go on with it: "
             f"{command_on(place, 'resume')}. To begin anew, name another file with --state."
         )
-    StateManager(path).clear()
+    return True
 
 
 def _asked(options: BatchOptions, rows: _Rows, jobs: int, output_format: str) -> Asked:

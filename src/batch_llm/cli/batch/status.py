@@ -13,7 +13,7 @@ from ..stdout import print_lines
 from .display import WORDS
 from .output import shown
 from .state import read_state, run_status, running_process
-from .summary import advice, counts
+from .summary import advice, counts, left_of_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +63,9 @@ def _lines(state: Path, held: RunState, found: RunStatus, pid: int | None) -> It
     if pid is not None:
         yield f"The process {pid} is at work on it."
         return
+    if found.pending:
+        for left in left_of_limit(found):
+            yield f"{left} What does not fit is not sent: resume takes a higher one."
     if asked is not None:
         for text in advice(found, asked, state):
             yield text.plain

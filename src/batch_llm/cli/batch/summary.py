@@ -126,6 +126,11 @@ def _money(end: End) -> Iterator[str]:
     yield f"Cost: {least}{figures.usd(status.cost_usd)}{why}."
     if status.reserved_usd:
         yield f"Held for what may still be billed: at most {figures.usd(status.reserved_usd)}."
+    yield from left_of_limit(status)
+
+
+def left_of_limit(status: RunStatus) -> Iterator[str]:
+    """Say what of the limit is neither spent nor held; nothing where there is none."""
     if status.cost_limit_usd is not None:
         left = max(0.0, status.cost_limit_usd - status.cost_usd - status.reserved_usd)
         limit = f"{status.cost_limit_usd:.9f}".rstrip("0").rstrip(".")
