@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,11 +79,12 @@ def find_dates(text: str) -> list[DateMention]:
     found: list[DateMention] = []
     for pattern in _PATTERNS:
         for match in pattern.finditer(text):
-            if any(one.start < match.end() and match.start() < one.end for one in found):
+            place = bisect_left(found, match.end(), key=lambda one: one.start)
+            if place and match.start() < found[place - 1].end:
                 continue
             if mention := _mention(match):
-                found.append(mention)
-    return sorted(found, key=lambda one: one.start)
+                found.insert(place, mention)
+    return found
 
 
 def whole_date(text: str) -> tuple[CalendarDate, ...]:

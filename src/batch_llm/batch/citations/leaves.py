@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime
 import enum
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from .dates import CalendarDate, whole_date
 from .numbers import whole_number
+from .text_search import SoughtText
 from .words import name_words
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Leaf:
         text: the value as text; None where it is none.
         number: the value as number, with `currency` and `unit` where its text has them.
         dates: the dates that it may be.
+        sought: the text as it is looked for; None where only the number or the dates are.
     """
 
     path: Path
@@ -40,6 +42,18 @@ class Leaf:
     currency: str | None = None
     unit: str | None = None
     dates: tuple[CalendarDate, ...] = ()
+    sought: SoughtText | None = field(default=None, compare=False)
+
+    @property
+    def kind(self) -> Hashable:
+        """All but its path: leaves of one kind are found at the same places."""
+        value = (self.text, self.number, self.currency, self.unit, self.dates)
+        return self.name, self.parents, value
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is neither a number nor a date."""
+        return self.number is None and not self.dates
 
     @property
     def row(self) -> Path | None:
@@ -76,14 +90,15 @@ def _leaf(value: object, path: Path) -> Leaf | None:
     if isinstance(value, enum.Enum):
         value = value.value
     names = [name_words(part) for part in path if isinstance(part, str)]
-    name = tuple(names[-1]) if names else ()
+    name = names[-1] if names else ()
     parents = tuple(word for words in names[:-1] for word in words)
     if isinstance(value, str):
         return _of_text(value, Leaf(path, name, parents, text=value.strip()))
     if isinstance(value, datetime.date):
         return Leaf(path, name, parents, dates=(_day(value),))
     if isinstance(value, datetime.time):
-        return Leaf(path, name, parents, text=f"{value:%H:%M}")
+        time = f"{value:%H:%M}"
+        return Leaf(path, name, parents, text=time, sought=SoughtText.read(time))
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return None
     number = Decimal(str(value))
@@ -98,17 +113,16 @@ def _of_text(value: str, leaf: Leaf) -> Leaf | None:
     if not any(mark.isalnum() for mark in value):
         return None
     if dates := whole_date(value):
-        return Leaf(leaf.path, leaf.name, leaf.parents, leaf.text, dates=dates)
-    number = whole_number(value)
-    # A number of digits alone is a code as likely; both are looked for.
+        return replace(leaf, dates=dates)
+    number, stripped = whole_number(value), value.strip()
     if number is None:
-        return leaf
-    return Leaf(
-        leaf.path,
-        leaf.name,
-        leaf.parents,
-        leaf.text,
+        return replace(leaf, sought=SoughtText.read(stripped))
+    return replace(
+        leaf,
         number=number.readings[0][0],
         currency=number.currency,
         unit=number.unit,
+        # A number of digits alone is a code as likely; both are looked for. One with a sign or a
+        # unit is more than its digits, which a search in words would find.
+        sought=SoughtText.read(stripped) if stripped.isdigit() else None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from heapq import nlargest
 from typing import TYPE_CHECKING
 
 from ...base.cited_value import CitedValue
@@ -11,11 +12,12 @@ from .dates import order_of_digits, read_in_order
 from .leaves import leaves_of
 from .numbers import decimal_mark, read_with_mark
 from .passage import Passage
+from .rivals import Rivals
 from .scoring import candidate
-from .value_search import find_value
+from .value_search import count_places, find_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     from pydantic import BaseModel
 
@@ -27,6 +29,12 @@ if TYPE_CHECKING:
 LEAST_CONFIDENCE = 0.5
 """Below this, a citation is a guess and is left out."""
 _CLEARLY = 0.9
+_MOST_PLACES = 50_000
+"""Of all fields together, those that are alike counted once. More would take long."""
+_MOST_CANDIDATES = 200_000
+"""The same, with all fields that are alike."""
+_MOST_SEARCHES = 1_000_000
+"""Of a value in a passage."""
 
 _Candidates = dict["Path", list["Candidate"]]
 _Places = tuple[tuple[int, int], ...]
@@ -61,7 +69,7 @@ def map_citations(
     sources = _in_canonical_order([*citations, *(one for part in blocks for one in part.citations)])
     passages = _read([source.cited_text for source in sources])
     leaves = leaves_of(answer)
-    found: _Candidates = {leaf.path: _candidates(leaf, passages, leaves) for leaf in leaves}
+    found = _candidates(leaves, passages)
     _claim(found, leaves, blocks, sources)
     found = without_shadowed(anchor(found, passages))
     found = _settled(found)
@@ -90,14 +98,42 @@ def _read(texts: Iterable[str]) -> list[Passage]:
     return passages
 
 
-def _candidates(leaf: Leaf, passages: list[Passage], leaves: list[Leaf]) -> list[Candidate]:
-    others = [other for other in leaves if other.name != leaf.name]
-    found = [
-        candidate(leaf, source, passage, place, others)
-        for source, passage in enumerate(passages)
-        for place in find_value(leaf, passage)
+def _candidates(leaves: list[Leaf], passages: list[Passage]) -> _Candidates:
+    """Return the places that each leaf may have been read from; none beyond a bound of all."""
+    found: _Candidates = {leaf.path: [] for leaf in leaves}
+    rivals = Rivals(leaves)
+    for alike in _within_bounds(leaves, passages):
+        places = [
+            candidate(alike[0], source, passage, place, rivals)
+            for source, passage in enumerate(passages)
+            for place in find_value(alike[0], passage)
+        ]
+        likely = [one for one in places if not one.is_of_other]
+        for leaf in alike:
+            found[leaf.path] = [one.of(leaf) for one in likely]
+    return found
+
+
+def _within_bounds(leaves: list[Leaf], passages: list[Passage]) -> list[list[Leaf]]:
+    """Return leaves of one kind together, without those that have the most places.
+
+    What stands everywhere is the least likely to be told apart, and takes the most time.
+    """
+    kinds: dict[Hashable, list[Leaf]] = defaultdict(list)
+    for leaf in leaves:
+        kinds[leaf.kind].append(leaf)
+    looked_for = list(kinds.values())[: _MOST_SEARCHES // max(1, len(passages))]
+    counted = [
+        (sum(count_places(alike[0], passage) for passage in passages), alike)
+        for alike in looked_for
     ]
-    return [one for one in found if not one.is_of_other]
+    kept, places, candidates = list[list["Leaf"]](), 0, 0
+    for count, alike in sorted(counted, key=lambda one: one[0] * len(one[1])):
+        places, candidates = places + count, candidates + count * len(alike)
+        if places > _MOST_PLACES or candidates > _MOST_CANDIDATES:
+            break
+        kept.append(alike)
+    return kept
 
 
 def _claim(
@@ -107,8 +143,9 @@ def _claim(
     parts = [part for part in blocks if part.citations]
     passages = [Passage.read(part.text) for part in parts]
     at = {source: index for index, source in enumerate(sources)}
+    by_path = _candidates(leaves, passages)
     for leaf in leaves:
-        written = _best(_candidates(leaf, passages, leaves))
+        written = _best(by_path[leaf.path])
         claimed = {at[one] for place in written for one in parts[place.source].citations}
         if not any(one.source in claimed for one in found[leaf.path]):
             continue
@@ -119,23 +156,37 @@ def _claim(
 
 def _settled(found: _Candidates) -> _Candidates:
     """Leave each place to the fields that have most to say for it."""
-    by_place: dict[tuple[int, int], list[Candidate]] = defaultdict(list)
-    for candidates in found.values():
+    most_at: dict[tuple[int, int], dict[Path, float]] = defaultdict(dict)
+    shapes = {path: _shape(path) for path in found}
+    for path, candidates in found.items():
         for one in candidates:
-            by_place[one.order].append(one)
+            most = most_at[one.order]
+            most[shapes[path]] = max(one.strength, most.get(shapes[path], 0.0))
+    best_at = {order: nlargest(2, most.items(), key=_second) for order, most in most_at.items()}
     return {
-        path: [one for one in candidates if _holds(one, by_place[one.order])]
+        path: [one for one in candidates if _holds(one, shapes[path], best_at[one.order])]
         for path, candidates in found.items()
     }
 
 
-def _holds(one: Candidate, rivals: list[Candidate]) -> bool:
+def _second(pair: tuple[Path, float]) -> float:
+    return pair[1]
+
+
+def _holds(one: Candidate, shape: Path, best: list[tuple[Path, float]]) -> bool:
+    """Tell whether no field of another shape has clearly more to say for a place.
+
+    Args:
+        one: what was found there.
+        shape: of its path.
+        best: the two shapes that have most to say there, with how much that is.
+    """
     if one.is_near or one.is_claimed:
         return True
-    others = [rival for rival in rivals if _shape(rival.leaf.path) != _shape(one.leaf.path)]
-    if any(rival.strength >= one.strength + 1 for rival in others):
-        return False
-    return one.strength > 0 or not others
+    rival = next((strength for other, strength in best if other != shape), None)
+    if rival is None:
+        return True
+    return one.strength > 0 and rival < one.strength + 1
 
 
 def _shape(path: Path) -> Path:

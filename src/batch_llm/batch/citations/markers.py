@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 _IN_BRACKETS = re.compile(
-    r"(?:(?P<word>[^\W\d_]+|[\d:=+])[ \u00a0]?)?"
+    r"(?:(?P<word>(?<![^\W\d_])[^\W\d_]+|[\d:=+])[ \u00a0]?)?"
     r"(?P<mark>\[\d{1,3}(?:[ ]?[,;\u2013-][ ]?\d{1,3})*\]|\(\d{1,2}\))"
 )
 _OF_LIST = re.compile(r"^[ \t]*(?P<mark>\d{1,3})[.)](?=[ \t]+[^\W\d_])", re.MULTILINE)

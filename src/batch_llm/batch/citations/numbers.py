@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from .spans import Spans
 from .units import SCALES, SHORT_SCALES, SYMBOLS, currency_of, unit_of
 from .words import fold
 
@@ -25,6 +26,10 @@ _AFTER = re.compile(
     r"|(?P<symbol>[ \u00a0\u202f]?[$\u20ac\u00a3])"
     r"|(?P<gap>[ \u00a0\u202f-]|[ ]?\u00b0[ ]?)?(?P<word>[^\W\d_]+)(?P<square>[\u00b2])?"
 )
+_LETTERS_BEFORE = re.compile(r"[^\W\d_]+$")
+_CURRENCY_AFTER = re.compile(r"[ \u00a0]?(?:d['\u2019])?([^\W\d_]+|[$\u20ac\u00a3])")
+_CLOSING = re.compile(r" ?[^\w\s(]?\)")
+_LONGEST_CURRENCY = 12
 _MINUS_AFTER = re.compile(r"[-\u2212](?=[ \u00a0]*(?:$|[\n\t|;]))")
 """As ledgers have it: 50- at the end of a cell or a line."""
 _SQUARES = frozenset({"square", "sq"})
@@ -113,8 +118,9 @@ def find_numbers(text: str, taken: list[tuple[int, int]]) -> list[NumberMention]
     Digits inside of a longer token are none: of a version, a time, a fraction, a code, an ordinal.
     """
     found: list[NumberMention] = []
+    spans = Spans(taken)
     for match in _CORE.finditer(text):
-        if any(start < match.end() and match.start() < end for start, end in taken):
+        if spans.is_any_between(match.start(), match.end()):
             continue
         found.extend(_mentions(text, match.start(), match.end()))
     for match in _NUMBER_WORD.finditer(text):
@@ -225,7 +231,7 @@ def _is_part_of_token(text: str, start: int, end: int) -> bool:
     if before == "_" or (before in _MINUS and before and beyond.isalpha()):
         return True
     if before.isalpha():
-        letters = re.search(r"[^\W\d_]+$", text[:start])
+        letters = _LETTERS_BEFORE.search(text, max(0, start - _LONGEST_CURRENCY), start)
         return letters is None or currency_of(fold(letters[0])) is None
     if after in {"/", ":"} and after and next_one.isdigit():
         return True
@@ -254,7 +260,7 @@ def _before(text: str, start: int, end: int) -> tuple[int, str | None]:
     is_decimal = not text[start:end].isdigit()
     if sign == 1 and _MINUS_AFTER.match(text, end):
         sign = -1
-    if at and text[at - 1] == "(" and is_decimal and re.match(r" ?[^\w\s(]?\)", text[end:]):
+    if at and text[at - 1] == "(" and is_decimal and _CLOSING.match(text, end):
         sign = -1
     return sign, currency
 
@@ -295,7 +301,7 @@ def _unit(word: str, text: str, end: int, *, is_squared: bool) -> str | None:
 
 
 def _scaled(text: str, mention: NumberMention, end: int, scale: int) -> NumberMention:
-    after = re.match(r"[ \u00a0]?(?:d['\u2019])?([^\W\d_]+|[$\u20ac\u00a3])", text[end:])
+    after = _CURRENCY_AFTER.match(text, end)
     currency = mention.currency or (currency_of(fold(after[1])) if after else None)
     return replace(
         mention,

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .leaves import Leaf
-    from .passage import Passage
+    from .passage import Label, Passage
+    from .rivals import Rivals
     from .value_search import Place
 
 NEUTRAL = 0.7
@@ -61,6 +62,21 @@ class Candidate:
     is_in_order: bool = False
     order: tuple[int, int] = field(default=(0, 0))
 
+    def of(self, leaf: Leaf) -> Candidate:
+        """Return the same place for another leaf of the same kind."""
+        return Candidate(
+            leaf,
+            self.source,
+            self.place,
+            is_near=self.is_near,
+            is_whole=self.is_whole,
+            is_wide=self.is_wide,
+            is_parents=self.is_parents,
+            is_of_other=self.is_of_other,
+            is_of_rival=self.is_of_rival,
+            order=self.order,
+        )
+
     @property
     def strength(self) -> float:
         """What speaks for it, in one number; candidates of a leaf are compared by it."""
@@ -101,17 +117,17 @@ class Candidate:
         return base * self.place.certainty
 
 
-def candidate(
-    leaf: Leaf, source: int, passage: Passage, place: Place, others: Sequence[Leaf] = ()
-) -> Candidate:
-    """Return `place` with what its label says; `others` are the other fields that it may be of."""
+def candidate(leaf: Leaf, source: int, passage: Passage, place: Place, rivals: Rivals) -> Candidate:
+    """Return `place` with what its label says; `rivals` are all fields that it may be of."""
     label = passage.label(place.start, place.end, is_text=place.is_text)
     names = _telling_names(leaf)
-    near = _says(names, label.words)
-    rest = [word.folded for word in passage.words if not place.start <= word.start < place.end]
-    roles = concepts_of(list(label.left))
     beside = [*label.left, *label.right[:1]]
-    said = [name for name in names if _is_said(name, label.words)]
+    said = _said(names, label)
+    near = _are_enough(said, names)
+    outside = [
+        name for name in names if passage.index.is_said_outside(name, place.start, place.end)
+    ]
+    parents = telling(list(leaf.parents))
     # A sentence before a long text is no label of it.
     is_label = not _is_long(leaf, place) or passage.is_after_head(place.start)
     is_contrary = is_label and says_contrary(
@@ -123,20 +139,22 @@ def candidate(
         leads_on=label.leads_on,
     )
     is_of_other_year = _is_of_other_year(leaf, set(passage.year_after(place.end)))
-    is_headed = place.is_text and passage.is_headed(place.start, place.end)
-    rivals = (one for one in others if _may_be_of(one, place, is_headed=is_headed))
+    # A name among words that are a sentence heads no text; one with a colon does: "Author: Al Kay".
+    may_be_of_other = not place.is_text or passage.is_headed(place.start, place.end)
     return Candidate(
         leaf,
         source,
         place,
         is_near=near,
         is_whole=near and len(said) == len(names),
-        is_wide=_says(names, rest),
-        is_parents=_says(telling(list(leaf.parents)), label.words),
+        is_wide=_are_enough(outside, names),
+        is_parents=_are_enough(_said(parents, label), parents),
         is_of_other=is_contrary
         or is_of_other_year
-        or (not near and exclude_each_other(roles, concepts_of(names))),
-        is_of_rival=len(said) < len(names) and any(_takes(one, said, beside) for one in rivals),
+        or (not near and exclude_each_other(label.roles, concepts_of(names))),
+        is_of_rival=len(said) < len(names)
+        and may_be_of_other
+        and rivals.take(leaf.name, said, beside, is_text=place.is_text),
         order=(source, place.start),
     )
 
@@ -150,27 +168,6 @@ def _is_long(leaf: Leaf, place: Place) -> bool:
     return place.is_text and len((leaf.text or "").split()) > _WORDS_OF_NAME
 
 
-def _may_be_of(other: Leaf, place: Place, *, is_headed: bool) -> bool:
-    """Tell whether a place may be of another field, should its name stand there.
-
-    A name among words that are a sentence heads no text; one with a colon does: "Author: Ann Lee".
-    """
-    is_text = other.number is None and not other.dates
-    return is_text and is_headed if place.is_text else not is_text
-
-
-def _takes(other: Leaf, said: list[str], words: list[str]) -> bool:
-    """Tell whether `words` name another field whole, and of `said` nothing that it is not named."""
-    names = telling(list(other.name))
-    if not names or not all(_has(words, name) for name in names):
-        return False
-    return all(_has(names, word) for word in said)
-
-
-def _has(words: list[str], wanted: str) -> bool:
-    return any(is_same_word(wanted, word) for word in words)
-
-
 def _telling_names(leaf: Leaf) -> list[str]:
     names = list(leaf.name)
     own = telling(names)
@@ -181,18 +178,18 @@ def _telling_names(leaf: Leaf) -> list[str]:
     return [*telling(list(leaf.parents)), *(name for name in names if name not in STOP_WORDS)]
 
 
-def _says(names: list[str], words: list[str]) -> bool:
-    """Tell whether `words` have at least half of `names`, and all years among these."""
-    if not names:
+def _are_enough(said: Sequence[str], names: Sequence[str]) -> bool:
+    """Tell whether `said` are at least half of `names`, and all years among these."""
+    if any(name.isdigit() and name not in said for name in names):
         return False
-    matched = [name for name in names if _is_said(name, words)]
-    if any(name.isdigit() and name not in matched for name in names):
-        return False
-    return len(matched) * 2 >= len(names)
+    return bool(names) and len(said) * 2 >= len(names)
 
 
-def _is_said(name: str, words: list[str]) -> bool:
-    if any(is_same_word(name, word) for word in words):
-        return True
-    concepts = concepts_of([name])
-    return bool(concepts & concepts_of(words)) if concepts else False
+def _said(names: Sequence[str], label: Label) -> list[str]:
+    """Return those of `names` that a label says, by a form of the word or one that means it."""
+    return [
+        name
+        for name in names
+        if any(is_same_word(name, word) for word in label.words)
+        or not label.concepts.isdisjoint(concepts_of([name]))
+    ]

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .text_search import find_text
+from .text_search import count_text, find_text
 from .units import may_be_same_currency, scales_in_name, units_in_name
 from .vocabulary import concepts_of, word_set
 from .words import stem
@@ -59,6 +59,18 @@ class Place:
     is_text: bool = False
 
 
+def count_places(leaf: Leaf, passage: Passage) -> int:
+    """Return about how many places `find_value` returns at most, for the price of look-ups.
+
+    A text whose words are there in part, or in other groups, is not among them.
+    """
+    count = sum(len(passage.dates_in(date.year, date.month)) for date in leaf.dates)
+    if leaf.number is not None:
+        count += len(passage.numbers_of(leaf.number))
+        count += len(passage.dates_in(int(leaf.number))) if _is_year(leaf.number) else 0
+    return count + (count_text(leaf.sought, passage) if leaf.sought is not None else 0)
+
+
 def find_value(leaf: Leaf, passage: Passage) -> list[Place]:
     """Return the places where `passage` has the value of `leaf`, each once."""
     places: dict[tuple[int, int], Place] = {}
@@ -83,16 +95,21 @@ def _is_rating(name: Iterable[str]) -> bool:
 
 def _search(leaf: Leaf, passage: Passage) -> Iterator[Place]:
     if leaf.dates:
-        for mention in passage.dates:
+        months = {(date.year, date.month) for date in leaf.dates}
+        for mention in _in_order(passage.dates_in(*month) for month in months):
             if place := _dated(leaf.dates, mention):
                 yield place
         return
     if leaf.number is not None:
         yield from _numbered(leaf, leaf.number, passage)
-    # A number with a sign or a unit is more than its digits, which a search in words would find.
-    if leaf.text is not None and (leaf.number is None or leaf.text.isdigit()):
-        for found in find_text(leaf.text, passage):
+    if leaf.sought is not None:
+        for found in find_text(leaf.sought, passage):
             yield Place(found.start, found.end, found.certainty, found.needs_label, is_text=True)
+
+
+def _in_order(groups: Iterable[Iterable[DateMention]]) -> list[DateMention]:
+    mentions = {mention.start: mention for group in groups for mention in group}
+    return [mentions[start] for start in sorted(mentions)]
 
 
 def _dated(wanted: tuple[CalendarDate, ...], mention: DateMention) -> Place | None:
@@ -108,10 +125,13 @@ def _dated(wanted: tuple[CalendarDate, ...], mention: DateMention) -> Place | No
 
 
 def _numbered(leaf: Leaf, number: Decimal, passage: Passage) -> Iterator[Place]:
+    mentions = passage.numbers_of(number)
+    if not mentions and not _is_year(number):
+        return
     names = list(leaf.name)
     is_of_year = "year" in names
     units = units_in_name(names) - ({"year"} if _is_year(number) else set())
-    for mention in passage.numbers:
+    for mention in mentions:
         if is_of_year and _is_year(number) and not mention.is_plain:
             continue
         if not _fits(leaf, units, mention):
@@ -122,7 +142,7 @@ def _numbered(leaf: Leaf, number: Decimal, passage: Passage) -> Iterator[Place]:
             needs_label = _needs_label(number, mention, names, units)
             yield Place(mention.start, mention.end, certainty, needs_label, has_unit)
     if _is_year(number) and (is_of_year or concepts_of(names) & {"start", "end", "sign"}):
-        for date in passage.dates:
+        for date in passage.dates_in(int(number)):
             if {reading.year for reading in date.readings} == {int(number)}:
                 yield Place(date.start, date.end, 0.9, needs_label=True, has_unit=True)
 

@@ -5,7 +5,12 @@ English, German and French, folded: without case and accents.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .words import stem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _ROLES_OF_DATES = {
     "start": "start begin begins beginning commence commences commencing commencement effective"
@@ -97,7 +102,7 @@ def _concepts() -> dict[str, set[str]]:
 _BY_WORD = _concepts()
 
 
-def concepts_of(words: list[str]) -> set[str]:
+def concepts_of(words: Iterable[str]) -> set[str]:
     """Return what `words` stand for, of what this vocabulary knows."""
     return {concept for word in words for concept in _BY_WORD.get(stem(word), ())}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 _WORD = re.compile(r"[^\W_](?:[^\W_]|[\u0300-\u036f])*(?:[+#]+(?!\w))?")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -36,6 +37,8 @@ class Word:
 
 def fold(text: str) -> str:
     """Return `text` without case, accents and the other ways that Unicode has to write it."""
+    if text.isascii():
+        return text.casefold()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(mark for mark in decomposed if not unicodedata.combining(mark)).casefold()
 
@@ -66,11 +69,13 @@ def _is_possessive(text: str, at: int) -> bool:
     return text[at] in _ELISIONS and text[at + 1 : at + 2] in {"s", "S"}
 
 
-def name_words(name: str) -> list[str]:
+@lru_cache(maxsize=1_024)
+def name_words(name: str) -> tuple[str, ...]:
     """Return the words of a field's name, in snake or camel case."""
-    return [word.folded for word in words_of(_CAMEL.sub(" ", name).replace("_", " "))]
+    return tuple(word.folded for word in words_of(_CAMEL.sub(" ", name).replace("_", " ")))
 
 
+@lru_cache(maxsize=16_384)
 def stem(word: str) -> str:
     """Return `word` without the ending of a plural."""
     if len(word) > 4 and word.endswith("ies"):
@@ -78,6 +83,12 @@ def stem(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
 
 
+def root(word: str) -> str:
+    """Return the beginning of a folded word that all its forms share."""
+    return stem(word)[:_PREFIX_LENGTH]
+
+
+@lru_cache(maxsize=16_384)
 def is_same_word(left: str, right: str) -> bool:
     """Tell whether two folded words are forms of one: "employees" and "employed" are."""
     left, right = stem(left), stem(right)

@@ -164,6 +164,15 @@ def test_what_stands_beside_a_name_may_rule_it_out(text: str, found: list[str]) 
     assert list(quoted({"buyer": "Ann Lee", "auditor": "Bob Ray"}, text)) == found
 
 
+def test_only_a_text_is_a_part_of_a_longer_one() -> None:
+    names = {"city": "York", "address": "Mill Lane 9, York"}
+    assert quoted(names, "City and address: Mill Lane 9, York") == {
+        "address": ["Mill Lane 9, York"]
+    }
+    amounts = {"amount": "1,234.50", "cell": "| 1,234.50", "note": "sold for 1,234.50"}
+    assert quoted(amounts, "Note, amount: sold for 1,234.50")["amount"] == ["1,234.50"]
+
+
 @pytest.mark.parametrize("rule", ["", "--- | --- | ---\n", "----------\n"])
 def test_a_table_below_a_text_has_a_head_of_its_own(rule: str) -> None:
     rows = "Delivery | 45.00 | 45.00\nStool | 9.50 | 19.00"

@@ -3,11 +3,13 @@ from __future__ import annotations
 import pytest
 
 from batch_llm.batch.citations.passage import Passage
-from batch_llm.batch.citations.text_search import find_text
+from batch_llm.batch.citations.text_search import SoughtText, find_text
 
 
 def found(value: str, text: str) -> list[str]:
-    return [text[one.start : one.end] for one in find_text(value, Passage.read(text))]
+    return [
+        text[one.start : one.end] for one in find_text(SoughtText.read(value), Passage.read(text))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +52,7 @@ def test_a_part_of_something_else_is_not_found(value: str, text: str) -> None:
 def test_a_long_text_may_be_there_in_most_of_its_words() -> None:
     text = "Management expects moderate growth in the second half, driven by demand."
     value = "Moderate growth expected in the second half, driven by demand"
-    [place] = find_text(value, Passage.read(text))
+    [place] = find_text(SoughtText.read(value), Passage.read(text))
     assert 0.7 < place.certainty < 1
 
 
