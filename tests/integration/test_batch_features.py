@@ -504,55 +504,6 @@ def test_a_result_whose_model_is_gone_stays_a_dictionary(
     assert "'receipt' stays a dictionary" in caplog.text
 
 
-def test_rows_that_make_no_job_are_known_to_later_processes_and_have_files(
-    simulator: Simulator, tmp_path: Path
-) -> None:
-    def batch(*rows: dict[str, Any]) -> Batch:
-        client, folder = open_client("openai", simulator), tmp_path / "out"
-        made = batch_of(OPENAI, client, state_file=tmp_path / "state.jsonl", results_dir=folder)
-        return made.add_jobs(list(rows), "{text}", id_field="id") if rows else made
-
-    def kept(name: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((tmp_path / "out" / f"{name}.json").read_text())
-        return found
-
-    rows = [{"id": "good", "text": "hello"}, {"id": "bad", "text": None}]
-    first = ran(batch(*rows))
-    assert {name: each.outcome for name, each in first.items()} == {
-        "bad": "failed",
-        "good": "succeeded",
-    }
-    assert kept("bad")["error"] == first["bad"].error
-    size = (tmp_path / "state.jsonl").stat().st_size
-    for again in (batch(), batch(*rows)):
-        run = again.run(wait=True)
-        assert run.results() == first
-        assert (run.status().total, run.status().failed) == (2, 1)
-    assert (tmp_path / "state.jsonl").stat().st_size == size, "nothing is kept twice"
-    (tmp_path / "out" / "bad.json").unlink()
-    ran(batch())
-    assert kept("bad")["error"] == first["bad"].error
-    mended = batch({"id": "bad", "text": "mended"}).run(wait=True)
-    assert mended.results()["bad"].response == "mended"
-    assert (mended.status().total, mended.status().failed) == (2, 0)
-    assert kept("bad")["response"] == "mended"
-
-
-def test_a_file_of_a_mended_row_is_of_its_job_or_is_not_there(
-    simulator: Simulator, tmp_path: Path
-) -> None:
-    def batch(text: str | None) -> Batch:
-        settings = {"state_file": tmp_path / "state.jsonl", "results_dir": tmp_path / "out"}
-        made = batch_of(OPENAI, open_client("openai", simulator), **settings)
-        return made.add_jobs([{"id": "a", "text": text}], "{text}")
-
-    ran(batch(None))
-    assert (tmp_path / "out" / "a.json").exists()
-    run = batch("mended").add_cost_limit(usd=1e-9).run(wait=True)
-    assert run.status().pending == 1
-    assert not (tmp_path / "out" / "a.json").exists()
-
-
 def texts(batch: Batch, folder: Path) -> Batch:
     for name in ("a", "b", "c"):
         (folder / f"{name}.txt").write_text(f"text {name}")

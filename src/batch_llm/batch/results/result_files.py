@@ -76,14 +76,6 @@ class ResultFiles:
         else:
             self._unwritten.pop(path, None)
 
-    def remove(self, job_id: str) -> None:
-        """Remove the file of that job, where there is one."""
-        path = self._file_of(job_id)
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            self._note(path, error)
-
     def check(self) -> None:
         """Make sure that all that was written is there.
 

@@ -12,12 +12,11 @@ from ..state.events import ResultKept, RowRead
 from ..state.state_file import STATE, events, events_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from ...base import TokenUsage
     from ...rows.plan import Entry
-    from ..state.journal import Journal
     from ..state.run_state import RunState
 
     Read: TypeAlias = dict[str, RowRead]
@@ -35,27 +34,15 @@ def row_read(entry: Entry, row_id: str) -> RowRead:
     return row
 
 
-def keep_unusable(rows: Iterable[JobResult], journal: Journal) -> list[JobResult]:
-    """Keep rows that make no job in a state; return those that it did not have.
+def unusable_rows(path: Path) -> Iterator[JobResult]:
+    """Yield the rows of a state that make no job: each has failed.
 
     Raises:
-        StateError: if the state cannot be written.
+        StateError: if the file cannot be read.
     """
-    state, new = journal.state, dict[str, JobResult]()
-    for row in rows:
-        if row.job_id not in state and state.unusable.get(row.job_id) != row.error:
-            new[row.job_id] = row
-    if new:
-        journal.write(*(RowRead(id=name, line=0, error=row.error) for name, row in new.items()))
-    return list(new.values())
-
-
-def unusable_rows(state: RunState) -> list[JobResult]:
-    """Return the rows of a state that make no job: each has failed."""
-    return [
-        JobResult(row_id, error=error, error_category=INPUT_ERROR, cost_usd=0.0)
-        for row_id, error in state.unusable.items()
-    ]
+    for _, event in _events(path):
+        if isinstance(event, RowRead) and event.error is not None:
+            yield JobResult(event.id, error=event.error, error_category=INPUT_ERROR, cost_usd=0.0)
 
 
 def result_rows(

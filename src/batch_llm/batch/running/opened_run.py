@@ -12,7 +12,6 @@ from ..jobs.digest import UNKNOWN_DIGEST, digest_of
 from ..jobs.job_book import JobBook
 from ..results.answers import plain_schema
 from ..results.result_files import ResultFiles
-from ..results.row_results import keep_unusable, unusable_rows
 from ..state.journal import job_digest
 from .run_status import RunStatus, status_of
 from .runner import Runner
@@ -40,7 +39,6 @@ class OpenedRun:
     Attributes:
         journal: the state.
         runner: takes the jobs to their ends.
-        refused: failed results of rows of which no job could be made, of earlier processes too.
         files: what results are written to; None where nothing is.
         ended: the ids of jobs that are told of, in the order in which they have ended; it only
             grows. A job that is tried again is told of once it has ended again, or will not.
@@ -53,6 +51,7 @@ class OpenedRun:
     """
 
     def __init__(self, setup: RunSetup, journal: Journal, wake: Callable[[], None]) -> None:
+        self._refused = setup.refused
         self._params = setup.params
         self._wake = wake
         self._book = JobBook(setup.jobs, journal, setup.clients)
@@ -60,15 +59,12 @@ class OpenedRun:
             self._book.route(job)
         folder = setup.results_dir
         self.files = None if folder is None else ResultFiles(folder)
-        self._remove_files_of_mended_rows(setup.jobs, journal)
         add_jobs(setup.jobs, journal)
-        new = keep_unusable(setup.refused, journal)
-        self.refused = unusable_rows(journal.state)
         # What goes live yet is told of at its end.
         late = set(journal.state.late_ids()) if setup.deadline is not None else set[str]()
         self.journal = journal
         self.ended = [job_id for job_id in journal.state.ended_ids() if job_id not in late]
-        self._write_missing_files(new)
+        self._write_missing_files()
         self.runner = Runner(journal, self._book, setup.params, self._kept, setup.deadline)
 
     def status(self, *, is_running: bool, fault: BaseException | None) -> RunStatus:
@@ -84,7 +80,7 @@ class OpenedRun:
         with self.journal.steady() as state:
             return status_of(
                 state,
-                refused_rows=len(self.refused),
+                refused_rows=len(self._refused),
                 held=list(runner.held),
                 why=runner.whys(),
                 is_running=is_running,
@@ -99,7 +95,7 @@ class OpenedRun:
 
         Refused rows come first. Jobs that are tried again are among them, as they ended before.
         """
-        yield from self.refused
+        yield from self._refused
         with self.journal.steady() as state:
             ended = list(state.answered_ids())
         for start in range(0, len(ended), READ_AT_ONCE):
@@ -127,27 +123,10 @@ class OpenedRun:
             self.ended.append(result.job_id)
         self._wake()
 
-    def _remove_files_of_mended_rows(self, jobs: Sequence[Job], journal: Journal) -> None:
-        """Let no file of a row that made no job stand for the result of the job that it makes."""
-        unusable = journal.state.unusable
-        if self.files is None or not unusable:
-            return
-        for job in jobs:
-            if job.id in unusable:
-                self.files.remove(job.id)
-
-    def _write_missing_files(self, new_rows: Sequence[JobResult]) -> None:
-        """Write the files of results that an earlier process kept, and had no time to write.
-
-        Those of rows that make no job too: of `new_rows`, whatever is there.
-        """
+    def _write_missing_files(self) -> None:
+        """Write the files of results that an earlier process kept, and had no time to write."""
         if self.files is None:
             return
-        for row in new_rows:
-            self.files.write(row)
-        for row in self.refused:
-            if not self.files.has(row.job_id):
-                self.files.write(row)
         for job_id in [*self.ended, *self._untold(self.ended)]:
             # The file of a job that was tried again may be that of an earlier attempt.
             if self.journal.state.attempt(job_id) > 1 or not self.files.has(job_id):

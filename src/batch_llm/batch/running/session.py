@@ -215,7 +215,7 @@ class Session:
             Exception: that ended it too early.
         """
         opened, given = self.opened, 0
-        for result in opened.refused:
+        for result in self._setup.refused:
             yield result
         with self._listening() as news:
             while True:

@@ -261,10 +261,7 @@ class Asked(_Event, tag="asked", kw_only=True):
 
 
 class RowRead(_Event, tag="row", kw_only=True):
-    """A row of an input: `error` says why it makes no job, `input` what is repeated.
-
-    The command keeps all its rows. A script keeps those that make no job, without their line: 0.
-    """
+    """A row of the command's input: `error` says why it makes no job, `input` what is repeated."""
 
     id: str
     line: int

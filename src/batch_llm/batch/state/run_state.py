@@ -197,7 +197,6 @@ class RunState:
         deadline: when the jobs have to be answered; None where they may take their time.
         went_live: whether nothing more is submitted, and what has no answer goes live.
         last_call: the number of the last call of the live lane; -1 before the first.
-        unusable: why rows make no job, by the ids that they have in results.
         asked: what the command line was asked for; None where a script runs.
         overruns: what cost more than was held for it. While there is any, no limit can be kept.
     """
@@ -208,7 +207,6 @@ class RunState:
         self.ended_at: dict[tuple[str, str], float] = {}
         self.spent_usd = 0.0
         self.pending = 0
-        self.unusable: dict[str, str] = {}
         self.asked: Asked | None = None
         self.counts: dict[Outcome, int] = dict.fromkeys(OUTCOMES, 0)
         self.deadline: DeadlineSet | None = None
@@ -456,11 +454,6 @@ class RunState:
         self._attempts.append(1)
         self._is_live.append(False)
         self.pending += 1
-        self.unusable.pop(event.id, None)  # the row was mended
-
-    def _read_row(self, event: RowRead, _place: int) -> None:
-        if event.error is not None and event.id not in self._numbers:
-            self.unusable[event.id] = event.error
 
     def _plan_chunk(self, event: ChunkPlanned, _place: int) -> None:
         _require(event.number == len(self.chunks), f"chunk {event.number} is not the next")
@@ -683,6 +676,6 @@ _APPLY: Final[dict[type, Callable[..., None]]] = {
     LiveCall: RunState._call,
     LiveCallSettled: RunState._settle_call,
     Asked: RunState._ask,
-    RowRead: RunState._read_row,
+    RowRead: lambda _state, _event, _place: None,
     Note: lambda _state, _event, _place: None,
 }

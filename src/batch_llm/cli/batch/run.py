@@ -14,6 +14,7 @@ import msgspec
 
 from ...batch.jobs.job_book import JobBook
 from ...batch.params import BatchParams
+from ...batch.results.row_results import unusable_rows
 from ...batch.running.run import BatchRun
 from ...batch.state.resubmission import resubmit
 from ...exceptions import BatchLLMError, ConfigurationError, JobError
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
+    from ...base import JobResult
     from ...batch import RunStatus
     from ...batch.state.events import Asked, Outcome
     from ...batch.state.journal import Journal
@@ -85,13 +87,14 @@ def carry_on(
     task = task or Task()
     with opened(state) as journal:
         asked = _asked_now(journal, state, changes)
+        refused = _refused(journal, asked)
         if not task.cancels:
             _check_schema(journal, asked, task.again)
         if task.again is not None and not resubmit(journal, task.again):
             console.say(f"{state}: {_NONE_TO_SEND[task.again]} that could be sent again.")
             return _as_it_stands(run_status(journal.state), asked, state, console)
     with _output_held(asked):
-        run = _run_of(state, asked, task)
+        run = _run_of(state, asked, refused, task)
         watch = Watch(run, console, command_on(state, "resume"), quiet=quiet)
         began_at = time.monotonic()
         _to_the_end(run, task, watch, console, quiet=quiet)
@@ -185,6 +188,11 @@ def _check_schema(journal: Journal, asked: Asked, again: Outcome | None) -> None
         ) from error
 
 
+def _refused(journal: Journal, asked: Asked) -> list[JobResult]:
+    """Return the results of rows that make no job."""
+    return list(unusable_rows(journal.path)) if asked.rows > asked.jobs else []
+
+
 @contextmanager
 def _output_held(asked: Asked) -> Iterator[None]:
     """Let no other process write the output meanwhile."""
@@ -198,11 +206,12 @@ def _output_held(asked: Asked) -> Iterator[None]:
         lock.close()
 
 
-def _run_of(state: Path, asked: Asked, task: Task) -> BatchRun:
+def _run_of(state: Path, asked: Asked, refused: list[JobResult], task: Task) -> BatchRun:
     model = Model(asked.model, asked.base_url, asked.api_key_env)
     return BatchRun(
         [],
         _params(state, asked),
+        refused=refused,
         clients=clients_for(model),
         deadline=None if task.cancels else deadline_for(model, asked.deadline_seconds),
     )

@@ -142,7 +142,7 @@ def run_status(state: RunState, *, is_running: bool = False) -> RunStatus:
     asked = state.asked
     return status_of(
         state,
-        refused_rows=len(state.unusable),
+        refused_rows=0 if asked is None else asked.rows - asked.jobs,
         is_running=is_running,
         cost_limit_usd=None if asked is None else asked.max_cost_usd,
     )
