@@ -38,7 +38,7 @@ from .strategies import DefaultErrorClassifier, ExponentialBackoffStrategy, list
 from .strategies.concurrency_finder import MOST
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Coroutine, Sequence
     from pathlib import Path
 
     from .base import PostProcessorFunc, ProgressCallbackFunc, WorkItemResult
@@ -320,17 +320,24 @@ class ParallelBatchProcessor(BatchProcessor[TInput, TOutput, TContext]):
     ) -> Run[TInput, TOutput, TContext]:
         if order not in ("completion", "input"):
             raise ConfigurationError(f"order must be 'completion' or 'input', not {order!r}.")
+        return await self._begun(self._begin_alone(source, order, capacity))
+
+    async def _begun_by_queue(self) -> Run[TInput, TOutput, TContext]:
+        async def begin() -> Run[TInput, TOutput, TContext]:
+            self._refuse_closed()
+            return self._run or await self._start(numbered=True, is_open=True)
+
+        return await self._begun(begin())
+
+    async def _begun(
+        self, beginning: Coroutine[Any, Any, Run[TInput, TOutput, TContext]]
+    ) -> Run[TInput, TOutput, TContext]:
         async with self._beginning:
             self._is_stop_asked = False
-            run = await self._begin_alone(source, order, capacity)
+            run = await beginning
             if self._is_stop_asked:  # before there was a run
                 run.stop()
             return run
-
-    async def _begun_by_queue(self) -> Run[TInput, TOutput, TContext]:
-        async with self._beginning:
-            self._refuse_closed()
-            return self._run or await self._start(numbered=True, is_open=True)
 
     async def _begin_alone(
         self,

@@ -270,6 +270,23 @@ async def test_a_stop_while_the_ledger_is_opened_holds(ledger: Path) -> None:
     assert (result.cancelled, model.calls) == (6, 0)
 
 
+async def test_a_stop_holds_too_where_a_full_queue_has_begun_the_run(ledger: Path) -> None:
+    model = Known("out")
+    config = ProcessorConfig(max_workers=2, max_queue_size=2, ledger=LedgerConfig(ledger))
+    async with ParallelBatchProcessor(config=config) as processor:
+
+        async def add() -> None:
+            for item in items(6, model):
+                await processor.add_work(item)
+
+        adding = asyncio.create_task(add())
+        await asyncio.sleep(0)
+        processor.stop()
+        result = await processor.process_all()
+        await adding
+    assert (result.succeeded, model.calls) == (0, 0)
+
+
 async def test_a_cancellation_while_a_result_is_written_loses_nothing(ledger: Path) -> None:
     model = Known("out")
     seen: list[str] = []

@@ -87,6 +87,12 @@ async def test_an_answer_counts_before_a_failure_of_the_same_job(
     assert TWICE in caplog.text
 
 
+def test_answers_count_before_however_many_failures_come_first() -> None:
+    run = run_of(Rewritten(lambda answers: [*map(failed, answers), *answers]), 1200)
+    run.wait()
+    assert run.status().succeeded == 1200
+
+
 def test_of_two_answers_the_first_counts_and_both_are_taken_as_billed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -106,7 +106,7 @@ def wait_on(
         if is_cut:  # before there was anything that `cancel` could cancel
             future.cancel()
         try:
-            return future.result()
+            found = future.result()
         except CancelledError:
             if is_cut:
                 raise KeyboardInterrupt from None
@@ -114,6 +114,9 @@ def wait_on(
         except BaseException:  # from a signal handler of the program's; cancels nothing that ended
             future.cancel()
             raise
+    if is_cut:  # too late to cut anything
+        raise KeyboardInterrupt
+    return found
 
 
 async def _running_loop() -> asyncio.AbstractEventLoop:

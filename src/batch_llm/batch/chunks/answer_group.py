@@ -7,21 +7,29 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from ...wire.batch_item import BatchAnswer
 
-_MOST: Final = 500
+MOST: Final = 500
+"""How many answers are kept at a time."""
 _MOST_BYTES: Final = 4 * 1024**2
 
 
 class AnswerGroup:
-    """Gathers answers until there are enough to be kept at a time: 500 of them, or 4 MiB."""
+    """Gathers answers until there are enough to be kept at a time.
 
-    def __init__(self) -> None:
+    Args:
+        most: how many are enough.
+        most_bytes: or how many bytes.
+    """
+
+    def __init__(self, most: int = MOST, most_bytes: int = _MOST_BYTES) -> None:
+        self._most = most
+        self._most_bytes = most_bytes
         self._answers: list[BatchAnswer] = []
         self._bytes = 0
 
     @property
     def is_full(self) -> bool:
         """Whether it is time to keep them."""
-        return len(self._answers) >= _MOST or self._bytes >= _MOST_BYTES
+        return len(self._answers) >= self._most or self._bytes >= self._most_bytes
 
     def add(self, answer: BatchAnswer) -> None:
         """Add one."""

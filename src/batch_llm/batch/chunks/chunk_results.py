@@ -42,6 +42,9 @@ logger = logging.getLogger("batch_llm")
 
 SUBMISSION_REFUSED: Final = "submission_refused"
 _NAMED: Final = 5
+_FAILURES: Final = 20_000
+_FAILURES_BYTES: Final = 32 * 1024**2
+"""That wait for what else the results say."""
 _GONE: Final = frozenset({404, 410})
 
 
@@ -234,8 +237,8 @@ class ChunkResults:
     ) -> None:
         """Give answers to `keep` in groups, those that were read before a failure too."""
         repeats = Repeats()
-        # Those that succeeded go first: of a job that is named twice, an answer is what counts.
-        answered, failed = AnswerGroup(), AnswerGroup()
+        # Failures wait: of a job that is named twice, an answer is what counts.
+        answered, failed = AnswerGroup(), AnswerGroup(_FAILURES, _FAILURES_BYTES)
         try:
             async for answer in answers:
                 if repeats.has(answer):
